@@ -1,0 +1,18 @@
+// `weir proxy`: the proxy alone; its adaptation services are then other servers, or nothing.
+
+import type { Command } from 'commander';
+import { type CommandContext, configOption, examples } from './context.ts';
+import { proxyListenOption } from './overrides.ts';
+import { serve, type ServeOptions } from './serve.ts';
+
+export function addProxyCommand(program: Command, context: CommandContext): void {
+  program
+    .command('proxy')
+    .description('run only the intercepting proxy')
+    .addOption(configOption())
+    .addOption(proxyListenOption())
+    .addHelpText('after', examples('weir proxy --config my.yaml'))
+    .action(async (options: ServeOptions) => {
+      context.exitCode = await serve({ proxy: true, gateway: false }, options, context.terminal);
+    });
+}

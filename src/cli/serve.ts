@@ -1,0 +1,124 @@
+// What `start`, `proxy` and `gateway` share: load the configuration, start the halves, say where they
+// are, and live until a signal. What the halves do is src/app.ts; what their log looks like, too.
+
+import type { RunningWeir } from '../app.ts';
+import { formatProblems, loadConfig, type ResolvedConfig } from '../config/load.ts';
+import { banner } from './banner.ts';
+import { type ConfigOption, configSource } from './context.ts';
+import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
+import { type ListenOptions, withListenOptions } from './overrides.ts';
+import { reportError, reportStartError } from './report-error.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ServeOptions extends ConfigOption, ListenOptions {}
+
+export interface Halves {
+  readonly proxy: boolean;
+  readonly gateway: boolean;
+}
+
+/** Beyond shutdown.grace: time for closing what is left after the last connection has gone. */
+const GRACE_MARGIN_MS = 500;
+
+/**
+ * Starts, serves, and resolves with the exit code after SIGTERM or SIGINT.
+ * @throws whatever loadConfig() throws; a failed start is printed and gives its exit code
+ */
+export async function serve(halves: Halves, options: ServeOptions, terminal: Terminal): Promise<number> {
+  const load = async (): Promise<{ config: ResolvedConfig; file: string | null }> => {
+    const { config, file, warnings } = await loadConfig(configSource(options, terminal));
+    for (const line of formatProblems(warnings, file)) terminal.stderr.write(`warning: ${line}\n`);
+    return { config: withListenOptions(config, options), file };
+  };
+  const { config, file } = await load();
+  const { startWeir } = await loadApp();
+  using handlers = processHandlers();
+  let weir: RunningWeir;
+  try {
+    weir = await startWeir(config, halves);
+  } catch (error) {
+    return reportStartError(error, config, terminal);
+  }
+  for (const warning of weir.warnings) terminal.stderr.write(`warning: ${warning}\n`);
+  // When standard output is no terminal it carries the log, one JSON object a line.
+  const out = terminal.stdout.isTTY === true ? terminal.stdout : terminal.stderr;
+  out.write(banner(weir, file, terminal.cwd));
+
+  let graceMs = config.shutdown.graceMs;
+  handlers.on('SIGHUP', () => {
+    void (async () => {
+      try {
+        const next = await load();
+        if (weir.reload === undefined) {
+          terminal.stderr.write('weir: this version cannot reload: restart it\n');
+          return;
+        }
+        await weir.reload(next.config);
+        graceMs = next.config.shutdown.graceMs;
+        terminal.stderr.write('weir: configuration reloaded\n');
+      } catch (error) {
+        reportError(error, terminal);
+        terminal.stderr.write('weir: reload refused, the former configuration stays in force\n');
+      }
+    })();
+  });
+  handlers.on('uncaughtException', (error) => {
+    reportError(error, terminal);
+    process.exit(EXIT_FAILED); // its state is unknown: a supervisor starts a clean one
+  });
+  await handlers.stopRequested;
+  terminal.stderr.write(
+    `weir: stopping, at most ${graceMs / 1000} s for what is under way (again: at once)\n`,
+  );
+  return await stop(weir, graceMs, terminal);
+}
+
+/** Loaded late, because `weir check` and --help need none of it. */
+const loadApp = (): Promise<typeof import('../app.ts')> => import('../app.ts');
+
+async function stop(weir: RunningWeir, graceMs: number, terminal: Terminal): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs + GRACE_MARGIN_MS);
+  });
+  try {
+    await Promise.race([weir.stop(graceMs), overdue]);
+    return EXIT_OK;
+  } catch (error) {
+    return reportError(error, terminal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Handlers extends Disposable {
+  /** Resolves at the first SIGTERM or SIGINT, also one that came during the start. */
+  readonly stopRequested: Promise<void>;
+  on(event: string, listener: (argument: unknown) => void): void;
+}
+
+/** Listeners on the process that are taken away again. A second signal to stop ends the process at once. */
+function processHandlers(): Handlers {
+  const added: [string, (argument: unknown) => void][] = [];
+  const on = (event: string, listener: (argument: unknown) => void): void => {
+    process.on(event, listener);
+    added.push([event, listener]);
+  };
+  let requested = false;
+  const stopRequested = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT']) {
+      on(signal, () => {
+        if (requested) process.exit(EXIT_FAILED);
+        requested = true;
+        resolve();
+      });
+    }
+  });
+  return {
+    stopRequested,
+    on,
+    [Symbol.dispose]() {
+      for (const [event, listener] of added) process.off(event, listener);
+    },
+  };
+}

@@ -1,0 +1,170 @@
+// What keys must agree on with each other: names that refer to something, circles, features that this
+// version lacks. Works on the configuration as written, before the schema has accepted it, so that one
+// run reports everything; whatever has the wrong shape is skipped here, the schema reports it.
+
+import { nearest } from '../util/nearest.ts';
+import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
+import { baseOf, BUILT_IN_PROFILES } from './profiles.ts';
+import { BUILT_IN_SERVICES, DEFAULT_SERVICE } from './resolve.ts';
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** Problems that no single value shows. */
+export function crossCheck(raw: unknown): UnplacedProblem[] {
+  return [
+    ...checkAdaptation(at(raw, 'adaptation')),
+    ...checkGateway(at(raw, 'gateway'), at(raw, 'profiles')),
+    ...checkProfiles(at(raw, 'profiles')),
+    ...checkSupport(raw),
+  ];
+}
+
+function checkAdaptation(adaptation: Tree): UnplacedProblem[] {
+  const problems: UnplacedProblem[] = [];
+  const services = [...new Set([DEFAULT_SERVICE, ...Object.keys(at(adaptation, 'services'))])];
+  const groups = at(adaptation, 'groups');
+  for (const name of Object.keys(groups)) {
+    const path = ['adaptation', 'groups', name];
+    if (services.includes(name)) {
+      const message = 'is the name of a service as well: rename one of them';
+      problems.push(problem(path, message, { allowed: 'a name that no service has', found: shown(name) }));
+    }
+    problems.push(...checkNames([...path, 'services'], at(groups, name)['services'], services, 'service'));
+  }
+  const usable = [...services, ...Object.keys(groups)];
+  for (const [index, rule] of list(adaptation['rules']).entries()) {
+    const path = ['adaptation', 'rules', index, 'use'];
+    problems.push(...checkNames(path, tree(rule)['use'], usable, 'service or group'));
+  }
+  return problems;
+}
+
+function checkGateway(gateway: Tree, profiles: Tree): UnplacedProblem[] {
+  const problems: UnplacedProblem[] = [];
+  const known = profileNames(profiles);
+  for (const [name, service] of Object.entries(at(gateway, 'services'))) {
+    const path = ['gateway', 'services', name, 'profile'];
+    const profile = tree(service)['profile'];
+    if (typeof profile !== 'string') continue;
+    if (name !== DEFAULT_SERVICE && BUILT_IN_SERVICES.includes(name)) {
+      const message = `has no effect: ${name} does not scan; remove it`;
+      problems.push(problem(path, message, { allowed: 'no profile', found: shown(profile) }));
+    } else {
+      problems.push(...checkNames(path, [profile], known, 'profile').map((found) => ({ ...found, path })));
+    }
+  }
+  const { min, max } = at(gateway, 'workers');
+  if (typeof min === 'number' && typeof max === 'number' && min > max) {
+    const message = `expected at least gateway.workers.min (${min}), got ${max}`;
+    problems.push(
+      problem(['gateway', 'workers', 'max'], message, { allowed: `${min} or more`, found: `${max}` }),
+    );
+  }
+  return problems;
+}
+
+function checkProfiles(profiles: Tree): UnplacedProblem[] {
+  const problems: UnplacedProblem[] = [];
+  const known = profileNames(profiles);
+  for (const name of Object.keys(profiles)) {
+    const path = ['profiles', name, 'base'];
+    const base = at(profiles, name)['base'];
+    if (typeof base === 'string') {
+      problems.push(...checkNames(path, [base], known, 'profile').map((found) => ({ ...found, path })));
+    }
+    const message = faultOfBases(name, profiles);
+    if (message === null) continue;
+    problems.push(
+      problem(path, message, { allowed: 'a profile that does not build on this one', found: shown(base) }),
+    );
+  }
+  return problems;
+}
+
+const MAX_BASES = 16; // profiles that one profile builds on, directly and indirectly
+
+/** What is wrong with the chain of bases that begins at a profile. */
+function faultOfBases(name: string, profiles: Tree): string | null {
+  const chain = [name];
+  let link = name;
+  while (Object.hasOwn(profiles, link)) {
+    const base = at(profiles, link)['base'];
+    const next = baseOf(link, typeof base === 'string' ? base : undefined);
+    if (next === link && BUILT_IN_PROFILES.has(link)) return null;
+    if (next === name) return `forms a circle: ${[...chain, next].join(', ')}`;
+    if (chain.includes(next)) return null; // a circle further on, reported at the profiles that form it
+    if (chain.length > MAX_BASES) return `builds on more than ${MAX_BASES} profiles`;
+    chain.push(next);
+    link = next;
+  }
+  return null;
+}
+
+/** Keys of the contract that would promise more than this version does: better no start than false safety. */
+function checkSupport(raw: unknown): UnplacedProblem[] {
+  const proxy = at(raw, 'proxy');
+  const gateway = at(raw, 'gateway');
+  const given: [ConfigPath, unknown][] = [
+    [['proxy', 'auth'], proxy['auth']],
+    [['proxy', 'upstream', 'proxy'], at(proxy, 'upstream')['proxy']],
+    [['proxy', 'reverse'], list(proxy['reverse']).length > 0 ? proxy['reverse'] : null],
+    ...listenersWithTls('proxy', proxy['listen']),
+    ...listenersWithTls('gateway', gateway['listen']),
+  ];
+  return given
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([path, value]) => ({
+      code: 'ERR_CONFIG_UNSUPPORTED',
+      path,
+      atKey: true,
+      found: shown(value),
+      allowed: 'nothing yet',
+      message: 'not supported by this version; remove it',
+      suggestion: null,
+    }));
+}
+
+function listenersWithTls(side: string, listen: unknown): [ConfigPath, unknown][] {
+  const listeners = Array.isArray(listen) ? listen : [listen];
+  return listeners.map((listener, index) => [[side, 'listen', index, 'tls'], tree(listener)['tls']]);
+}
+
+function checkNames(
+  path: ConfigPath,
+  names: unknown,
+  known: readonly string[],
+  what: string,
+): UnplacedProblem[] {
+  return list(names).flatMap((name, index) => {
+    if (typeof name !== 'string' || known.includes(name)) return [];
+    const message = `no ${what} is named ${shown(name)}`;
+    const allowed = known.join(', ');
+    return [
+      problem([...path, index], message, { allowed, found: shown(name), suggestion: nearest(name, known) }),
+    ];
+  });
+}
+
+function problem(
+  path: ConfigPath,
+  message: string,
+  details: { allowed: string; found: string; suggestion?: string | null },
+): UnplacedProblem {
+  return { code: 'ERR_CONFIG_VALUE', path, message, suggestion: null, ...details };
+}
+
+function profileNames(profiles: Tree): string[] {
+  return [...new Set([...BUILT_IN_PROFILES.keys(), ...Object.keys(profiles)])];
+}
+
+function tree(value: unknown): Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Tree) : {};
+}
+
+function at(value: unknown, key: string): Tree {
+  return tree(tree(value)[key]);
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

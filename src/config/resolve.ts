@@ -1,0 +1,183 @@
+// From the checked configuration to the resolved one: paths made absolute, built-in services, profiles
+// and plugins added, defaults that depend on other keys or on the machine filled in. Never fails:
+// whatever may be wrong, schema.ts and check.ts have found before.
+
+import os from 'node:os';
+import path from 'node:path';
+import { ICAP_PORT, icapUrl, type IcapUrl, type ListenAddress } from './addresses.ts';
+import { defaultCertsFolder, packagePlace, type PackagePlace } from './package-root.ts';
+import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
+import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
+import type {
+  AdaptationConfig,
+  AdaptationService,
+  GatewayConfig,
+  GatewayService,
+  PluginEntry,
+  ProxyConfig,
+  ResolvedConfig,
+} from './types.ts';
+
+/** The service that everything goes to by default: of the own gateway, and on the proxy's side. */
+export const DEFAULT_SERVICE = 'sandblast';
+
+/** Services that the gateway always has. */
+export const BUILT_IN_SERVICES: readonly string[] = [DEFAULT_SERVICE, 'echo', 'info'];
+
+/** What resolution depends on beside the file. */
+export interface Surroundings {
+  /** Absolute path that relative ones are seen from: the file's folder, or the working directory. */
+  folder: string;
+  /** False when `plugins` is not in the file: the built-in ones are then those of the package. */
+  pluginsGiven: boolean;
+  /** Where the package lies; default: this one. */
+  place?: PackagePlace;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Completes a checked configuration. */
+export function resolveConfig(config: CheckedConfig, surroundings: Surroundings): ResolvedConfig {
+  const { folder, pluginsGiven, place = packagePlace(), env = process.env } = surroundings;
+  const absolute = (file: string) => path.resolve(folder, file);
+  const gateway = resolveGateway(config, absolute);
+  return {
+    proxy: resolveProxy(config, absolute, defaultCertsFolder(place, env)),
+    adaptation: resolveAdaptation(config, absolute, gateway),
+    gateway,
+    profiles: resolveProfiles(config.profiles),
+    plugins: config.plugins.map(({ use, with: options }): PluginEntry => {
+      // Not the working directory's: what lies there must not run unless a configuration says so.
+      return { use, with: options ?? {}, resolveFrom: pluginsGiven ? folder : place.root };
+    }),
+    dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
+    log: { level: config.log.level, file: orNull(config.log.file, absolute) },
+    shutdown: { graceMs: config.shutdown.grace },
+  };
+}
+
+type Absolute = (file: string) => string;
+
+function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: string): ProxyConfig {
+  const { upstream, limits } = proxy;
+  return {
+    listen: proxy.listen.map(({ listen, tls }) => ({
+      ...listen,
+      tls: tls === null ? null : resolvePaths(tls, absolute),
+    })),
+    certs: orNull(proxy.certs, absolute) ?? certs,
+    tls: { rules: proxy.tls.rules },
+    upstream: {
+      trust: upstream.trust.map(absolute),
+      verify: upstream.verify,
+      proxy: upstream.proxy,
+      engine: upstream.engine,
+      hosts: table(Object.entries(upstream.hosts)),
+      connectTimeoutMs: upstream.connectTimeout,
+      responseTimeoutMs: upstream.responseTimeout,
+    },
+    auth: proxy.auth === null ? null : { basic: { file: absolute(proxy.auth.basic.file) } },
+    targets: proxy.targets,
+    reverse: proxy.reverse,
+    limits: {
+      connections: limits.connections,
+      headerBytes: limits.headerBytes,
+      headerFields: limits.headerFields,
+      uriBytes: limits.uriBytes,
+      headTimeoutMs: limits.headTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+      handshakeTimeoutMs: limits.handshakeTimeout,
+    },
+  };
+}
+
+function resolveAdaptation(
+  { adaptation }: CheckedConfig,
+  absolute: Absolute,
+  gateway: GatewayConfig,
+): AdaptationConfig {
+  const own = { ...adaptationService.parse({ url: 'icap://localhost/' }), url: ownUrl(gateway) };
+  const services = { [DEFAULT_SERVICE]: own, ...adaptation.services };
+  const { memory, folder } = adaptation.spool;
+  return {
+    services: table(
+      Object.entries(services).map(([name, service]): [string, AdaptationService] => [
+        name,
+        {
+          name,
+          url: service.url,
+          onError: service.onError,
+          timeoutMs: service.timeout,
+          connectTimeoutMs: service.connectTimeout,
+          previewBytes: service.preview,
+          inProcess: service.inProcess,
+        },
+      ]),
+    ),
+    groups: table(Object.entries(adaptation.groups).map(([name, group]) => [name, { name, ...group }])),
+    rules: adaptation.rules,
+    spool: { memoryBytes: memory, folder: orNull(folder, absolute) ?? os.tmpdir() },
+  };
+}
+
+/** The gateway's own service as the proxy's client sees it; spelt as a URL though no socket is used. */
+function ownUrl(gateway: GatewayConfig): IcapUrl {
+  const listener: ListenAddress = gateway.listen[0] ?? { host: '127.0.0.1', port: ICAP_PORT };
+  const host = listener.host === '0.0.0.0' ? '127.0.0.1' : listener.host === '::' ? '::1' : listener.host;
+  const path = `/${DEFAULT_SERVICE}`;
+  return icapUrl({ secure: false, host, port: listener.port, path, query: '', user: null, password: null });
+}
+
+function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): GatewayConfig {
+  const standard = gatewayService.parse({});
+  const services = {
+    ...Object.fromEntries(BUILT_IN_SERVICES.map((name) => [name, standard])),
+    ...gateway.services,
+  };
+  const { limits } = gateway;
+  return {
+    name: gateway.name,
+    listen: gateway.listen.map(({ listen, tls }) => ({
+      ...listen,
+      tls: tls === null ? null : { ...resolvePaths(tls, absolute), clientCa: orNull(tls.clientCa, absolute) },
+    })),
+    allow: gateway.allow,
+    strict: gateway.strict,
+    via: gateway.via,
+    workers: gateway.workers,
+    limits: {
+      connections: limits.connections,
+      idleTimeoutMs: limits.idleTimeout,
+      requestTimeoutMs: limits.requestTimeout,
+    },
+    services: table(
+      Object.entries(services).map(([name, service]): [string, GatewayService] => {
+        const kind = name === 'echo' || name === 'info' ? name : 'scan';
+        return [
+          name,
+          {
+            name,
+            kind,
+            profile: kind === 'scan' ? (service.profile ?? DEFAULT_PROFILE) : null,
+            maxConnections: service.maxConnections ?? limits.connections,
+            previewBytes: service.preview,
+            methods: kind === 'info' ? ['REQMOD'] : service.methods,
+            optionsTtlMs: service.optionsTtl,
+          },
+        ];
+      }),
+    ),
+  };
+}
+
+function resolvePaths(tls: { cert: string; key: string }, absolute: Absolute): { cert: string; key: string } {
+  return { cert: absolute(tls.cert), key: absolute(tls.key) };
+}
+
+function orNull(file: string | null, absolute: Absolute): string | null {
+  return file === null ? null : absolute(file);
+}
+
+/** Names to values without a prototype: a request for `/constructor` must find nothing. */
+function table<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
+  return Object.assign(Object.create(null), Object.fromEntries(entries)) as Record<string, T>;
+}

@@ -1,0 +1,109 @@
+// What unpacking may cost, and what went wrong while it ran. Every decoder and unpacker charges one
+// ledger; trouble is noted here by name and never thrown, so that a caller can scan what did come out
+// and still know what did not. What a trouble means for the message, the caller decides.
+
+/** Limits of one walk through a message and all that is packed in it. */
+export interface UnpackBudget {
+  /** Members over all levels. */
+  readonly maxMembers: number;
+  /** Bytes that one compressed member, or one content coding, may expand to. */
+  readonly maxMemberBytes: number;
+  /** Bytes that all of them may expand to together. */
+  readonly maxTotalBytes: number;
+  /** Bytes out for each byte in; looked at past `RATIO_GRACE_BYTES` of output only. */
+  readonly maxRatio: number;
+  /** How deep containers are opened: 1 opens an archive, 2 also an archive in it. */
+  readonly maxDepth: number;
+}
+
+export const DEFAULT_BUDGET: UnpackBudget = {
+  maxMembers: 10_000,
+  maxMemberBytes: 512 * 2 ** 20,
+  maxTotalBytes: 2 ** 30,
+  maxRatio: 250,
+  maxDepth: 4,
+};
+
+/** Small and very regular content (logs, sparse tables) packs well past any sensible ratio. */
+const RATIO_GRACE_BYTES = 16 * 2 ** 20;
+const MAX_TROUBLES = 50; // kept; more of them add nothing to a verdict
+
+/**
+ * - `encrypted`: needs a password
+ * - `budget`: a limit was reached; `detail` names it
+ * - `malformed`: damaged or truncated; what came before the damage was delivered
+ * - `coding`: a Content-Encoding that is not known here, or broken within
+ * - `unsupported`: an archive format or compression method that is not opened here
+ */
+export type TroubleKind = 'encrypted' | 'budget' | 'malformed' | 'coding' | 'unsupported';
+
+export interface Trouble {
+  readonly kind: TroubleKind;
+  /** Where: member path, `''` for the message body itself. */
+  readonly path: string;
+  readonly detail: string;
+}
+
+/** Charges one compressed stream; `take` answers whether the bytes may be delivered. */
+export interface StreamMeter {
+  take(outputBytes: number, inputBytesSoFar: number): boolean;
+}
+
+/** One walk's spending and troubles. */
+export class Ledger {
+  readonly budget: UnpackBudget;
+  readonly troubles: Trouble[] = [];
+  #members = 0;
+  #totalBytes = 0;
+  #exhausted = false;
+
+  constructor(budget: UnpackBudget = DEFAULT_BUDGET) {
+    this.budget = budget;
+  }
+
+  /** True once a limit of the whole walk was reached: deliver nothing more. */
+  get exhausted(): boolean {
+    return this.#exhausted;
+  }
+
+  note(kind: TroubleKind, path: string, detail: string): void {
+    if (this.troubles.length < MAX_TROUBLES) this.troubles.push({ kind, path, detail });
+  }
+
+  /** Counts one member; false when there are too many. */
+  admitMember(path: string): boolean {
+    if (this.#exhausted) return false;
+    this.#members += 1;
+    if (this.#members <= this.budget.maxMembers) return true;
+    this.#exhausted = true;
+    this.note('budget', path, `more than ${this.budget.maxMembers} members (maxMembers)`);
+    return false;
+  }
+
+  /** Meter of one stream that expands. Stored bytes cost nothing: they were paid for with the message. */
+  meter(path: string): StreamMeter {
+    let output = 0;
+    return {
+      take: (outputBytes, inputBytesSoFar) => {
+        if (this.#exhausted) return false;
+        output += outputBytes;
+        this.#totalBytes += outputBytes;
+        const { maxMemberBytes, maxTotalBytes, maxRatio } = this.budget;
+        if (this.#totalBytes > maxTotalBytes) {
+          this.#exhausted = true;
+          this.note('budget', path, `expands past ${maxTotalBytes} bytes in all (maxTotalBytes)`);
+          return false;
+        }
+        if (output > maxMemberBytes) {
+          this.note('budget', path, `expands past ${maxMemberBytes} bytes (maxMemberBytes)`);
+          return false;
+        }
+        if (output > RATIO_GRACE_BYTES && output > maxRatio * Math.max(inputBytesSoFar, 1)) {
+          this.note('budget', path, `expands more than ${maxRatio} times (maxRatio)`);
+          return false;
+        }
+        return true;
+      },
+    };
+  }
+}

@@ -1,0 +1,194 @@
+// Every failure that Weir names, in one table: what it means, which ICAP and HTTP status it maps to,
+// and whether the connection it happened on may go on. docs/errors.md lists the same codes; a test
+// holds the two equal. Codes are permanent, messages are not: match on `code`.
+
+interface ErrorSpec {
+  /** ICAP status that answers it when we are the ICAP server. */
+  readonly icap: number;
+  /** HTTP status that answers it when we are the HTTP proxy. */
+  readonly http: number;
+  /** Whether framing is still sound, so that the connection may carry another message. */
+  readonly persist: boolean;
+  /** What the reader may do about it; shown on error pages and in logs. */
+  readonly remedy: string;
+}
+
+const spec = (icap: number, http: number, persist: boolean, remedy: string): ErrorSpec => ({
+  icap,
+  http,
+  persist,
+  remedy,
+});
+
+export const ERRORS = {
+  // ICAP messages (src/icap/codec). HTTP status: what the proxy answers when a server sent it.
+  ERR_ICAP_START_LINE: spec(400, 502, false, 'Check that the peer speaks ICAP/1.0 on this port.'),
+  ERR_ICAP_VERSION: spec(505, 502, false, 'Use ICAP/1.0.'),
+  ERR_ICAP_METHOD: spec(501, 502, false, 'Use OPTIONS, REQMOD or RESPMOD.'),
+  ERR_ICAP_FIELD: spec(400, 502, false, 'Send header fields as `Name: value` with CR LF line ends.'),
+  ERR_ICAP_HEAD_TOO_LARGE: spec(400, 502, false, 'Send a shorter ICAP header.'),
+  ERR_ICAP_ENCAPSULATED: spec(400, 502, false, 'Send Encapsulated with rising offsets and one body, last.'),
+  ERR_ICAP_SECTION: spec(400, 502, false, 'Make the Encapsulated offsets agree with the header sections.'),
+  ERR_ICAP_SECTION_TOO_LARGE: spec(400, 502, false, 'Send shorter encapsulated HTTP headers.'),
+  ERR_ICAP_CHUNK: spec(400, 502, false, 'Send the body chunked (RFC 9112 section 7.1).'),
+  ERR_ICAP_PREVIEW: spec(400, 502, false, 'Send at most the announced preview, then a zero chunk.'),
+  ERR_ICAP_TRAILER: spec(400, 502, false, 'Send shorter or well-formed trailer fields.'),
+  ERR_ICAP_BAD_COMPOSITION: spec(418, 502, true, 'Send the encapsulated sections that the service needs.'),
+  ERR_ICAP_NOT_FOUND: spec(404, 502, true, 'Use one of the service paths that the server offers.'),
+  ERR_ICAP_NOT_ALLOWED: spec(405, 502, true, 'Use one of the methods in the Methods field.'),
+  ERR_ICAP_FORBIDDEN: spec(403, 502, false, 'Add the client network to gateway.allow.'),
+  ERR_ICAP_TIMEOUT: spec(408, 504, false, 'Send the request without pauses.'),
+  ERR_ICAP_OVERLOADED: spec(503, 503, false, 'Stay below Max-Connections, or raise it.'),
+  ERR_ICAP_SERVICE: spec(500, 502, true, 'Look up the incident in the gateway log.'),
+
+  // The ICAP client's own (src/icap/client).
+  ERR_ADAPT_UNAVAILABLE: spec(502, 502, true, 'Check that the ICAP server runs and is reachable.'),
+  ERR_ADAPT_TIMEOUT: spec(502, 504, false, 'Raise the service timeout, or see why the ICAP server is slow.'),
+  ERR_ADAPT_PROTOCOL: spec(
+    502,
+    502,
+    false,
+    'The ICAP server broke the protocol: examine it with its vendor.',
+  ),
+  ERR_ADAPT_STATUS: spec(502, 502, true, 'The ICAP server refused the message: read its log.'),
+  ERR_ADAPT_METHOD: spec(502, 502, true, 'The ICAP service does not offer this method: use another path.'),
+
+  // HTTP messages from clients (4xx) and origins (502).
+  ERR_HTTP_REQUEST_LINE: spec(400, 400, false, 'Send `METHOD target HTTP/1.1`.'),
+  ERR_HTTP_FIELD: spec(400, 400, false, 'Send header fields as `Name: value` with CR LF line ends.'),
+  ERR_HTTP_HEAD_TOO_LARGE: spec(400, 431, false, 'Send fewer or shorter header fields.'),
+  ERR_HTTP_TARGET_TOO_LONG: spec(400, 414, false, 'Use a shorter URL.'),
+  ERR_HTTP_FRAMING: spec(400, 400, false, 'Send either one Content-Length or `Transfer-Encoding: chunked`.'),
+  ERR_HTTP_CODING: spec(400, 501, false, 'Use no transfer coding other than chunked.'),
+  ERR_HTTP_CHUNK: spec(400, 400, false, 'Send well-formed chunks.'),
+  ERR_HTTP_HOST: spec(400, 400, false, 'Send exactly one valid Host field.'),
+  ERR_HTTP_TARGET: spec(400, 400, true, 'Send an absolute http:// URL to a proxy, or CONNECT host:port.'),
+  ERR_HTTP_VERSION: spec(400, 505, false, 'Use HTTP/1.0 or HTTP/1.1.'),
+  ERR_HTTP_EXPECTATION: spec(400, 417, true, 'Use no expectation other than 100-continue.'),
+  ERR_HTTP_TIMEOUT: spec(400, 408, false, 'Send the request without pauses.'),
+  ERR_HTTP_ABORTED: spec(
+    400,
+    400,
+    false,
+    'The sender closed the connection before the message was complete.',
+  ),
+
+  // What the proxy refuses or cannot reach.
+  ERR_PROXY_LOOP: spec(400, 508, true, 'The request came back to this proxy: check the proxy settings.'),
+  ERR_PROXY_SELF: spec(400, 403, true, 'Weir does not proxy requests to its own ports.'),
+  ERR_PROXY_DENIED: spec(400, 403, true, 'The target is on the deny list (proxy.targets.deny, tls.rules).'),
+  ERR_PROXY_OVERLOADED: spec(400, 503, false, 'Too many connections: raise proxy.limits.connections.'),
+  ERR_ORIGIN_DNS: spec(400, 502, true, 'Check the spelling of the host name.'),
+  ERR_ORIGIN_UNREACHABLE: spec(400, 502, true, 'The site does not answer: try again later.'),
+  ERR_ORIGIN_TIMEOUT: spec(400, 504, true, 'The site took too long: try again later.'),
+  ERR_ORIGIN_UNTRUSTED: spec(400, 502, true, "The site's certificate cannot be verified: tell its operator."),
+  ERR_ORIGIN_TLS: spec(400, 502, true, 'The site does not speak TLS that this proxy accepts.'),
+  ERR_ORIGIN_RESPONSE: spec(400, 502, true, 'The site sent a malformed response: tell its operator.'),
+  ERR_ORIGIN_CLOSED: spec(400, 502, true, 'The site closed the connection: try again.'),
+
+  // TLS towards clients, and the certificate authority.
+  ERR_TLS_HANDSHAKE: spec(400, 400, false, 'The client must speak TLS and trust the Weir CA.'),
+  ERR_TLS_CLIENT_HELLO: spec(400, 400, false, 'Send a TLS ClientHello after CONNECT.'),
+  ERR_TLS_NAME: spec(400, 400, false, 'Ask for a valid host name.'),
+  ERR_CA_UNREADABLE: spec(
+    500,
+    500,
+    false,
+    'Give the Weir user access to the certs folder, or choose another.',
+  ),
+  ERR_CA_INVALID: spec(500, 500, false, 'Remove both CA files to make a new CA, or import a valid pair.'),
+
+  // Configuration and start (exit code 2).
+  ERR_CONFIG_UNREADABLE: spec(500, 500, false, 'Check the path and its permissions.'),
+  ERR_CONFIG_SYNTAX: spec(500, 500, false, 'Mend the YAML.'),
+  ERR_CONFIG_UNKNOWN_KEY: spec(500, 500, false, 'Use a known key.'),
+  ERR_CONFIG_VALUE: spec(500, 500, false, 'Use an allowed value.'),
+  ERR_CONFIG_UNSUPPORTED: spec(500, 500, false, 'Remove the key until this version supports it.'),
+  ERR_LISTEN: spec(500, 500, false, 'Choose another address, or stop the program that uses it.'),
+
+  // Plugins, scanning, unpacking.
+  ERR_PLUGIN_LOAD: spec(500, 500, false, 'Check the path or package name and its default export.'),
+  ERR_PLUGIN_OPTIONS: spec(500, 500, false, "Check the plugin's options."),
+  ERR_PLUGIN_FAILED: spec(500, 502, true, "See the plugin's log."),
+  ERR_SCAN_TIMEOUT: spec(500, 504, true, 'Raise the time limit of the profile.'),
+  ERR_SCAN_UNAVAILABLE: spec(500, 502, true, 'Check that the scanner runs and is reachable.'),
+  ERR_UNPACK_BUDGET: spec(500, 502, true, 'Raise the unpacking limits if the content is legitimate.'),
+  ERR_UNPACK_MALFORMED: spec(500, 502, true, 'The archive or coding is damaged.'),
+  ERR_SPOOL: spec(500, 500, true, 'Check free space and permissions of the temporary folder.'),
+  ERR_ABORTED: spec(500, 500, false, 'The other side gave up; nothing to do.'),
+} satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Facts that belong to an error: `host`, `service`, `offset`, `path`, … Logged as they stand. */
+export type ErrorFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** Base of all errors that Weir throws on purpose. Compare `code`; `instanceof` fails across workers. */
+export class WeirError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: ErrorFields;
+
+  constructor(code: ErrorCode, message: string, fields: ErrorFields = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.fields = fields;
+  }
+
+  /** ICAP status code that this error maps to. */
+  get icapStatus(): number {
+    return ERRORS[this.code].icap;
+  }
+
+  /** HTTP status code that this error maps to. */
+  get httpStatus(): number {
+    return ERRORS[this.code].http;
+  }
+
+  /** True when the connection may carry another message. */
+  get persist(): boolean {
+    return ERRORS[this.code].persist;
+  }
+
+  /** One sentence on what to do. */
+  get remedy(): string {
+    return ERRORS[this.code].remedy;
+  }
+}
+
+/** Broken or refused ICAP message; maps to an ICAP status by `icapStatus`. */
+export class IcapError extends WeirError {}
+/** Broken or refused HTTP message, or an origin that failed. */
+export class HttpError extends WeirError {}
+/** TLS with a client, or the certificate authority. */
+export class TlsError extends WeirError {}
+/** A configuration that cannot be used; the CLI prints it and exits with 2. */
+export class ConfigError extends WeirError {}
+/** A plugin that cannot be loaded, or failed while inspecting. */
+export class PluginError extends WeirError {}
+
+/** True for any error made by this module, also one that crossed a realm or a worker. */
+export function isWeirError(error: unknown): error is WeirError {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code);
+}
+
+/** Text of anything thrown, for logs. */
+export function messageOf(error: unknown): string {
+  return typeof (error as { message?: unknown } | null)?.message === 'string'
+    ? (error as { message: string }).message
+    : String(error);
+}
+
+const MAX_SHOWN = 80; // characters of peer text in a message
+
+/** Peer bytes made safe for a message: control characters escaped, cut at 80 characters. */
+export function printable(text: string | Buffer): string {
+  const raw =
+    typeof text === 'string' ? text.slice(0, MAX_SHOWN + 1) : text.toString('latin1', 0, MAX_SHOWN + 1);
+  const cut = raw.length > MAX_SHOWN ? `${raw.slice(0, MAX_SHOWN)}…` : raw;
+  return cut.replace(
+    /[\u0000-\u001f\u007f-\u00a0]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}

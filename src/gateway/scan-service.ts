@@ -1,0 +1,196 @@
+// The `/sandblast` kind of service: holds the message, lets the profile's blades judge it, and answers
+// with Continue or the UserCheck page. Unpacking and scanning are the blades'. G-02, G-04, G-18, G-27.
+
+import { createHash } from 'node:crypto';
+import { Body } from '../http/body.ts';
+import { withoutField } from '../icap/codec/fields.ts';
+import type { RawHeaders } from '../icap/codec/http-head.ts';
+import type {
+  Adapted,
+  IcapOutcome,
+  IcapService,
+  IcapTransaction,
+  ModMethod,
+  ServiceDescription,
+} from '../icap/service.ts';
+import { audienceOf, blockPage } from '../pages/index.ts';
+import type { Blade, BlockVerdict, ModifyVerdict } from '../plugin/api.ts';
+import { WEIR_VERSION } from '../util/version.ts';
+import { newIncidentId } from '../util/incident-id.ts';
+import { bladeMessage } from './blade-message.ts';
+import { readIdentity } from './identity.ts';
+import type { BladeTrace, InspectionProfile } from './inspection.ts';
+import { enabledBlades, inspect } from './inspection.ts';
+
+export interface ScanServiceOptions {
+  /** Path of the URI, e.g. `/sandblast`. */
+  readonly path: string;
+  readonly methods: readonly ModMethod[];
+  readonly profile: InspectionProfile;
+  readonly blades: readonly Blade[];
+  readonly previewBytes: number;
+  readonly maxConnections: number;
+  readonly optionsTtlSeconds: number;
+}
+
+/** What the log wants to know of an inspection beyond its outcome. */
+export interface InspectionNote {
+  readonly incident: string;
+  readonly bytes: number;
+  readonly trace: readonly BladeTrace[];
+  readonly block: (BlockVerdict & { readonly blade: string }) | null;
+}
+
+const INCLUDE = ['X-Client-IP', 'X-Server-IP', 'X-Authenticated-User', 'X-Authenticated-Groups'];
+const UNMODIFIED: IcapOutcome = { kind: 'unmodified' };
+
+export class ScanService implements IcapService {
+  readonly path: string;
+  readonly methods: readonly ModMethod[];
+  readonly requires = { REQMOD: 'req-hdr', RESPMOD: 'res-hdr' } as const;
+  readonly profile: InspectionProfile;
+  readonly #options: ScanServiceOptions;
+  readonly #blades: readonly Blade[];
+  readonly #notes = new WeakMap<IcapTransaction, InspectionNote>();
+  #fingerprints = '';
+  #description: ServiceDescription | null = null;
+
+  constructor(options: ScanServiceOptions) {
+    this.path = options.path;
+    this.methods = options.methods;
+    this.profile = options.profile;
+    this.#options = options;
+    this.#blades = enabledBlades(options.blades, options.profile);
+  }
+
+  /** Blades that judge here; none means that everything passes without inspection (G-07). */
+  get blades(): readonly Blade[] {
+    return this.#blades;
+  }
+
+  /** What was noted while a transaction was inspected. */
+  noteOf(transaction: IcapTransaction): InspectionNote | undefined {
+    return this.#notes.get(transaction);
+  }
+
+  describe(): ServiceDescription {
+    let fingerprints = '';
+    for (const blade of this.#blades) fingerprints += `${blade.name} ${blade.fingerprint?.() ?? ''}\n`;
+    if (this.#description === null || fingerprints !== this.#fingerprints) {
+      this.#fingerprints = fingerprints;
+      this.#description = this.#makeDescription(fingerprints);
+    }
+    return this.#description;
+  }
+
+  handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome> {
+    if (this.#blades.length === 0) return UNMODIFIED;
+    return this.#inspect(transaction);
+  }
+
+  async #inspect(transaction: IcapTransaction): Promise<IcapOutcome> {
+    const { body } = transaction;
+    const content = body === null ? null : await body.hold();
+    const identity = readIdentity(transaction.icapHeaders);
+    const message = bladeMessage(transaction, identity, content);
+    const incident = newIncidentId();
+    const bytes = content?.size ?? 0;
+    let trace: readonly BladeTrace[] = [];
+    try {
+      const result = await inspect(this.#blades, this.profile, message, transaction.signal);
+      trace = result.trace;
+      this.#notes.set(transaction, { incident, bytes, trace, block: result.blocked });
+      if (result.blocked !== null) {
+        body?.release();
+        return this.#block(transaction, result.blocked, incident, message.url);
+      }
+      return result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
+    } catch (error) {
+      trace = (error as { trace?: readonly BladeTrace[] }).trace ?? trace;
+      this.#notes.set(transaction, { incident, bytes, trace, block: null });
+      throw error;
+    }
+  }
+
+  #block(
+    transaction: IcapTransaction,
+    found: BlockVerdict & { blade: string },
+    incident: string,
+    url: string,
+  ): Adapted {
+    const { request, method } = transaction;
+    const page = blockPage(
+      {
+        threat: found.threat,
+        blade: found.blade,
+        severity: found.severity,
+        reason: found.reason,
+        incident,
+        time: new Date(),
+        url,
+        method: request?.method ?? '',
+        direction: method === 'REQMOD' ? 'request' : 'response',
+        profile: this.profile.name,
+      },
+      audienceOf(request?.headers ?? null),
+    );
+    const threat = fieldText(found.threat);
+    const headers: RawHeaders = [
+      'X-Infection-Found',
+      `Type=0; Resolution=2; Threat=${threat.replaceAll(';', ',')};`,
+      'X-Virus-ID',
+      threat,
+      'X-Blocked-Reason',
+      fieldText(found.reason),
+      'X-Response-Info',
+      'Blocked',
+      'X-Weir-Blade',
+      found.blade,
+      'X-Weir-Severity',
+      found.severity,
+    ];
+    const response = { version: '1.1', status: page.status, reason: page.reason, headers: page.headers };
+    return { kind: 'adapted', response, body: Body.of(page.body), serverMade: true, headers };
+  }
+
+  #makeDescription(fingerprints: string): ServiceDescription {
+    const { previewBytes, maxConnections, optionsTtlSeconds } = this.#options;
+    const hash = createHash('sha256').update(
+      `${WEIR_VERSION}\n${JSON.stringify(this.profile)}\n${fingerprints}`,
+    );
+    const inspected = this.#blades.map((blade) => blade.name).join(', ');
+    return {
+      istag: `weir-${hash.digest('hex').slice(0, 20)}`,
+      preview: previewBytes,
+      optionsTtlSeconds,
+      maxConnections,
+      service: inspected === '' ? 'Weir gateway (no inspection)' : `Weir gateway (${inspected})`,
+      serviceId: this.path.slice(1),
+      include: INCLUDE,
+    };
+  }
+}
+
+/** Names and reasons may come from file names inside archives: one printable line for a header field. */
+function fieldText(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 200)
+    .trim();
+}
+
+function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): Adapted {
+  const { request, response, method } = transaction;
+  const inspected = method === 'REQMOD' ? request! : response!;
+  let headers: RawHeaders = change.headers === undefined ? inspected.headers : [...change.headers];
+  let body: Body | null;
+  if (change.body === undefined) body = transaction.body?.restream() ?? null;
+  else {
+    transaction.body?.release();
+    body = Body.of(change.body);
+    headers = [...withoutField(headers, 'content-length'), 'Content-Length', String(change.body.length)];
+  }
+  if (method === 'REQMOD')
+    return { kind: 'adapted', request: { ...request!, headers }, body, serverMade: false };
+  return { kind: 'adapted', response: { ...response!, headers }, body, serverMade: false };
+}

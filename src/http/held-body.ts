@@ -1,0 +1,239 @@
+// A body together with what was already read of it: lets somebody look at the start, scan the whole, or
+// send it somewhere, and still get the original back, byte for byte. Both halves stand on it: the ICAP
+// client for preview, late 204 and bypass, the gateway for scanning and for echoing without 204.
+
+import type { RawHeaders } from '../icap/codec/http-head.ts';
+import type { BodySink } from './body.ts';
+import { Body } from './body.ts';
+import type { SpoolOptions } from './spool.ts';
+import { DEFAULT_SPOOL, Spool } from './spool.ts';
+
+/** A body that was read to its end. Exactly one of `memory` and `file` is set. */
+export interface HeldContent {
+  readonly size: number;
+  readonly memory: Buffer | null;
+  /** Path of the spool file; valid until `release` or until the re-stream was consumed. */
+  readonly file: string | null;
+}
+
+export class HeldBody {
+  readonly #source: Body;
+  readonly #options: SpoolOptions;
+  #held: Buffer[] = []; // read but not spooled: previews
+  #heldBytes = 0;
+  #spool: Spool | null = null;
+  #target: BodySink | null = null; // where the source's bytes go now
+  #intact = true;
+
+  constructor(source: Body, options: SpoolOptions = DEFAULT_SPOOL) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  get declaredLength(): number | null {
+    return this.#source.declaredLength;
+  }
+
+  /** False once bytes have passed without being kept: the original cannot be had back. */
+  get intact(): boolean {
+    return this.#intact;
+  }
+
+  /** All bytes of the body have arrived and wait in memory. */
+  get inMemory(): boolean {
+    return this.#source.ended && this.#source.error === null && this.#spool === null;
+  }
+
+  /** The source has ended: nothing follows what is queued and held. */
+  get ended(): boolean {
+    return this.#source.ended;
+  }
+
+  get error(): Error | null {
+    return this.#source.error ?? this.#spool?.error ?? null;
+  }
+
+  /**
+   * Takes up to `bytes` from the start and keeps them. Resolves early when the producer pauses or ends,
+   * or when `waitMs` have passed. At most one call, before anything else.
+   */
+  preview(bytes: number, waitMs: number, ready: (chunks: readonly Buffer[]) => void): void {
+    let timer: NodeJS.Timeout | null = null;
+    let done = false;
+    const finish = (): void => {
+      if (done) return;
+      done = true;
+      if (timer !== null) clearTimeout(timer);
+      this.#held = this.#source.take(bytes);
+      for (const chunk of this.#held) this.#heldBytes += chunk.length;
+      ready(this.#held);
+    };
+    if (!this.#source.readyFor(bytes)) timer = setTimeout(finish, waitMs);
+    this.#source.whenReady(bytes, finish);
+  }
+
+  /** True when the preview holds the whole body and its end is known. */
+  get previewIsAll(): boolean {
+    return this.#source.ended && this.#source.queuedBytes === 0;
+  }
+
+  /**
+   * Sends what follows the preview to `sink`, keeping it if `keep`.
+   * @returns resume function for the sink
+   */
+  forwardRest(sink: BodySink, keep: boolean): () => void {
+    if (!keep) {
+      this.#intact = false;
+      this.#source.consume(sink);
+      return () => this.#source.resume();
+    }
+    return this.#keepWhileSending(sink);
+  }
+
+  /** Reads the rest and keeps all of it. Rejects with the body's error or `ERR_SPOOL`. */
+  async hold(): Promise<HeldContent> {
+    if (this.inMemory) {
+      const rest = this.#source.take(this.#source.queuedBytes);
+      for (const chunk of rest) this.#heldBytes += chunk.length;
+      this.#held =
+        this.#held.length + rest.length > 1
+          ? [Buffer.concat([...this.#held, ...rest], this.#heldBytes)]
+          : [...this.#held, ...rest];
+      return { size: this.#heldBytes, memory: this.#held[0] ?? EMPTY, file: null };
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#keepWhileSending({ onData: () => true, onEnd: () => resolve(), onError: reject });
+    });
+    const spool = this.#spool!;
+    await spool.flush();
+    if (spool.path !== null) return { size: spool.size, memory: null, file: spool.path };
+    return { size: spool.size, memory: Buffer.concat(spool.memory!, spool.size), file: null };
+  }
+
+  /**
+   * The original body from its first byte: what was kept, then what is still to come. To be called once;
+   * a sink of `forwardRest` gets nothing more. Spooled bytes are freed when the result was consumed or
+   * cancelled.
+   */
+  restream(): Body {
+    if (!this.#intact) throw new TypeError('the original body was not kept');
+    const spool = this.#spool;
+    if (spool === null) {
+      if (this.#held.length > 0) {
+        this.#source.unshift(this.#held);
+        this.#held = [];
+      }
+      return this.#source;
+    }
+    return this.#restreamSpool(spool);
+  }
+
+  #keepWhileSending(sink: BodySink): () => void {
+    const spool = this.#startSpool();
+    let waiting = 0; // parties that hold the body up: the sink, the spool
+    const go = (): void => {
+      if (waiting > 0 && --waiting === 0) this.#source.resume();
+    };
+    this.#target = {
+      onData: (chunk) => {
+        if (!spool.append(chunk, go)) waiting++;
+        if (spool.error !== null) {
+          this.#source.cancel(spool.error);
+          sink.onError(spool.error);
+          return true;
+        }
+        if (!sink.onData(chunk)) waiting++;
+        return waiting === 0;
+      },
+      onEnd: (trailers) => sink.onEnd(trailers),
+      onError: (error) => sink.onError(error),
+    };
+    this.#source.consume({
+      onData: (chunk) => this.#target!.onData(chunk),
+      onEnd: (trailers) => this.#target!.onEnd(trailers),
+      onError: (error) => this.#target!.onError(error),
+    });
+    return go;
+  }
+
+  #restreamSpool(spool: Spool): Body {
+    const rest = this.#source;
+    let kept: Body | null = null; // being read back, until it is used up
+    let late: Buffer[] = []; // arrived from the source meanwhile
+    const body = new Body(
+      {
+        resume: () => (kept ?? rest).resume(),
+        cancel: (reason) => {
+          kept?.cancel(reason);
+          rest.cancel(reason);
+          spool.dispose();
+        },
+      },
+      rest.declaredLength,
+    );
+    const fail = (error: Error): void => {
+      kept?.cancel(error);
+      spool.dispose();
+      body.fail(error);
+    };
+    const finish = (trailers: RawHeaders): void => {
+      spool.dispose();
+      body.end(trailers);
+    };
+    let ended = rest.ended;
+    this.#target = {
+      onData: (chunk) => {
+        if (kept === null) return body.push(chunk);
+        late.push(chunk);
+        return false;
+      },
+      onEnd: (trailers) => {
+        ended = true;
+        if (kept === null) finish(trailers);
+      },
+      onError: fail,
+    };
+    if (rest.error !== null) {
+      queueMicrotask(() => fail(rest.error!));
+      return body;
+    }
+    kept = new Body(); // stands in until the disk has everything
+    const readBack = (): void => {
+      if (body.settled) return;
+      kept = spool.read();
+      kept.consume({
+        onData: (chunk) => body.push(chunk),
+        onEnd: () => {
+          kept = null;
+          let more = true;
+          for (const chunk of late) more = body.push(chunk);
+          late = [];
+          if (ended) finish(rest.trailers);
+          else if (more) rest.resume();
+        },
+        onError: fail,
+      });
+    };
+    if (spool.path === null) readBack();
+    else void spool.flush().then(readBack, fail);
+    return body;
+  }
+
+  /** Drops everything: the rest is cancelled, what was kept is freed. */
+  release(reason?: Error): void {
+    this.#intact = false;
+    this.#source.cancel(reason);
+    this.#held = [];
+    this.#spool?.dispose();
+  }
+
+  #startSpool(): Spool {
+    const spool = new Spool(this.#options);
+    for (const chunk of this.#held) spool.append(chunk, () => {});
+    this.#held = [];
+    this.#spool = spool;
+    return spool;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,268 @@
+// Keeps bytes that must outlive their passing: in memory up to a bound, beyond it in a temporary file of
+// mode 0600 inside a folder of this process. Written in batches off the main thread; `append` returns
+// false while the disk is behind, so that a fast sender is slowed instead of buffered.
+
+import { close, mkdirSync, mkdtempSync, open, read, readdirSync, rmSync, unlink, writev } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpError } from '../errors.ts';
+import type { BodySource } from './body.ts';
+import { Body } from './body.ts';
+
+export interface SpoolOptions {
+  /** Bytes kept in memory before a file is used. */
+  readonly memoryBytes: number;
+  /** Folder for the files; null: a folder of this process inside the system's temporary folder. */
+  readonly folder: string | null;
+}
+
+export const DEFAULT_SPOOL: SpoolOptions = { memoryBytes: 256 * 1024, folder: null };
+
+const MAX_PENDING = 1024 * 1024; // bytes that may wait for the disk
+const READ_SIZE = 64 * 1024; // bytes read back at a time
+const FOLDER_PREFIX = 'weir-spool-';
+
+export class Spool {
+  readonly #options: SpoolOptions;
+  #size = 0;
+  #memory: Buffer[] = [];
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #path: string | null = null;
+  #fd = -1;
+  #busy = false;
+  #disposed = false;
+  #error: Error | null = null;
+  #onDrain: (() => void) | null = null;
+  readonly #idle: (() => void)[] = [];
+
+  constructor(options: SpoolOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes appended. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Chunks in memory; null once a file is used. */
+  get memory(): readonly Buffer[] | null {
+    return this.#path === null ? this.#memory : null;
+  }
+
+  /** Path of the file, or null while everything is in memory. Complete after `flush`. */
+  get path(): string | null {
+    return this.#path;
+  }
+
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  /** Adds a chunk, which must not change afterwards. `false`: wait for `onDrain`. */
+  append(chunk: Buffer, onDrain: () => void): boolean {
+    this.#size += chunk.length;
+    if (this.#path === null && this.#size <= this.#options.memoryBytes) {
+      this.#memory.push(chunk);
+      return true;
+    }
+    if (this.#path === null) this.#openFile();
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    this.#writeNext();
+    if (this.#pendingBytes < MAX_PENDING || this.#error !== null) return true;
+    this.#onDrain = onDrain;
+    return false;
+  }
+
+  /** Resolves when all bytes are on disk (at once while in memory). Rejects with `ERR_SPOOL`. */
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        if (this.#error !== null) reject(this.#error);
+        else resolve();
+      };
+      if (!this.#busy && this.#pending.length === 0) done();
+      else this.#idle.push(done);
+    });
+  }
+
+  /** The kept bytes as a new body; may be called again. The spool must stay until it is consumed. */
+  read(): Body {
+    if (this.#path === null) return Body.of(...this.#memory);
+    return readFileBody(this.#path, this.#size);
+  }
+
+  /** Frees memory and removes the file. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#memory = [];
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    if (!this.#busy) this.#closeFile();
+  }
+
+  #openFile(): void {
+    this.#path = join(spoolFolder(this.#options.folder), `${process.pid}-${nextNumber++}.body`);
+    this.#pending = this.#memory;
+    for (const chunk of this.#memory) this.#pendingBytes += chunk.length;
+    this.#memory = [];
+    this.#busy = true;
+    open(this.#path, 'wx', 0o600, (error, fd) => {
+      this.#busy = false;
+      if (error !== null) return this.#fail(error);
+      this.#fd = fd;
+      this.#writeNext();
+    });
+  }
+
+  #writeNext(): void {
+    if (this.#busy || this.#error !== null) return;
+    if (this.#disposed) return this.#closeFile();
+    if (this.#pending.length === 0) return this.#settle();
+    const batch = this.#pending;
+    const bytes = this.#pendingBytes;
+    this.#pending = [];
+    this.#busy = true;
+    this.#writeBatch(batch, bytes);
+  }
+
+  #writeBatch(batch: Buffer[], bytes: number): void {
+    writev(this.#fd, batch, (error, written) => {
+      if (error === null && written < bytes && written > 0 && !this.#disposed) {
+        this.#pendingBytes -= written;
+        return this.#writeBatch(withoutFirst(batch, written), bytes - written);
+      }
+      this.#busy = false;
+      if (error !== null) return this.#fail(error);
+      this.#pendingBytes = Math.max(0, this.#pendingBytes - bytes);
+      if (this.#pendingBytes < MAX_PENDING / 2) this.#drained();
+      this.#writeNext();
+    });
+  }
+
+  #drained(): void {
+    const onDrain = this.#onDrain;
+    this.#onDrain = null;
+    onDrain?.();
+  }
+
+  #settle(): void {
+    for (const done of this.#idle.splice(0)) done();
+  }
+
+  #fail(error: Error): void {
+    this.#error = new HttpError('ERR_SPOOL', `cannot spool a body: ${error.message}`, {}, error);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#drained();
+    this.#settle();
+    if (this.#disposed) this.#closeFile();
+  }
+
+  #closeFile(): void {
+    if (this.#fd >= 0) close(this.#fd, () => {});
+    this.#fd = -1;
+    if (this.#path !== null) unlink(this.#path, () => {});
+    this.#settle();
+  }
+}
+
+function withoutFirst(batch: Buffer[], bytes: number): Buffer[] {
+  let left = bytes;
+  let i = 0;
+  while (left >= batch[i]!.length) left -= batch[i++]!.length;
+  return [batch[i]!.subarray(left), ...batch.slice(i + 1)];
+}
+
+/** A body that reads `size` bytes of a file, one piece ahead of its consumer. */
+export function readFileBody(path: string, size: number): Body {
+  let fd = -1;
+  let offset = 0;
+  let reading = true;
+  let cancelled = false;
+  const source: BodySource = {
+    resume: () => readMore(),
+    cancel: () => {
+      cancelled = true;
+      if (!reading) shut();
+    },
+  };
+  const body = new Body(source, size);
+  const shut = (): void => {
+    if (fd >= 0) close(fd, () => {});
+    fd = -1;
+  };
+  const fail = (error: Error | null): void => {
+    shut();
+    body.fail(
+      new HttpError(
+        'ERR_SPOOL',
+        `cannot read a spooled body: ${error?.message ?? 'file is shorter'}`,
+        {},
+        error,
+      ),
+    );
+  };
+  const readMore = (): void => {
+    if (reading) return;
+    if (cancelled) return shut();
+    reading = true;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size - offset));
+    read(fd, buffer, 0, buffer.length, offset, (error, bytes) => {
+      reading = false;
+      if (error !== null || bytes === 0) return fail(error);
+      offset += bytes;
+      if (cancelled) return shut();
+      const more = body.push(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
+      if (offset >= size) {
+        shut();
+        body.end();
+      } else if (more) readMore();
+    });
+  };
+  open(path, 'r', (error, opened) => {
+    reading = false;
+    if (error !== null) return fail(error);
+    fd = opened;
+    readMore();
+  });
+  return body;
+}
+
+let nextNumber = 1;
+const folders = new Map<string, string>();
+
+/** This process's own folder inside `base`, made on first use; folders of dead processes are removed. */
+function spoolFolder(base: string | null): string {
+  const parent = base ?? tmpdir();
+  let folder = folders.get(parent);
+  if (folder !== undefined) return folder;
+  mkdirSync(parent, { recursive: true });
+  removeStaleFolders(parent);
+  folder = mkdtempSync(join(parent, `${FOLDER_PREFIX}${process.pid}-`));
+  if (folders.size === 0) process.once('exit', removeOwnFolders);
+  folders.set(parent, folder);
+  return folder;
+}
+
+function removeOwnFolders(): void {
+  for (const folder of folders.values()) rmSync(folder, { recursive: true, force: true });
+}
+
+function removeStaleFolders(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const match = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`).exec(name);
+    if (match !== null && !isAlive(Number(match[1])))
+      rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM';
+  }
+}

@@ -1,0 +1,54 @@
+// What the proxy asks of an ICAP service and what it gets back, whichever way the service is reached:
+// over TCP (service-client.ts) or in this process (in-process.ts).
+
+import type { RequestHead, ResponseHead, RawHeaders } from '../codec/http-head.ts';
+import type { Body } from '../../http/body.ts';
+import type { HeldBody } from '../../http/held-body.ts';
+import type { Cancellation } from '../../util/cancellation.ts';
+import type { ModMethod } from '../service.ts';
+
+/** An HTTP message on its way through a service. */
+export interface AdaptationMessage {
+  readonly method: ModMethod;
+  /** Target in absolute form; end-to-end fields only (C-27, C-90). */
+  readonly request: RequestHead;
+  /** `request` as text, closing blank line included; made once for both points. */
+  readonly requestText: string;
+  /** Null for REQMOD. */
+  readonly response: ResponseHead | null;
+  readonly body: HeldBody | null;
+  /** Addresses and user as far as known, for the identity fields (K-13). */
+  readonly clientIp: string | null;
+  readonly serverIp: string | null;
+  readonly user: string | null;
+  readonly cancellation: Cancellation;
+}
+
+/** How a service answered; at most one of `request` and `response` is set. */
+export interface Adaptation {
+  /** ICAP status; 204 also stands for "unmodified" by other means. */
+  readonly icapStatus: number;
+  /** The adapted request, or null. */
+  readonly request: RequestHead | null;
+  /** The adapted response, or the answer in the origin's stead. */
+  readonly response: ResponseHead | null;
+  /** Body of the adapted message; for an unmodified one the original body. */
+  readonly body: Body | null;
+  /** ICAP header fields of the answer. */
+  readonly icapHeaders: RawHeaders;
+  /** Bytes sent as preview; null without preview. */
+  readonly preview: number | null;
+}
+
+/** A way to one ICAP service. */
+export interface AdaptationService {
+  readonly name: string;
+  /**
+   * Sends one message through the service.
+   * @throws {WeirError} `ERR_ADAPT_…`; the original can be had back while `message.body.intact`
+   */
+  adapt(message: AdaptationMessage): Adaptation | Promise<Adaptation>;
+  close(): void | Promise<void>;
+}
+
+export const UNMODIFIED_STATUS = 204;

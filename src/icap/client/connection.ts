@@ -1,0 +1,122 @@
+// One connection to an ICAP server: bytes to response events for the exchange that has it. Knows
+// nothing of previews or verdicts; exchange.ts does. A byte that nobody asked for closes it (C-85).
+
+import type { Socket } from 'node:net';
+import { IcapError, isWeirError, messageOf } from '../../errors.ts';
+import type { WeirError } from '../../errors.ts';
+import type { HasDeadline } from '../../util/deadlines.ts';
+import type { IcapMethod } from '../codec/encapsulated.ts';
+import type { IcapResponseHead } from '../codec/head.ts';
+import type { BodyEnd, Sections } from '../codec/message-parser.ts';
+import { IcapResponseParser } from '../codec/message-parser.ts';
+
+/** Whoever waits for a response on a connection. */
+export interface ConnectionUser {
+  onMessage(head: IcapResponseHead, sections: Sections): void;
+  onData(chunk: Buffer): void;
+  onEnd(end: BodyEnd): void;
+  /** Everything that had arrived was parsed. */
+  afterRead(): void;
+  onDrain(): void;
+  /** The connection is gone: closed by the peer, an error, a time-out or broken bytes. */
+  onLost(error: WeirError): void;
+}
+
+export class IcapClientConnection implements HasDeadline {
+  deadlineAt = Infinity;
+  readonly socket: Socket;
+  /** Exchanges carried so far; a connection with some may have been closed by the server meanwhile. */
+  exchanges = 0;
+  /** Response bytes were seen since the exchange began. */
+  answered = false;
+  readonly #parser: IcapResponseParser;
+  readonly #onClosed: (connection: IcapClientConnection) => void;
+  #user: ConnectionUser | null = null;
+  #lost: WeirError | null = null;
+
+  constructor(socket: Socket, onClosed: (connection: IcapClientConnection) => void) {
+    this.socket = socket;
+    this.#onClosed = onClosed;
+    this.#parser = new IcapResponseParser(
+      {
+        onMessage: (head, sections) => this.#user?.onMessage(head, sections),
+        onData: (chunk) => this.#user?.onData(chunk),
+        onEnd: (end) => this.#user?.onEnd(end),
+      },
+      false,
+    );
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#user?.onDrain());
+    socket.on('error', (error) => this.#lose(unavailable(`connection failed: ${messageOf(error)}`, error)));
+    socket.on('end', () => this.#lose(unavailable('the ICAP server closed the connection')));
+    socket.on('close', () => this.#lose(unavailable('the connection was closed')));
+  }
+
+  get usable(): boolean {
+    return this.#lost === null && !this.socket.destroyed;
+  }
+
+  /** Hands the connection to an exchange. */
+  assign(user: ConnectionUser, method: IcapMethod): void {
+    this.#user = user;
+    this.exchanges++;
+    this.answered = false;
+    this.#parser.expect(method);
+  }
+
+  /** After 100: another response to the same request follows. */
+  expectMore(method: IcapMethod): void {
+    this.#parser.expect(method);
+  }
+
+  release(): void {
+    this.#user = null;
+    this.deadlineAt = Infinity;
+    if (this.socket.isPaused()) this.socket.resume(); // the last body may have ended while held up
+  }
+
+  destroy(): void {
+    this.#user = null;
+    this.socket.destroy();
+  }
+
+  onDeadline(): void {
+    if (this.#user === null) return this.destroy();
+    this.#lose(new IcapError('ERR_ADAPT_TIMEOUT', 'the ICAP server did not answer in time'));
+  }
+
+  #read(chunk: Buffer): void {
+    const user = this.#user;
+    if (user === null) return this.destroy();
+    this.answered = true;
+    try {
+      const at = this.#parser.execute(chunk);
+      user.afterRead();
+      if (at < chunk.length) throw new IcapError('ERR_ICAP_FIELD', 'bytes follow the end of the response');
+    } catch (error) {
+      if (!isWeirError(error)) throw error;
+      this.#lose(
+        new IcapError(
+          'ERR_ADAPT_PROTOCOL',
+          `the ICAP server broke the protocol: ${error.message}`,
+          {},
+          error,
+        ),
+      );
+    }
+  }
+
+  #lose(error: WeirError): void {
+    if (this.#lost !== null) return;
+    this.#lost = error;
+    const user = this.#user;
+    this.#user = null;
+    this.socket.destroy();
+    this.#onClosed(this);
+    user?.onLost(error);
+  }
+}
+
+function unavailable(message: string, cause?: unknown): WeirError {
+  return new IcapError('ERR_ADAPT_UNAVAILABLE', message, {}, cause);
+}

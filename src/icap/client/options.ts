@@ -1,0 +1,97 @@
+// What a service said of itself in OPTIONS, and how long that holds. RFC 3507 §4.10.2; K-02 … K-08.
+
+import { IcapError } from '../../errors.ts';
+import { fieldValue } from '../codec/fields.ts';
+import type { IcapResponseHead } from '../codec/head.ts';
+import { icapList } from '../codec/head.ts';
+import type { ModMethod } from '../service.ts';
+
+const MAX_TTL_S = 3600; // an absent Options-TTL means for ever by the RFC; we ask again after an hour
+const REFRESH_EARLY_MS = 20_000;
+
+export interface ServiceOptions {
+  /** Null where the server did not say. */
+  readonly methods: readonly string[] | null;
+  /** Without quotes; '' where the server sent none. */
+  readonly istag: string;
+  readonly preview: number | null;
+  readonly allow204: boolean;
+  readonly maxConnections: number | null;
+  readonly transferPreview: readonly string[];
+  readonly transferIgnore: readonly string[];
+  readonly transferComplete: readonly string[];
+  /** Identity headers that the service asks for, lower case. */
+  readonly include: readonly string[];
+  /** On the clock of `performance.now()`: when to ask again. */
+  readonly refreshAt: number;
+}
+
+/**
+ * Reads an OPTIONS answer.
+ * @throws {IcapError} `ERR_ADAPT_STATUS` unless it is a 200
+ */
+export function readServiceOptions(head: IcapResponseHead, now: number): ServiceOptions {
+  if (head.status !== 200) {
+    throw new IcapError('ERR_ADAPT_STATUS', `OPTIONS was answered ${head.status} ${head.reason}`.trim(), {
+      icapStatus: head.status,
+    });
+  }
+  const { headers } = head;
+  const methods = icapList(headers, 'methods').map((method) => method.toUpperCase());
+  const ttl = Math.min(wholeNumber(fieldValue(headers, 'options-ttl')) ?? MAX_TTL_S, MAX_TTL_S);
+  return {
+    methods: methods.length === 0 ? null : methods,
+    istag: unquoted(fieldValue(headers, 'istag') ?? ''),
+    preview: head.preview,
+    allow204: head.allow204,
+    maxConnections: wholeNumber(fieldValue(headers, 'max-connections')),
+    transferPreview: icapList(headers, 'transfer-preview'),
+    transferIgnore: icapList(headers, 'transfer-ignore'),
+    transferComplete: icapList(headers, 'transfer-complete'),
+    include: icapList(headers, 'x-include'),
+    refreshAt: now + Math.max(1000, ttl * 1000 - REFRESH_EARLY_MS),
+  };
+}
+
+/** @throws {IcapError} `ERR_ADAPT_METHOD` when the service said that it does not offer the method (K-04) */
+export function requireMethod(options: ServiceOptions, method: ModMethod, service: string): void {
+  if (options.methods === null || options.methods.includes(method)) return;
+  const text = `the ICAP service offers ${options.methods.join(', ')}, not ${method}`;
+  throw new IcapError('ERR_ADAPT_METHOD', text, { service });
+}
+
+export type Transfer = 'preview' | 'complete' | 'ignore';
+
+/** What the Transfer fields want for a URL: the extension decides, then who holds `*` (K-07, K-08). */
+export function transferFor(options: ServiceOptions, target: string): Transfer {
+  const { transferPreview, transferComplete, transferIgnore } = options;
+  if (transferPreview.length === 0 && transferComplete.length === 0 && transferIgnore.length === 0) {
+    return options.preview === null ? 'complete' : 'preview';
+  }
+  if (transferIgnore.length === 0 && transferComplete.length === 0 && transferPreview[0] === '*')
+    return 'preview';
+  const extension = extensionOf(target);
+  const has = (list: readonly string[], what: string): boolean => list.includes(what);
+  if (has(transferPreview, extension)) return 'preview';
+  if (has(transferComplete, extension)) return 'complete';
+  if (has(transferIgnore, extension)) return 'ignore';
+  if (has(transferPreview, '*')) return 'preview';
+  if (has(transferIgnore, '*')) return 'ignore';
+  return 'complete';
+}
+
+function extensionOf(target: string): string {
+  const path = target.split('?', 1)[0]!;
+  const segment = path.slice(path.lastIndexOf('/') + 1);
+  const dot = segment.lastIndexOf('.');
+  return dot < 0 ? '' : segment.slice(dot + 1).toLowerCase();
+}
+
+/** One pair of quotes removed; anything else is compared as it stands (C-112). */
+export function unquoted(istag: string): string {
+  return istag.length >= 2 && istag.startsWith('"') && istag.endsWith('"') ? istag.slice(1, -1) : istag;
+}
+
+function wholeNumber(value: string | undefined): number | null {
+  return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : null;
+}

@@ -1,0 +1,111 @@
+// The page for a request that could not be completed: origin, network, inspection service or the request
+// itself. It names the failure in plain words first, then what the help desk needs. Status and code come
+// from the error table; only the words are chosen here.
+
+import type { ErrorCode } from '../errors.ts';
+import type { PageAudience } from './audience.ts';
+import { fieldText, hostOf, html, shown, shownUrl } from './escape.ts';
+import {
+  type Detail,
+  detailLines,
+  detailSection,
+  fillHtml,
+  helpSection,
+  htmlDocument,
+  isoTime,
+  type Page,
+  renderPage,
+  timeText,
+} from './page.ts';
+import { errorTextOf, fill, textOf } from './texts.ts';
+
+/** What failed. Strings may hold anything a peer sent: they are cut and escaped here. */
+export interface ErrorPageInput {
+  /** HTTP status to answer with, 400 to 599; anything else becomes 502. */
+  readonly status: number;
+  /** Reason phrase of the status. */
+  readonly reason: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** One sentence on what to do; the error's own `remedy`. */
+  readonly remedy: string;
+  readonly incident: string;
+  readonly time: Date;
+  /** Requested URL as far as known, or ''. Shown without user name and password, cut at 200 characters. */
+  readonly url: string;
+  /** True when content was withheld because it could not be inspected: the page then says so. */
+  readonly failClosed?: boolean;
+}
+
+/** The response for a failed request; same guarantees as `blockPage`. */
+export function errorPage(input: ErrorPageInput, audience: PageAudience): Page {
+  const { title, lead, help: ownHelp } = errorTextOf(input.code);
+  const status =
+    Number.isInteger(input.status) && input.status >= 400 && input.status <= 599 ? input.status : 502;
+  const reason = fieldText(input.reason) || (status === input.status ? '' : 'Bad Gateway');
+  const failClosed = input.failClosed === true;
+  const site = hostOf(input.url) ?? textOf('site.unknown');
+  const incident = shown(input.incident, 64);
+  const message = shown(input.message, 300);
+  const url = shownUrl(input.url);
+  const remedy = shown(input.remedy, 300);
+  const help = [ownHelp ?? remedy, textOf('error.help.report')].filter((item) => item !== '');
+  const details = detailsOf({
+    incident,
+    time: timeText(input.time),
+    status: `${status} ${reason}`.trim(),
+    code: input.code,
+    message,
+    remedy: ownHelp === undefined ? '' : remedy, // where the user cannot follow it, the help desk may
+    url,
+  });
+
+  return renderPage(
+    status,
+    reason,
+    {
+      html: () =>
+        htmlDocument(
+          'error',
+          title,
+          html`<p class="lead">${fillHtml(lead, { site: html`<bdi>${site}</bdi>` })}</p>
+            ${failClosed ? html`<p class="notice">${textOf('error.failClosed')}</p>` : ''}
+            ${helpSection(textOf('error.help.heading'), help)} ${detailSection(details)}`,
+        ),
+      json: () => ({
+        error: input.code,
+        status,
+        title,
+        detail: fill(lead, { site }),
+        message,
+        remedy,
+        incident,
+        time: isoTime(input.time),
+        url,
+        failClosed,
+      }),
+      text: () =>
+        `${title}\n\n${fill(lead, { site })}\n\n` +
+        (failClosed ? `${textOf('error.failClosed')}\n\n` : '') +
+        `${help.map((item) => `- ${item}\n`).join('')}\n` +
+        detailLines(details),
+    },
+    audience,
+    incident,
+  );
+}
+
+type Facts = Readonly<Record<'incident' | 'time' | 'status' | 'code' | 'message' | 'remedy' | 'url', string>>;
+
+function detailsOf(facts: Facts): Detail[] {
+  const details: Detail[] = [
+    { label: textOf('details.incident'), value: facts.incident, kind: 'incident' },
+    { label: textOf('details.time'), value: facts.time },
+    { label: textOf('details.status'), value: facts.status },
+    { label: textOf('details.code'), value: facts.code, kind: 'code' },
+    { label: textOf('details.message'), value: facts.message },
+    { label: textOf('details.remedy'), value: facts.remedy },
+    { label: textOf('details.request'), value: facts.url, kind: 'code' },
+  ];
+  return details.filter(({ value }) => value !== '');
+}

@@ -1,0 +1,7 @@
+// The pages that users see. A leaf module: both halves use it, it uses neither.
+
+export { audienceOf, type PageAudience } from './audience.ts';
+export { blockPage, type BlockPageInput } from './block-page.ts';
+export { errorPage, type ErrorPageInput } from './error-page.ts';
+export { infoPage, type InfoPageInput } from './info-page.ts';
+export type { Page } from './page.ts';

@@ -1,0 +1,49 @@
+// What an ICAP answer means for the log: allowed, modified or blocked, and by what. Vendors tell it in
+// different fields. K-62, V-22 … V-27, V-56 … V-58.
+
+import { fieldValue } from '../../icap/codec/fields.ts';
+import type { Adaptation } from '../../icap/client/adaptation.ts';
+
+export type StepVerdict = 'allowed' | 'modified' | 'blocked' | 'bypassed' | 'error';
+
+export interface Threat {
+  readonly name: string;
+  readonly blade: string | null;
+  readonly severity: string | null;
+}
+
+const NAME_FIELDS = [
+  'x-virus-id',
+  'x-virus-name',
+  'x-block-reason',
+  'x-blocked-reason',
+  'x-blocked',
+] as const;
+
+/** Verdict and threat of one answer. */
+export function judge(adaptation: Adaptation): { verdict: StepVerdict; threat: Threat | null } {
+  const { request, response, icapHeaders } = adaptation;
+  if (request === null && response === null) return { verdict: 'allowed', threat: null };
+  const name = threatName(icapHeaders) ?? (response === null ? null : threatName(response.headers));
+  const blocked = response !== null && (name !== null || response.status === 403);
+  if (!blocked) return { verdict: 'modified', threat: null };
+  return {
+    verdict: 'blocked',
+    threat: {
+      name: name ?? 'policy',
+      blade: fieldValue(icapHeaders, 'x-weir-blade') ?? null,
+      severity: fieldValue(icapHeaders, 'x-weir-severity') ?? null,
+    },
+  };
+}
+
+function threatName(headers: readonly string[]): string | null {
+  const infection = fieldValue(headers, 'x-infection-found');
+  const threat = infection === undefined ? null : /Threat=([^;]*)/i.exec(infection);
+  if (threat !== null && threat[1]!.trim() !== '') return threat[1]!.trim();
+  for (const field of NAME_FIELDS) {
+    const value = fieldValue(headers, field);
+    if (value !== undefined && value !== '' && !/^no threats?$/i.test(value)) return value;
+  }
+  return null;
+}

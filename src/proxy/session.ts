@@ -1,0 +1,33 @@
+// What is known of a client connection, and what all connections of one proxy share.
+
+import type { Telemetry } from '../telemetry/records.ts';
+import type { AdaptationPipeline } from './adaptation/pipeline.ts';
+import type { OriginEngine, OriginTarget } from './origin/engine.ts';
+
+/** What was done with a tunnel's TLS, and what the client said in its ClientHello. */
+export interface TunnelTls {
+  readonly version: string | null;
+  readonly sni: string | null;
+  readonly alpn: string | null;
+  readonly action: 'bump' | 'splice' | 'terminate';
+}
+
+/** A client connection that carries HTTP. */
+export interface Session {
+  readonly client: string;
+  readonly user: string | null;
+  readonly tls: TunnelTls | null;
+  /** Where a tunnel leads; null for a connection that sends absolute-form requests. */
+  readonly tunnel: { readonly target: OriginTarget; readonly authority: string } | null;
+}
+
+/** What every transaction needs of its proxy. */
+export interface ProxyContext {
+  readonly pipeline: AdaptationPipeline;
+  readonly engine: OriginEngine;
+  readonly telemetry: Telemetry;
+  /** Name of this instance in Via; seen again in a request, it is a loop. */
+  readonly viaName: string;
+  /** @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED` */
+  checkTarget(host: string, port: number): void;
+}

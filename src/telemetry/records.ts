@@ -1,0 +1,68 @@
+// The log records that users and programs rely on (one a transaction). Field names are part of the
+// contract; nothing of bodies, cookies or authorization ever goes in.
+
+import type { ErrorCode } from '../errors.ts';
+
+export interface ThreatRecord {
+  readonly name: string;
+  readonly blade: string | null;
+  readonly severity: string | null;
+}
+
+/** One HTTP transaction through the proxy. */
+export interface ProxyRecord {
+  readonly id: string;
+  readonly client: string;
+  readonly user: string | null;
+  readonly method: string;
+  readonly url: string;
+  /** Status that the client got; 0 where it got none. */
+  readonly status: number;
+  /** Body bytes from the client. */
+  readonly bytesIn: number;
+  /** Body bytes to the client. */
+  readonly bytesOut: number;
+  readonly tls: { version: string | null; sni: string | null; alpn: string | null; action: string } | null;
+  readonly adaptation: readonly {
+    service: string;
+    method: string;
+    icapStatus: number | null;
+    ms: number;
+    preview: number | null;
+    verdict: string;
+  }[];
+  readonly verdict: 'allowed' | 'blocked' | 'modified' | 'bypassed' | 'error';
+  readonly threat: ThreatRecord | null;
+  readonly ms: number;
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** One ICAP transaction of the gateway. */
+export interface GatewayRecord {
+  readonly id: string;
+  readonly icapClient: string;
+  readonly service: string;
+  readonly method: string;
+  readonly icapStatus: number;
+  readonly clientIp: string | null;
+  readonly serverIp: string | null;
+  readonly user: string | null;
+  readonly url: string;
+  readonly verdict: 'allowed' | 'blocked' | 'modified' | 'error';
+  readonly threat: ThreatRecord | null;
+  readonly blades: readonly { name: string; verdict: string; ms: number }[];
+  readonly bytes: number;
+  readonly ms: number;
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** Where records and events go. */
+export interface Telemetry {
+  /** False when records would be dropped: callers then do not build them. */
+  readonly records: boolean;
+  proxy(record: ProxyRecord): void;
+  gateway(record: GatewayRecord): void;
+  event(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object): void;
+}
+
+export const NO_TELEMETRY: Telemetry = { records: false, proxy() {}, gateway() {}, event() {} };

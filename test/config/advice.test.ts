@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { formatProblems, loadConfig } from '../../src/config/load.ts';
+import { tempDir } from '../support/tempDir.ts';
+
+async function warningsFor(text: string): Promise<string[]> {
+  await using dir = await tempDir();
+  const { warnings, file } = await loadConfig({ path: await dir.write('weir.yaml', text) });
+  return formatProblems(warnings, file).map((line) => line.slice(line.indexOf('weir.yaml')));
+}
+
+describe('warnings', () => {
+  test('tell that no rule uses the services that were given', async () => {
+    const services = 'adaptation:\n  services: { scan: { url: icap://h/x } }\n';
+    expect(await warningsFor(services)).toEqual([
+      'weir.yaml:2:13  adaptation.services: no rule uses scan: everything goes to sandblast; add adaptation.rules',
+    ]);
+    expect(await warningsFor(`${services}  rules: [{ point: reqmod, use: [scan] }]\n`)).toEqual([]);
+    expect(await warningsFor('adaptation: { services: { sandblast: { url: icap://h/x } } }')).toEqual([]);
+  });
+
+  test('tell that an empty list of rules scans nothing', async () => {
+    expect(await warningsFor('adaptation: { rules: [] }')).toEqual([
+      'weir.yaml:1:22  adaptation.rules: is empty: nothing is sent to any service, nothing is scanned',
+    ]);
+  });
+
+  test('tell what has no effect in this version', async () => {
+    expect(await warningsFor('gateway: { workers: { max: 16 } }\ndashboard: { token: secret }\n')).toEqual([
+      'weir.yaml:1:21  gateway.workers: has no effect: this version has one process',
+      'weir.yaml:2:12  dashboard: has no effect: this version has no dashboard',
+    ]);
+    expect(await warningsFor('gateway: { workers: { min: 3 } }\ndashboard: { token: null }\n')).toEqual([]);
+  });
+
+  test('tell that a proxy is open to other machines', async () => {
+    const [warning, ...more] = await warningsFor('proxy: { listen: ["127.0.0.1:1", "0.0.0.0:8080"] }');
+    expect(warning).toMatch(/^weir\.yaml:1:34 {2}proxy\.listen\[1\]: 0\.0\.0\.0:8080 may be reached/);
+    expect(more).toEqual([]);
+    expect(await warningsFor('proxy: { listen: ["127.8.9.1:1", "[::1]:1", "localhost:1"] }')).toEqual([]);
+  });
+
+  test('tell that origins are not verified', async () => {
+    expect(await warningsFor('proxy: { upstream: { verify: false } }')).toHaveLength(1);
+  });
+});

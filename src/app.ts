@@ -22,6 +22,7 @@ import type { StepService } from './proxy/adaptation/step.ts';
 import { hostMatcher } from './proxy/host-match.ts';
 import { isOwnAddress } from './proxy/origin/connector.ts';
 import { NativeEngine } from './proxy/origin/native-engine.ts';
+import { UndiciEngine } from './proxy/origin/undici-engine.ts';
 import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
 import type { Log } from './telemetry/log.ts';
@@ -42,6 +43,8 @@ export interface RunningWeir {
   /** Paths of the gateway's services. */
   readonly services: readonly string[];
   readonly warnings: readonly string[];
+  /** Writes out what the log has gathered; it does so by itself four times a second. */
+  flushLog?(): void;
   stop(graceMs: number): Promise<void>;
   /** Absent in this version: a changed configuration needs a restart. */
   reload?(config: ResolvedConfig): Promise<void>;
@@ -110,7 +113,15 @@ async function start(
     await closePlugins(plugins);
     log.close();
   };
-  return { proxyAddresses, gatewayAddresses, ca, services: gateway.paths, warnings, stop };
+  return {
+    proxyAddresses,
+    gatewayAddresses,
+    ca,
+    services: gateway.paths,
+    warnings,
+    flushLog: () => log.flush(),
+    stop,
+  };
 }
 
 async function loadBlades(
@@ -169,7 +180,10 @@ function makeProxy(
     telemetry: log,
     contextFor: (name) => contexts.contextFor(name),
     upstream: { ...upstream, ca: trustOf(upstream.trust) },
-    engine: (connector) => new NativeEngine({ connector, responseTimeoutMs: upstream.responseTimeoutMs }),
+    engine: (connector) => {
+      const engine = { connector, responseTimeoutMs: upstream.responseTimeoutMs };
+      return upstream.engine === 'undici' ? new UndiciEngine(engine) : new NativeEngine(engine);
+    },
     deny: { networks: deny, hosts: deniedHosts },
   });
 }

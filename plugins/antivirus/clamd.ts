@@ -57,7 +57,7 @@ export class Clamd {
     let reason: PluginError | null = null;
     const fail = (error: PluginError): void => {
       reason ??= error;
-      socket.destroy();
+      socket.destroy(error); // with an error, or nobody who waits for `connect` would hear of it
     };
     const onAbort = (): void => fail(aborted());
     signal?.addEventListener('abort', onAbort, { once: true });

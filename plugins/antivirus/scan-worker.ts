@@ -1,12 +1,13 @@
-// Entry of a scanning thread: compiles the rules it is started with, then runs one job after the other.
-// Errors are sent as plain data; the pool makes them errors again.
+// Entry of a scanning thread or process: compiles the rules that its first message brings, then runs one
+// job after the other. Errors are sent as plain data; the pool makes them errors again.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { RuleEngine, type RuleFile } from './engine.ts';
 import { runScan, type ScanJob, type ScanResult } from './scan-job.ts';
 import { WindowScanner } from './window-scanner.ts';
 
-export interface ScanWorkerData {
+/** The first message. */
+export interface ScanSetup {
   readonly rules: readonly RuleFile[];
   readonly windowBytes: number;
 }
@@ -22,25 +23,39 @@ export type WorkerReply<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | { readonly kind: 'failed'; readonly error: WorkerFailure };
 
-const port = parentPort!;
-const { rules, windowBytes } = workerData as ScanWorkerData;
+let scanner: WindowScanner | null = null;
 
-try {
-  const scanner = new WindowScanner(RuleEngine.compile(rules), windowBytes);
-  // Only now, so that jobs wait in the port and the clock of the first one starts with `ready`.
-  port.on('message', (job: ScanJob) => {
-    runScan(job, scanner).then(
-      (result) => reply({ kind: 'done', result }),
-      (error: unknown) => reply({ kind: 'failed', error: failure(error) }),
-    );
-  });
-  reply({ kind: 'ready' });
-} catch (error) {
-  reply({ kind: 'unusable', error: failure(error) });
+if (parentPort !== null) {
+  parentPort.on('message', receive);
+} else {
+  process.on('message', receive);
+  process.on('disconnect', () => process.exit());
+}
+
+function receive(message: unknown): void {
+  if (scanner === null) prepare(message as ScanSetup);
+  else run(message as ScanJob, scanner);
+}
+
+function prepare({ rules, windowBytes }: ScanSetup): void {
+  try {
+    scanner = new WindowScanner(RuleEngine.compile(rules), windowBytes);
+    reply({ kind: 'ready' });
+  } catch (error) {
+    reply({ kind: 'unusable', error: failure(error) });
+  }
+}
+
+function run(job: ScanJob, engine: WindowScanner): void {
+  runScan(job, engine).then(
+    (result) => reply({ kind: 'done', result }),
+    (error: unknown) => reply({ kind: 'failed', error: failure(error) }),
+  );
 }
 
 function reply(message: WorkerReply<ScanResult>): void {
-  port.postMessage(message);
+  if (parentPort !== null) parentPort.postMessage(message);
+  else process.send!(message);
 }
 
 function failure(error: unknown): WorkerFailure {

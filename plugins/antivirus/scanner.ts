@@ -1,19 +1,19 @@
 // The embedded engine as the blade sees it: small plain bodies are scanned on the spot, all others in a
-// worker thread.
+// worker thread; with rules of users, everything in worker processes.
 
-import { Worker } from 'node:worker_threads';
 import { PluginError, workerOptions, type BladeMessage, type ErrorCode } from 'weir';
 import { containerKind, detectType, multipartBoundary, parseCodings } from 'weir/detect';
 import { EngineError, RuleEngine, type RuleFile } from './engine.ts';
 import type { AntivirusOptions } from './options.ts';
 import type { ScanJob, ScanResult } from './scan-job.ts';
-import type { ScanWorkerData } from './scan-worker.ts';
+import { startProcess, startThread } from './scan-host.ts';
+import type { ScanSetup } from './scan-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 import { messageOf } from './text.ts';
 
 /**
  * Largest body scanned on the main thread. The plugin's own rules need some 10 µs for it; a thread would
- * cost a copy and 100 µs. Rules of users are never run here: a single bad pattern can take seconds.
+ * cost a copy and 100 µs. Rules of users never run here: a single bad pattern can take minutes.
  */
 const INLINE_BYTES = 16 * 1024;
 
@@ -22,21 +22,27 @@ export class Scanner {
   readonly #pool: WorkerPool<ScanJob, ScanResult>;
   readonly #inline: RuleEngine | null;
 
+  /** @param inline engine for small bodies; null where `rules` hold rules of users */
   private constructor(rules: readonly RuleFile[], inline: RuleEngine | null, options: AntivirusOptions) {
     this.#budget = options.budget;
     this.#inline = inline;
     const entry = workerOptions(import.meta.url, './scan-worker');
-    const workerData: ScanWorkerData = { rules, windowBytes: options.window };
+    const startHost = inline === null ? startProcess : startThread;
+    const setup: ScanSetup = { rules, windowBytes: options.window };
     this.#pool = new WorkerPool({
       size: options.workers,
       timeoutMs: options.timeout,
       maxQueue: options.maxQueue,
-      start: () => new Worker(entry.url, { ...entry.options, workerData }),
+      start: () => {
+        const host = startHost(entry);
+        host.post(setup);
+        return host;
+      },
     });
   }
 
   /**
-   * Compiles the rules. The plugin's own are compiled here, those of users in a first thread.
+   * Compiles the rules. The plugin's own are compiled here, those of users in a first process.
    * @throws {PluginError} `ERR_PLUGIN_OPTIONS` naming the file that does not compile;
    *         `ERR_SCAN_UNAVAILABLE` where the engine cannot be loaded
    */

@@ -1,10 +1,10 @@
-// A few worker threads, one job each at a time, jobs in order of arrival. Decides who runs when, when a
-// job has taken too long, and what a lost thread means; what a job is, the worker knows. Threads start
-// when needed and do not keep the process alive while idle.
+// A few worker threads or processes (both called threads here), one job each at a time, in order of
+// arrival. Decides who runs when, when a job has taken too long, and what a lost thread means; what a job
+// is, the worker knows. Threads start when needed and do not keep the process alive while idle.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import { ERRORS, PluginError, type ErrorCode } from 'weir';
+import type { ScanHost } from './scan-host.ts';
 import type { WorkerFailure, WorkerReply } from './scan-worker.ts';
 
 export interface PoolOptions {
@@ -13,13 +13,14 @@ export interface PoolOptions {
   readonly timeoutMs: number;
   /** Jobs that may wait. */
   readonly maxQueue: number;
-  /** Starts a thread that speaks `WorkerReply`. */
-  readonly start: () => Worker;
+  /** Starts a thread or process that speaks `WorkerReply`. */
+  readonly start: () => ScanHost;
 }
 
 /** A thread that takes longer to start is broken. */
 const START_TIMEOUT_MS = 30_000;
 const CLOSE_PATIENCE_MS = 1000;
+const STUCK_PATIENCE_MS = 1000;
 
 interface Task<Job, Result> {
   readonly job: Job;
@@ -28,7 +29,7 @@ interface Task<Job, Result> {
 }
 
 interface Slot<Job, Result> {
-  readonly worker: Worker;
+  readonly host: ScanHost;
   task: Task<Job, Result> | null;
   ready: boolean;
   timer: NodeJS.Timeout | null;
@@ -40,6 +41,7 @@ export class WorkerPool<Job, Result> {
   readonly #queue: Task<Job, Result>[] = [];
   /** Threads told to stop that still run: native code cannot be interrupted, only waited for. */
   readonly #stopping = new Set<Promise<unknown>>();
+  #stuckTimer: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -91,6 +93,7 @@ export class WorkerPool<Job, Result> {
   /** Stops all threads; waiting and running jobs fail. Waits a second at most for native code that goes on. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#stuckTimer ?? undefined);
     for (const task of this.#queue.splice(0)) task.settle(unavailable('the scanner was closed'));
     for (const slot of [...this.#slots]) this.#drop(slot, unavailable('the scanner was closed'));
     const patience = sleep(CLOSE_PATIENCE_MS, undefined, { ref: false });
@@ -102,27 +105,39 @@ export class WorkerPool<Job, Result> {
       const idle = [...this.#slots].find((slot) => slot.task === null && slot.ready);
       if (idle !== undefined) {
         this.#assign(idle, this.#queue.shift()!);
-      } else if (this.#slots.size < this.#options.size && this.#stopping.size < this.#options.size) {
+      } else if (this.#mayStart()) {
         this.#start(this.#queue.shift()!);
       } else {
-        // Every thread is stuck in native code: an error now is better than one after the time limit.
-        if (this.#slots.size === 0)
-          this.#queue.shift()!.settle(unavailable('all scanning threads are stuck'));
-        else return;
+        if (this.#slots.size === 0) this.#stuckTimer ??= setTimeout(() => this.#giveUp(), STUCK_PATIENCE_MS);
+        return;
       }
     }
   }
 
+  /** Replacements of stopping threads may come to as many again, not more: stuck ones use up the cores. */
+  #mayStart(): boolean {
+    const { size } = this.#options;
+    return this.#slots.size < size && this.#slots.size + this.#stopping.size < 2 * size;
+  }
+
+  /** Every thread is stuck in native code: an error now is better than one at the end of all patience. */
+  #giveUp(): void {
+    this.#stuckTimer = null;
+    if (this.#slots.size > 0 || this.#mayStart()) return this.#dispatch();
+    for (const task of this.#queue.splice(0)) task.settle(unavailable('all scanning threads are stuck'));
+  }
+
   #start(task: Task<Job, Result> | null, started?: (error: Error | null) => void): void {
-    const worker = this.#options.start();
-    const slot: Slot<Job, Result> = { worker, task, ready: false, timer: null };
+    const host = this.#options.start();
+    const slot: Slot<Job, Result> = { host, task, ready: false, timer: null };
     this.#slots.add(slot);
     slot.timer = setTimeout(() => lost(unavailable('a scanning thread did not start')), START_TIMEOUT_MS);
     const lost = (error: Error): void => {
       started?.(error);
       this.#drop(slot, error);
     };
-    worker.on('message', (reply: WorkerReply<Result>) => {
+    host.onMessage((message) => {
+      const reply = message as WorkerReply<Result>;
       if (reply.kind === 'ready') {
         slot.ready = true;
         clearTimeout(slot.timer!);
@@ -135,17 +150,12 @@ export class WorkerPool<Job, Result> {
         this.#finish(slot, reply);
       }
     });
-    worker.on('error', (error) =>
-      lost(new PluginError('ERR_PLUGIN_FAILED', `a scanning thread failed: ${error}`)),
-    );
-    worker.on('exit', (code) =>
-      lost(new PluginError('ERR_PLUGIN_FAILED', `a scanning thread exited with ${code}`)),
-    );
+    host.onLost((why) => lost(new PluginError('ERR_PLUGIN_FAILED', why)));
   }
 
   #assign(slot: Slot<Job, Result>, task: Task<Job, Result>): void {
     slot.task = task;
-    slot.worker.ref();
+    slot.host.ref();
     slot.timer = setTimeout(() => {
       const error = new PluginError(
         'ERR_SCAN_TIMEOUT',
@@ -153,7 +163,7 @@ export class WorkerPool<Job, Result> {
       );
       this.#drop(slot, error);
     }, this.#options.timeoutMs);
-    slot.worker.postMessage(task.job, task.transfer);
+    slot.host.post(task.job, task.transfer);
   }
 
   #finish(slot: Slot<Job, Result>, reply: Extract<WorkerReply<Result>, { kind: 'done' | 'failed' }>): void {
@@ -167,7 +177,7 @@ export class WorkerPool<Job, Result> {
   #release(slot: Slot<Job, Result>): void {
     clearTimeout(slot.timer!);
     slot.task = null;
-    slot.worker.unref();
+    slot.host.unref();
     this.#dispatch();
   }
 
@@ -185,8 +195,8 @@ export class WorkerPool<Job, Result> {
   #drop(slot: Slot<Job, Result>, error: Error): void {
     if (!this.#slots.delete(slot)) return;
     clearTimeout(slot.timer!);
-    slot.worker.unref();
-    const stopped = slot.worker.terminate().finally(() => {
+    slot.host.unref();
+    const stopped = slot.host.stop().finally(() => {
       this.#stopping.delete(stopped);
       this.#dispatch();
     });

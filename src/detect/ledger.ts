@@ -6,9 +6,9 @@
 export interface UnpackBudget {
   /** Members over all levels. */
   readonly maxMembers: number;
-  /** Bytes that one compressed member, or one content coding, may expand to. */
+  /** Bytes that one compressed member, or one content coding, may add to what was sent. */
   readonly maxMemberBytes: number;
-  /** Bytes that all of them may expand to together. */
+  /** Bytes that all of them may add together. */
   readonly maxTotalBytes: number;
   /** Bytes out for each byte in; looked at past `RATIO_GRACE_BYTES` of output only. */
   readonly maxRatio: number;
@@ -54,7 +54,8 @@ export class Ledger {
   readonly budget: UnpackBudget;
   readonly troubles: Trouble[] = [];
   #members = 0;
-  #totalBytes = 0;
+  /** Bytes that unpacking added so far. */
+  #growth = 0;
   #exhausted = false;
 
   constructor(budget: UnpackBudget = DEFAULT_BUDGET) {
@@ -80,22 +81,32 @@ export class Ledger {
     return false;
   }
 
-  /** Meter of one stream that expands. Stored bytes cost nothing: they were paid for with the message. */
+  /**
+   * Meter of one stream that expands. Only growth is limited: what was sent has been paid for, and a large
+   * archive of incompressible files is no bomb.
+   */
   meter(path: string): StreamMeter {
     let output = 0;
+    let grown = 0;
     return {
       take: (outputBytes, inputBytesSoFar) => {
         if (this.#exhausted) return false;
         output += outputBytes;
-        this.#totalBytes += outputBytes;
+        const added = Math.max(0, output - inputBytesSoFar - grown);
+        grown += added;
+        this.#growth += added;
         const { maxMemberBytes, maxTotalBytes, maxRatio } = this.budget;
-        if (this.#totalBytes > maxTotalBytes) {
+        if (this.#growth > maxTotalBytes) {
           this.#exhausted = true;
-          this.note('budget', path, `expands past ${maxTotalBytes} bytes in all (maxTotalBytes)`);
+          this.note(
+            'budget',
+            path,
+            `all content expands by more than ${maxTotalBytes} bytes (maxTotalBytes)`,
+          );
           return false;
         }
-        if (output > maxMemberBytes) {
-          this.note('budget', path, `expands past ${maxMemberBytes} bytes (maxMemberBytes)`);
+        if (grown > maxMemberBytes) {
+          this.note('budget', path, `expands by more than ${maxMemberBytes} bytes (maxMemberBytes)`);
           return false;
         }
         if (output > RATIO_GRACE_BYTES && output > maxRatio * Math.max(inputBytesSoFar, 1)) {

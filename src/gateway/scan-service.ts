@@ -106,6 +106,7 @@ export class ScanService implements IcapService {
       }
       return result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
     } catch (error) {
+      if (transaction.signal.aborted) body?.release(); // otherwise it may pass by another way
       trace = (error as { trace?: readonly BladeTrace[] }).trace ?? trace;
       this.#notes.set(transaction, { incident, bytes, trace, block: null });
       throw error;
@@ -148,6 +149,8 @@ export class ScanService implements IcapService {
       found.blade,
       'X-Weir-Severity',
       found.severity,
+      'X-Weir-Incident',
+      incident,
     ];
     const response = { version: '1.1', status: page.status, reason: page.reason, headers: page.headers };
     return { kind: 'adapted', response, body: Body.of(page.body), serverMade: true, headers };

@@ -3,10 +3,12 @@
 // RFC 9112 §6, §7.1; C-39.
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { HttpError } from '../errors.ts';
 import { lastChunk } from '../icap/codec/chunked.ts';
 import type { RawHeaders } from '../icap/codec/http-head.ts';
 import { encodeWithBody, writeChunk } from '../icap/codec/serializer.ts';
+import { SocketBatch } from '../util/socket-batch.ts';
 import type { Body } from './body.ts';
 
 export type OutgoingFraming =
@@ -22,8 +24,6 @@ export interface BodyWriteEvents {
   onDone(): void;
   /** The socket must be destroyed: the peer must not take the body for complete. */
   onBroken(error: Error): void;
-  /** Bytes of the body that were handed to the socket. */
-  onBytes?(bytes: number): void;
 }
 
 /** True when the whole body is here and small, so that it can be encoded without waiting. */
@@ -42,13 +42,18 @@ export function encodeSmallMessage(head: string, body: Body, framing: OutgoingFr
   const chunks = body.take(bytes);
   const { trailers } = body;
   body.cancel();
-  if (framing.kind === 'chunked') return encodeWithBody(head, chunks, bytes, lastChunk(trailers));
+  if (framing.kind === 'chunked') {
+    const encoded = encodeWithBody(head, chunks, bytes, lastChunk(trailers));
+    body.released();
+    return encoded;
+  }
   const buffer = Buffer.allocUnsafe(head.length + bytes);
   let at = buffer.write(head, 0, 'latin1');
   for (const chunk of chunks) {
     buffer.set(chunk, at);
     at += chunk.length;
   }
+  body.released();
   return buffer;
 }
 
@@ -65,35 +70,54 @@ export function writeMessage(
 ): () => void {
   let sent = 0;
   const chunked = framing.kind === 'chunked';
-  // Head and queued bytes leave together.
-  socket.cork();
-  socket.write(head, 'latin1');
+  const broken = (error: Error): void => {
+    if (framing.kind === 'close') cutOff(socket);
+    events.onBroken(error);
+  };
+  const batch = new SocketBatch(socket);
+  const released = (error?: Error | null): void => {
+    if (error == null) body.released();
+  };
+  batch.writeText(head);
   body.consume({
     onData(chunk) {
       sent += chunk.length;
-      events.onBytes?.(chunk.length);
-      if (chunked) return writeChunk(socket, chunk);
+      if (chunked) return writeChunk(batch, chunk);
       if (framing.kind === 'length' && sent > framing.length) {
         const error = new HttpError(
           'ERR_HTTP_FRAMING',
           `body is longer than its Content-Length of ${framing.length}`,
         );
         body.cancel(error);
-        events.onBroken(error);
+        broken(error);
         return true;
       }
-      return socket.write(chunk);
+      if (framing.kind === 'length' && sent === framing.length) batch.write(chunk, released);
+      else batch.write(chunk);
+      return batch.room;
     },
     onEnd(trailers: RawHeaders) {
-      if (chunked) socket.write(lastChunk(trailers), 'latin1');
+      if (chunked) batch.writeText(lastChunk(trailers), released);
       else if (framing.kind === 'length' && sent !== framing.length) {
         const text = `body has ${sent} bytes, its Content-Length says ${framing.length}`;
-        return events.onBroken(new HttpError('ERR_HTTP_FRAMING', text));
+        return broken(new HttpError('ERR_HTTP_FRAMING', text));
       }
+      batch.flush();
       events.onDone();
     },
-    onError: (error) => events.onBroken(error),
+    onError: broken,
   });
-  socket.uncork();
   return () => body.resume();
+}
+
+/**
+ * Ends a connection so that its peer cannot take the end for an orderly one: TCP resets. That goes for TLS
+ * as well, where it can be had: most programs take an end without close_notify for complete.
+ */
+export function cutOff(socket: Socket): void {
+  // Node offers no reset for TLS; the socket below has gone by this name since its first versions.
+  const below = socket instanceof TLSSocket ? (socket as { _parent?: Socket })._parent : socket;
+  below?.resetAndDestroy();
+  below?.destroy(); // without waiting for what is still to be written
+  socket.destroy();
 }

@@ -24,8 +24,12 @@ export interface BodySource {
   resume(): void;
   /** Nobody wants the rest. */
   cancel(reason: Error): void;
+  /** Nothing refers to the pushed bytes any more: their memory may be used again. */
+  released?(): void;
 }
 
+/** Made once: an error with its stack costs more than a whole small exchange. */
+const NOT_WANTED = new HttpError('ERR_ABORTED', 'body not wanted');
 const NO_TRAILERS: RawHeaders = [];
 const NO_SOURCE: BodySource = { resume() {}, cancel() {} };
 
@@ -44,6 +48,7 @@ export class Body {
   #paused = false;
   #stopped = false; // the producer waits for resume()
   #flushing = false;
+  #pinned = false;
   #waiter: { bytes: number; ready: () => void } | null = null;
 
   constructor(source: BodySource = NO_SOURCE, declaredLength: number | null = null) {
@@ -162,7 +167,7 @@ export class Body {
   }
 
   /** Nobody wants the rest: the producer is told, later pushes are dropped. */
-  cancel(reason: Error = new HttpError('ERR_ABORTED', 'body not wanted')): void {
+  cancel(reason: Error = NOT_WANTED): void {
     if (this.#delivered) return;
     this.#delivered = true;
     this.#queue = [];
@@ -172,6 +177,19 @@ export class Body {
     this.#error ??= reason;
     this.#checkWaiter();
     if (!ended) this.#source.cancel(reason);
+  }
+
+  /** Somebody keeps the bytes beyond the sink: `released` has no effect from now on. */
+  pin(): void {
+    this.#pinned = true;
+  }
+
+  /**
+   * The last consumer is done with all bytes that it was given, down to the socket. To be called only by
+   * who consumed this body and has passed no slice of it on.
+   */
+  released(): void {
+    if (!this.#pinned) this.#source.released?.();
   }
 
   /** Takes what is queued without attaching a consumer. Up to `max` bytes, at chunk boundaries if it can. */

@@ -92,6 +92,7 @@ export class HeldBody {
 
   /** Reads the rest and keeps all of it. Rejects with the body's error or `ERR_SPOOL`. */
   async hold(): Promise<HeldContent> {
+    this.#source.pin();
     if (this.inMemory) {
       const rest = this.#source.take(this.#source.queuedBytes);
       for (const chunk of rest) this.#heldBytes += chunk.length;
@@ -128,7 +129,15 @@ export class HeldBody {
     return this.#restreamSpool(spool);
   }
 
+  /** The original is not needed any more, but `forwardRest` goes on. */
+  stopKeeping(): void {
+    this.#intact = false;
+    this.#spool?.dispose();
+    this.#spool = null;
+  }
+
   #keepWhileSending(sink: BodySink): () => void {
+    this.#source.pin();
     const spool = this.#startSpool();
     let waiting = 0; // parties that hold the body up: the sink, the spool
     const go = (): void => {
@@ -136,8 +145,8 @@ export class HeldBody {
     };
     this.#target = {
       onData: (chunk) => {
-        if (!spool.append(chunk, go)) waiting++;
-        if (spool.error !== null) {
+        if (this.#intact && !spool.append(chunk, go)) waiting++;
+        if (this.#intact && spool.error !== null) {
           this.#source.cancel(spool.error);
           sink.onError(spool.error);
           return true;
@@ -146,7 +155,10 @@ export class HeldBody {
         return waiting === 0;
       },
       onEnd: (trailers) => sink.onEnd(trailers),
-      onError: (error) => sink.onError(error),
+      onError: (error) => {
+        spool.dispose(); // half a body is of no use
+        sink.onError(error);
+      },
     };
     this.#source.consume({
       onData: (chunk) => this.#target!.onData(chunk),
@@ -180,7 +192,7 @@ export class HeldBody {
       spool.dispose();
       body.end(trailers);
     };
-    let ended = rest.ended;
+    let ended = rest.settled; // with `rest.ended` alone, bytes may still wait in its queue
     this.#target = {
       onData: (chunk) => {
         if (kept === null) return body.push(chunk);

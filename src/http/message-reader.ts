@@ -39,16 +39,19 @@ abstract class MessageReader<Head extends { headers: RawHeaders; version: string
   protected readonly events: MessageEvents<Head>;
   protected readonly rules: HeadRules;
   readonly #limits: HeadLimits;
+  readonly #ownsBytes: boolean;
   readonly #collector = new ByteCollector();
   #chunks: ChunkedDecoder | null = null;
   #state: ReaderState = 'head';
   #framing: Framing = { kind: 'none' };
   #remaining = 0;
 
-  constructor(events: MessageEvents<Head>, limits: HeadLimits, rules: HeadRules) {
+  /** @param ownsBytes  see ChunkedDecoder */
+  constructor(events: MessageEvents<Head>, limits: HeadLimits, rules: HeadRules, ownsBytes: boolean) {
     this.events = events;
     this.#limits = limits;
     this.rules = rules;
+    this.#ownsBytes = ownsBytes;
   }
 
   get state(): ReaderState {
@@ -142,7 +145,7 @@ abstract class MessageReader<Head extends { headers: RawHeaders; version: string
     this.#state = framing.kind === 'none' ? 'boundary' : 'body';
     if (framing.kind === 'length') this.#remaining = framing.length;
     else if (framing.kind === 'chunked') {
-      this.#chunks ??= new ChunkedDecoder((chunk) => this.events.onData(chunk), HTTP_CHUNKS);
+      this.#chunks ??= new ChunkedDecoder((chunk) => this.events.onData(chunk), HTTP_CHUNKS, this.#ownsBytes);
       this.#chunks.reset();
     }
     this.events.onHead(head, facts, framing);
@@ -186,8 +189,12 @@ const REQUEST_RULES: Omit<HeadRules, 'maxFields'> = {
 export class RequestReader extends MessageReader<RequestHead> {
   readonly #targetBytes: number;
 
-  constructor(events: MessageEvents<RequestHead>, limits: HeadLimits = DEFAULT_HEAD_LIMITS) {
-    super(events, limits, { ...REQUEST_RULES, maxFields: limits.headerFields });
+  constructor(
+    events: MessageEvents<RequestHead>,
+    limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+    ownsBytes = false,
+  ) {
+    super(events, limits, { ...REQUEST_RULES, maxFields: limits.headerFields }, ownsBytes);
     this.#targetBytes = limits.targetBytes;
   }
 
@@ -221,8 +228,12 @@ const RESPONSE_RULES: Omit<HeadRules, 'maxFields'> = {
 export class ResponseReader extends MessageReader<ResponseHead> {
   #method = 'GET';
 
-  constructor(events: MessageEvents<ResponseHead>, limits: HeadLimits = DEFAULT_HEAD_LIMITS) {
-    super(events, limits, { ...RESPONSE_RULES, maxFields: limits.headerFields });
+  constructor(
+    events: MessageEvents<ResponseHead>,
+    limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+    ownsBytes = false,
+  ) {
+    super(events, limits, { ...RESPONSE_RULES, maxFields: limits.headerFields }, ownsBytes);
   }
 
   expect(method: string): void {

@@ -122,6 +122,7 @@ export class HttpServerConnection implements HasDeadline {
         onEnd: (trailers) => this.#onRequestEnd(trailers),
       },
       options.limits,
+      true,
     );
     this.deadlineAt = performance.now() + options.idleTimeoutMs;
     options.deadlines.add(this);

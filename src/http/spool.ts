@@ -2,7 +2,7 @@
 // mode 0600 inside a folder of this process. Written in batches off the main thread; `append` returns
 // false while the disk is behind, so that a fast sender is slowed instead of buffered.
 
-import { close, mkdirSync, mkdtempSync, open, read, readdirSync, rmSync, unlink, writev } from 'node:fs';
+import { close, mkdirSync, mkdtempSync, open, read, readdirSync, rm, rmSync, unlink, writev } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpError } from '../errors.ts';
@@ -21,6 +21,7 @@ export const DEFAULT_SPOOL: SpoolOptions = { memoryBytes: 256 * 1024, folder: nu
 const MAX_PENDING = 1024 * 1024; // bytes that may wait for the disk
 const READ_SIZE = 64 * 1024; // bytes read back at a time
 const FOLDER_PREFIX = 'weir-spool-';
+const STALE_FOLDER = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`);
 
 export class Spool {
   readonly #options: SpoolOptions;
@@ -62,15 +63,16 @@ export class Spool {
   /** Adds a chunk, which must not change afterwards. `false`: wait for `onDrain`. */
   append(chunk: Buffer, onDrain: () => void): boolean {
     this.#size += chunk.length;
+    if (this.#error !== null) return true;
     if (this.#path === null && this.#size <= this.#options.memoryBytes) {
       this.#memory.push(chunk);
       return true;
     }
-    if (this.#path === null) this.#openFile();
+    if (this.#path === null && !this.#openFile()) return true;
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
     this.#writeNext();
-    if (this.#pendingBytes < MAX_PENDING || this.#error !== null) return true;
+    if (this.#pendingBytes < MAX_PENDING) return true;
     this.#onDrain = onDrain;
     return false;
   }
@@ -99,21 +101,30 @@ export class Spool {
     this.#memory = [];
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#drained(); // whoever waits for room waits for nothing
     if (!this.#busy) this.#closeFile();
   }
 
-  #openFile(): void {
-    this.#path = join(spoolFolder(this.#options.folder), `${process.pid}-${nextNumber++}.body`);
+  /** False when the folder cannot be had; `error` says why. */
+  #openFile(): boolean {
+    try {
+      this.#path = join(spoolFolder(this.#options.folder), `${process.pid}-${nextNumber++}.body`);
+    } catch (error) {
+      this.#fail(error as Error);
+      return false;
+    }
     this.#pending = this.#memory;
     for (const chunk of this.#memory) this.#pendingBytes += chunk.length;
     this.#memory = [];
     this.#busy = true;
     open(this.#path, 'wx', 0o600, (error, fd) => {
       this.#busy = false;
+      if (error?.code === 'ENOENT') forgetFolder(this.#options.folder);
       if (error !== null) return this.#fail(error);
       this.#fd = fd;
       this.#writeNext();
     });
+    return true;
   }
 
   #writeNext(): void {
@@ -153,11 +164,11 @@ export class Spool {
 
   #fail(error: Error): void {
     this.#error = new HttpError('ERR_SPOOL', `cannot spool a body: ${error.message}`, {}, error);
+    this.#memory = [];
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#drained();
-    this.#settle();
-    if (this.#disposed) this.#closeFile();
+    this.#closeFile(); // a part is of no use, and the disk may be full of it
   }
 
   #closeFile(): void {
@@ -232,6 +243,7 @@ export function readFileBody(path: string, size: number): Body {
 
 let nextNumber = 1;
 const folders = new Map<string, string>();
+let removesAtExit = false;
 
 /** This process's own folder inside `base`, made on first use; folders of dead processes are removed. */
 function spoolFolder(base: string | null): string {
@@ -241,20 +253,27 @@ function spoolFolder(base: string | null): string {
   mkdirSync(parent, { recursive: true });
   removeStaleFolders(parent);
   folder = mkdtempSync(join(parent, `${FOLDER_PREFIX}${process.pid}-`));
-  if (folders.size === 0) process.once('exit', removeOwnFolders);
+  if (!removesAtExit) process.once('exit', removeOwnFolders);
+  removesAtExit = true;
   folders.set(parent, folder);
   return folder;
+}
+
+/** Something that cleans temporary folders has removed ours: the next body gets a new one. */
+function forgetFolder(base: string | null): void {
+  folders.delete(base ?? tmpdir());
 }
 
 function removeOwnFolders(): void {
   for (const folder of folders.values()) rmSync(folder, { recursive: true, force: true });
 }
 
+/** Called before this process makes its own: a folder with its number is of a process before it. */
 function removeStaleFolders(parent: string): void {
   for (const name of readdirSync(parent)) {
-    const match = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`).exec(name);
-    if (match !== null && !isAlive(Number(match[1])))
-      rmSync(join(parent, name), { recursive: true, force: true });
+    const pid = Number(STALE_FOLDER.exec(name)?.[1] ?? NaN);
+    if (Number.isNaN(pid) || (pid !== process.pid && isAlive(pid))) continue;
+    rm(join(parent, name), { recursive: true, force: true }, () => {}); // another user's stays
   }
 }
 

@@ -41,6 +41,7 @@ export class Transaction {
   #status = 0;
   #verdict: ProxyRecord['verdict'] = 'allowed';
   #threat: ProxyRecord['threat'] = null;
+  #incident: string | null = null;
 
   constructor(context: ProxyContext, session: Session, exchange: ServerExchange) {
     this.#context = context;
@@ -143,6 +144,7 @@ export class Transaction {
     return this.#context.pipeline.run(method, input, this.#trace).then((output) => {
       if (output.verdict !== 'allowed') this.#verdict = output.verdict;
       if (output.threat !== null) this.#threat = output.threat;
+      if (output.incident !== null) this.#incident = output.incident;
       return output;
     });
   }
@@ -211,6 +213,7 @@ export class Transaction {
     const exchange = this.#exchange;
     exchange.body?.cancel(error);
     if (this.#responding || exchange.cancellation.reason !== null) return;
+    this.#incident = this.#id;
     const answer = errorAnswer(error, this.#id, this.#url, exchange.head);
     try {
       await this.#respond(answer);
@@ -234,6 +237,7 @@ export class Transaction {
       adaptation: this.#trace,
       verdict: this.#verdict,
       threat: this.#threat,
+      incident: this.#incident,
       ms: performance.now() - this.#exchange.startedAt,
       ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
     };

@@ -311,6 +311,7 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     this.telemetry.proxy({
       ...this.#emptyRecord(id, session, method, url, status),
       verdict: 'error',
+      incident: status >= 400 ? id : null, // a tunnel that fails shows no page
       error: { code: error.code, message: error.message },
     });
   }
@@ -330,6 +331,7 @@ export class ProxyServer implements ProxyContext, TunnelContext {
       adaptation: [],
       verdict: 'allowed',
       threat: null,
+      incident: null,
       ms: 0,
     };
   }

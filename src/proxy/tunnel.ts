@@ -81,8 +81,9 @@ export function openTunnel(
     }
     stop();
     socket.unshift(seen.length === 1 ? seen[0]! : Buffer.concat(seen));
-    if (result.state === 'hello') onHello(context, socket, target, result.hello, events);
-    else events.onHttp(socket, { secure: false, ...target, serverName: target.host }, null);
+    if (result.state === 'hello') return onHello(context, socket, target, result.hello, events);
+    events.onHttp(socket, { secure: false, ...target, serverName: target.host }, null);
+    socket.resume();
   };
   context.deadlines.add(deadline);
   socket.on('data', onData);

@@ -33,6 +33,8 @@ export interface ProxyRecord {
   }[];
   readonly verdict: 'allowed' | 'blocked' | 'modified' | 'bypassed' | 'error';
   readonly threat: ThreatRecord | null;
+  /** Id on the page that took the place of content: the gateway's for a block, our own for an error. */
+  readonly incident: string | null;
   readonly ms: number;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }

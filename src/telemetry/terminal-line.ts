@@ -21,12 +21,12 @@ const VERDICT_COLOUR = {
 
 /** e.g. `200 allowed  GET https://example.com/ 1256 B 12 ms`; control characters cannot get in. */
 export function formatProxyRecord(record: ProxyRecord, paint: Paint): string {
-  const { status, verdict, method, url, bytesOut, ms, threat, error, id } = record;
+  const { status, verdict, method, url, bytesOut, ms, threat, error, id, incident } = record;
   const colour = VERDICT_COLOUR[verdict];
   let notes = '';
   if (threat !== null) notes += ` ${threat.name}`;
   if (error !== undefined) notes += ` ${error.code}: ${error.message}`;
-  if (verdict === 'blocked' || verdict === 'error') notes += ` ${id}`;
+  if (verdict === 'blocked' || verdict === 'error') notes += ` ${incident ?? id}`;
   const start = `${status === 0 ? '---' : status} ${paint(verdict.padEnd(8), colour)}`;
   const size = paint(`${bytesOut} B ${Math.round(ms)} ms`, 'dim');
   return `${start} ${plain(method || '-')} ${plain(url)} ${size}${paint(plain(notes), colour)}\n`;

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { IcapError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
+import type { SlabReader } from '../../util/slab-reader.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
 import type { IcapMethod } from '../codec/encapsulated.ts';
 import type { IcapResponseHead } from '../codec/head.ts';
@@ -25,6 +26,8 @@ export interface ConnectionUser {
 export class IcapClientConnection implements HasDeadline {
   deadlineAt = Infinity;
   readonly socket: Socket;
+  /** Who keeps received bytes beyond the event needs a lease of it. */
+  readonly reader: SlabReader;
   /** Exchanges carried so far; a connection with some may have been closed by the server meanwhile. */
   exchanges = 0;
   /** Response bytes were seen since the exchange began. */
@@ -33,9 +36,11 @@ export class IcapClientConnection implements HasDeadline {
   readonly #onClosed: (connection: IcapClientConnection) => void;
   #user: ConnectionUser | null = null;
   #lost: WeirError | null = null;
+  #spoilt = false; // bytes stand behind the end of a response
 
-  constructor(socket: Socket, onClosed: (connection: IcapClientConnection) => void) {
+  constructor(socket: Socket, reader: SlabReader, onClosed: (connection: IcapClientConnection) => void) {
     this.socket = socket;
+    this.reader = reader;
     this.#onClosed = onClosed;
     this.#parser = new IcapResponseParser(
       {
@@ -44,16 +49,20 @@ export class IcapClientConnection implements HasDeadline {
         onEnd: (end) => this.#user?.onEnd(end),
       },
       false,
+      true,
     );
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    reader.sink = (bytes) => this.#read(bytes);
     socket.on('drain', () => this.#user?.onDrain());
     socket.on('error', (error) => this.#lose(unavailable(`connection failed: ${messageOf(error)}`, error)));
-    socket.on('end', () => this.#lose(unavailable('the ICAP server closed the connection')));
+    socket.on('end', () => {
+      reader.flush();
+      this.#lose(unavailable('the ICAP server closed the connection'));
+    });
     socket.on('close', () => this.#lose(unavailable('the connection was closed')));
   }
 
   get usable(): boolean {
-    return this.#lost === null && !this.socket.destroyed;
+    return this.#lost === null && !this.#spoilt && !this.socket.destroyed;
   }
 
   /** Hands the connection to an exchange. */
@@ -91,6 +100,7 @@ export class IcapClientConnection implements HasDeadline {
     this.answered = true;
     try {
       const at = this.#parser.execute(chunk);
+      if (at < chunk.length) this.#spoilt = true;
       user.afterRead();
       if (at < chunk.length) throw new IcapError('ERR_ICAP_FIELD', 'bytes follow the end of the response');
     } catch (error) {

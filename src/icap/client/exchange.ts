@@ -6,6 +6,7 @@ import { IcapError } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { BodySink } from '../../http/body.ts';
 import { Body } from '../../http/body.ts';
+import { cutOff } from '../../http/body-writer.ts';
 import type { HeldBody } from '../../http/held-body.ts';
 import { LAST_CHUNK, LAST_CHUNK_IEOF } from '../codec/chunked.ts';
 import type { IcapResponseHead } from '../codec/head.ts';
@@ -13,6 +14,8 @@ import type { RequestHead, ResponseHead } from '../codec/http-head.ts';
 import { formatResponseHead, parseRequestHead, parseResponseHead } from '../codec/http-head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
 import { encodeWithBody, formatIcapMessage, writeChunk } from '../codec/serializer.ts';
+import type { SlabLease } from '../../util/slab-reader.ts';
+import { SocketBatch } from '../../util/socket-batch.ts';
 import type { Adaptation, AdaptationMessage } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
 import type { ConnectionUser, IcapClientConnection } from './connection.ts';
@@ -50,12 +53,16 @@ export class IcapExchange implements ConnectionUser {
   #awaitsContinue = false;
   #continueDue = false; // 100 was read, the rest of the body goes out next
   #ieof = false;
+  #previewing = false;
+  #failedEarly: WeirError | null = null;
+  #sendingRest = false;
   #requestSent = false;
   #head: IcapResponseHead | null = null;
   #sections: Sections | null = null;
   #answered = false;
   #responseDone = false;
   #body: Body | null = null; // of the answer
+  #lease: SlabLease | null = null; // on its bytes
   #stopAbort: () => void = () => {};
   #resumeSending: () => void = () => {};
 
@@ -76,6 +83,7 @@ export class IcapExchange implements ConnectionUser {
     this.#connection.assign(this, method);
     this.#stopAbort = cancellation.onCancel((reason) => {
       this.#fail(new IcapError('ERR_ABORTED', 'the message is not wanted any more', {}, reason));
+      body?.release(reason);
     });
     if (this.#phase === 'done') return;
     if (body === null) {
@@ -83,8 +91,11 @@ export class IcapExchange implements ConnectionUser {
       return this.#onRequestSent();
     }
     const wanted = this.#options.preview ?? SMALL_BODY;
+    this.#previewing = true;
     body.preview(wanted, this.#options.preview === null ? 0 : PREVIEW_WAIT_MS, (chunks) => {
-      this.#sendStart(body, chunks);
+      this.#previewing = false;
+      if (this.#failedEarly !== null) this.#fail(this.#failedEarly);
+      else this.#sendStart(body, chunks);
     });
   }
 
@@ -127,18 +138,21 @@ export class IcapExchange implements ConnectionUser {
   /** Streams what follows the preview; kept as well, since a late 204 refers to all of it (K-11). */
   #sendRest(held: HeldBody): void {
     this.#phase = 'sending';
+    this.#sendingRest = true;
     this.#connection.deadlineAt = Infinity;
+    const batch = new SocketBatch(this.#connection.socket);
     const sink: BodySink = {
       onData: (chunk) => {
-        if (this.#phase === 'done' || this.#answered) return true;
-        const more = writeChunk(this.#connection.socket, chunk);
+        if (this.#phase === 'done') return true;
+        const more = writeChunk(batch, chunk);
         // A server that takes nothing for too long has failed; a slow origin has not.
         this.#connection.deadlineAt = more ? Infinity : performance.now() + this.#options.timeoutMs;
         return more;
       },
       onEnd: () => {
-        if (this.#phase === 'done' || this.#answered) return;
-        this.#send(Buffer.from(LAST_CHUNK));
+        if (this.#phase === 'done') return;
+        batch.writeText(LAST_CHUNK);
+        batch.flush();
         this.#onRequestSent();
       },
       onError: (error) => this.#onOriginalBroken(error),
@@ -148,8 +162,7 @@ export class IcapExchange implements ConnectionUser {
 
   /** Never end a broken body with a last chunk: the server would take it for complete (K-41, C-39). */
   #onOriginalBroken(error: Error): void {
-    if (this.#phase === 'done' || this.#answered) return;
-    this.#fail(error as WeirError);
+    if (this.#phase !== 'done') this.#fail(error as WeirError);
   }
 
   #onRequestSent(): void {
@@ -168,7 +181,7 @@ export class IcapExchange implements ConnectionUser {
   }
 
   onDrain(): void {
-    if (this.#phase === 'sending') this.#resumeSending();
+    if (!this.#requestSent) this.#resumeSending();
   }
 
   // --- the answer ---
@@ -178,13 +191,17 @@ export class IcapExchange implements ConnectionUser {
     this.#sections = sections;
     if (head.encapsulated.body === null || head.status === 100) return;
     const connection = this.#connection;
+    const lease = connection.reader.lease();
+    this.#lease = lease;
     this.#body = new Body({
       resume: () => connection.socket.resume(),
       cancel: () => this.#onAnswerUnwanted(),
+      released: () => lease.release(),
     });
   }
 
   onData(chunk: Buffer): void {
+    this.#lease!.touch();
     const room = this.#body!.push(chunk);
     if (!room) this.#connection.socket.pause();
     this.#connection.deadlineAt = room ? performance.now() + this.#options.timeoutMs : Infinity;
@@ -222,15 +239,16 @@ export class IcapExchange implements ConnectionUser {
   }
 
   #answer(head: IcapResponseHead): void {
-    const { status } = head;
-    this.#answered = true;
     this.#phase = 'answering';
     this.#connection.deadlineAt = this.#responseDone ? Infinity : performance.now() + this.#options.timeoutMs;
+    let adaptation: Adaptation;
     try {
-      this.#events.onAnswer(this.#interpret(head, status));
+      adaptation = this.#interpret(head, head.status);
     } catch (error) {
-      this.#fail(error as WeirError);
+      return this.#fail(error as WeirError);
     }
+    this.#answered = true;
+    this.#events.onAnswer(adaptation);
   }
 
   #interpret(head: IcapResponseHead, status: number): Adaptation {
@@ -246,9 +264,14 @@ export class IcapExchange implements ConnectionUser {
       if (this.#body === null && (body === null || body.intact)) return this.#unmodified(head);
       throw new IcapError('ERR_ADAPT_PROTOCOL', `a ${status} answer carries no HTTP header`);
     }
+    if (this.#message.method === 'RESPMOD' && responseHeader === null) {
+      throw new IcapError('ERR_ADAPT_PROTOCOL', 'the answer to RESPMOD carries no response (K-31)');
+    }
     const request: RequestHead | null = requestHeader === null ? null : parseRequestHead(requestHeader);
     const response: ResponseHead | null = responseHeader === null ? null : parseResponseHead(responseHeader);
-    body?.release();
+    // A server may answer while it reads: it gets the rest, or its answer would never end (K-40).
+    if (this.#sendingRest && !this.#requestSent) body!.stopKeeping();
+    else body?.release();
     return {
       icapStatus: status,
       request,
@@ -291,16 +314,31 @@ export class IcapExchange implements ConnectionUser {
     this.#stopAbort();
     // The preview's answer ends the request; an early answer to a body that is still on its way does not.
     const complete = this.#requestSent || this.#awaitsContinue;
+    if (!complete) this.#dropOriginal();
     this.#events.onFinished(complete && !this.#head!.close);
+  }
+
+  /** What was not sent to a service that answered with a message of its own is of no use to anybody. */
+  #dropOriginal(reason?: WeirError): void {
+    const { body } = this.#message;
+    if (body !== null && !body.intact) body.release(reason);
   }
 
   #fail(error: WeirError): void {
     if (this.#phase === 'done') return;
+    if (this.#previewing && this.#message.cancellation.reason === null) {
+      this.#failedEarly ??= error; // not before the preview lets go of the body, which others may want back
+      return;
+    }
     this.#phase = 'done';
     this.#stopAbort();
+    // An orderly end could be a half-close: a server may go on for somebody who still reads.
+    cutOff(this.#connection.socket);
     this.#connection.destroy();
-    if (this.#answered) this.#body?.fail(error);
-    else this.#events.onFailure(error);
+    if (this.#answered) {
+      this.#dropOriginal(error);
+      this.#body?.fail(error);
+    } else this.#events.onFailure(error);
     this.#events.onFinished(false);
   }
 }

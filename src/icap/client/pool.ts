@@ -5,7 +5,10 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { IcapError, messageOf } from '../../errors.ts';
+import type { Cancellation } from '../../util/cancellation.ts';
 import { Deadlines } from '../../util/deadlines.ts';
+import type { HasDeadline } from '../../util/deadlines.ts';
+import { SlabReader } from '../../util/slab-reader.ts';
 import { IcapClientConnection } from './connection.ts';
 
 export interface PoolOptions {
@@ -13,6 +16,8 @@ export interface PoolOptions {
   readonly port: number;
   readonly secure: boolean;
   readonly connectTimeoutMs: number;
+  /** Longest wait in line for a connection. */
+  readonly timeoutMs: number;
   /** PEM files' contents that vouch for an `icaps` server, beside the system's. */
   readonly ca?: readonly string[];
 }
@@ -20,7 +25,10 @@ export interface PoolOptions {
 const DEFAULT_MAX_CONNECTIONS = 256;
 const IDLE_MS = 30_000; // shorter than servers keep idle connections, so that reuse rarely meets a close
 
-type Waiter = { resolve: (connection: IcapClientConnection) => void; reject: (error: Error) => void };
+interface Waiter extends HasDeadline {
+  resolve(connection: IcapClientConnection): void;
+  reject(error: Error): void;
+}
 
 export class IcapConnectionPool {
   /** Connections open at once; lowered to the server's Max-Connections when that is known. */
@@ -45,14 +53,41 @@ export class IcapConnectionPool {
 
   /**
    * A connection, opened if need be. `fresh`: never one that carried an exchange.
-   * @throws {IcapError} `ERR_ADAPT_UNAVAILABLE`, `ERR_ADAPT_TIMEOUT`
+   * @throws {IcapError} `ERR_ADAPT_UNAVAILABLE`, `ERR_ADAPT_TIMEOUT`; the reason of `cancellation`
    */
-  acquire(fresh = false): Promise<IcapClientConnection> {
+  acquire(fresh = false, cancellation: Cancellation | null = null): Promise<IcapClientConnection> {
     const idle = fresh ? null : this.takeIdle();
     if (idle !== null) return Promise.resolve(idle);
     if (fresh && this.#open >= this.maxConnections) this.#idle.shift()?.destroy();
     if (this.#open < this.maxConnections) return this.#openConnection();
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return this.#wait(cancellation);
+  }
+
+  #wait(cancellation: Cancellation | null): Promise<IcapClientConnection> {
+    return new Promise((resolve, reject) => {
+      let stopWatching: () => void = () => {};
+      const leave = (): void => {
+        const at = this.#waiting.indexOf(waiter);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        this.deadlines.delete(waiter);
+        stopWatching();
+      };
+      const waiter: Waiter = {
+        deadlineAt: performance.now() + this.#options.timeoutMs,
+        onDeadline: () => waiter.reject(allBusy(this.maxConnections)),
+        resolve: (connection) => {
+          leave();
+          resolve(connection);
+        },
+        reject: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      this.#waiting.push(waiter);
+      this.deadlines.add(waiter);
+      if (cancellation !== null) stopWatching = cancellation.onCancel(waiter.reject);
+    });
   }
 
   /** Gives a connection back for reuse. */
@@ -77,6 +112,8 @@ export class IcapConnectionPool {
     this.#open++;
     const { host, port, secure, connectTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
+      const reader = new SlabReader();
+      const { onread } = reader;
       const socket: Socket = secure
         ? connectTls({
             host,
@@ -84,7 +121,7 @@ export class IcapConnectionPool {
             servername: host,
             ...(this.#options.ca ? { ca: [...this.#options.ca] } : {}),
           })
-        : connect({ host, port, noDelay: true });
+        : connect({ host, port, noDelay: true, onread });
       const timer = setTimeout(() => {
         socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
       }, connectTimeoutMs);
@@ -99,7 +136,7 @@ export class IcapConnectionPool {
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer);
         socket.removeListener('error', failed);
-        const connection = new IcapClientConnection(socket, (gone) => this.#onGone(gone));
+        const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone));
         this.deadlines.add(connection);
         resolve(connection);
       });
@@ -120,4 +157,8 @@ export class IcapConnectionPool {
     const next = this.#waiting.shift();
     if (next !== undefined) this.#openConnection().then(next.resolve, next.reject);
   }
+}
+
+function allBusy(limit: number): IcapError {
+  return new IcapError('ERR_ADAPT_TIMEOUT', `no connection became free in time: all ${limit} are busy`);
 }

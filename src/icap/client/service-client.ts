@@ -92,8 +92,12 @@ export class IcapServiceClient implements AdaptationService {
         : null;
     let attempt = message;
     for (let again = false; ; again = true) {
-      const connection = await this.#pool.acquire(again);
+      const connection = await this.#pool.acquire(again, message.cancellation);
       const reused = connection.exchanges > 0;
+      if (message.cancellation.reason !== null) {
+        this.#pool.release(connection); // nothing was sent on it
+        throw message.cancellation.reason;
+      }
       try {
         return await this.#exchange(attempt, connection, options, preview);
       } catch (error) {

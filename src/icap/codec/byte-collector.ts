@@ -52,8 +52,8 @@ export interface HeadEnd {
 const BLANK_LINE = Buffer.from('\r\n\r\n', 'latin1');
 
 /**
- * Looks for CR LF CR LF in `bytes` from `from` on, with `before` collected earlier. Bare LFs are looked
- * for only while the blank line is missing: a peer that ends lines in LF would otherwise wait for ever.
+ * Looks for CR LF CR LF in `bytes` from `from` on, with `before` collected earlier. Bare LFs are noted
+ * only while the blank line is missing: a peer that ends lines in LF would otherwise wait for ever.
  */
 export function findHeadEnd(before: ByteCollector, bytes: Buffer, from: number): HeadEnd {
   if (before.length === 0) {
@@ -64,15 +64,16 @@ export function findHeadEnd(before: ByteCollector, bytes: Buffer, from: number):
   let last1 = tail.at(-1) ?? 0;
   let last2 = tail.at(-2) ?? 0;
   let last3 = tail.at(-3) ?? 0;
+  let bareLf = false;
   for (let at = from; at < bytes.length; at++) {
     const byte = bytes[at]!;
     if (byte === LF) {
-      if (last1 !== CR) return { end: -1, bareLf: true };
-      if (last2 === LF && last3 === CR) return { end: at + 1, bareLf: false };
+      if (last1 !== CR) bareLf = true;
+      else if (last2 === LF && last3 === CR) return { end: at + 1, bareLf };
     }
     last3 = last2;
     last2 = last1;
     last1 = byte;
   }
-  return { end: -1, bareLf: false };
+  return { end: -1, bareLf };
 }

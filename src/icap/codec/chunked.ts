@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../errors.ts';
 import { IcapError, printable } from '../../errors.ts';
 import type { FieldRules } from './fields.ts';
 import { formatFields, parseFields, refuseControlCharacters } from './fields.ts';
+import { DataGatherer } from './data-gatherer.ts';
 import type { RawHeaders } from './http-head.ts';
 
 export const MAX_CHUNK_LINE = 4096; // bytes, CR LF included
@@ -25,6 +26,7 @@ export const HTTP_CHUNKS: ChunkedRules = { chunk: 'ERR_HTTP_CHUNK', trailer: 'ER
 const STATE = { line: 0, data: 1, dataEnd: 2, trailer: 3, done: 4 } as const;
 type State = (typeof STATE)[keyof typeof STATE];
 
+const MAX_PLAIN_DIGITS = 8;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -38,9 +40,13 @@ export class ChunkedDecoder {
   readonly #rules: ChunkedRules;
   #state: State = STATE.line;
   #remaining = 0;
-  #partial = ''; // a chunk line or trailer block that is not complete yet
+  readonly #gatherer: DataGatherer; // data of this read, not handed on yet
+  #partial = ''; // a line that is not complete yet
+  #trailerText = ''; // complete trailer lines
 
-  constructor(onData: (chunk: Buffer) => void, rules: ChunkedRules) {
+  /** @param ownsBytes  `execute` may overwrite bytes that it has decoded, to join chunks without a copy */
+  constructor(onData: (chunk: Buffer) => void, rules: ChunkedRules, ownsBytes = false) {
+    this.#gatherer = new DataGatherer(ownsBytes);
     this.#onData = onData;
     this.#rules = rules;
   }
@@ -56,6 +62,8 @@ export class ChunkedDecoder {
     this.#state = STATE.line;
     this.#remaining = 0;
     this.#partial = '';
+    this.#trailerText = '';
+    this.#gatherer.take();
   }
 
   /**
@@ -65,28 +73,57 @@ export class ChunkedDecoder {
    * @throws {IcapError} `rules.chunk` or `rules.trailer`; the decoder is unusable afterwards
    */
   execute(bytes: Buffer, from: number): number {
+    const at = this.#decode(bytes, from);
+    const data = this.#gatherer.take();
+    if (data !== null) this.#onData(data);
+    return at;
+  }
+
+  #decode(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length && this.#state !== STATE.done) {
       switch (this.#state) {
-        case STATE.line:
-          at = this.#readLine(bytes, at);
+        case STATE.line: {
+          const end = this.#readPlainLine(bytes, at);
+          at = end < 0 ? this.#readLine(bytes, at) : end;
           break;
+        }
         case STATE.data: {
           const end = Math.min(bytes.length, at + this.#remaining);
           this.#remaining -= end - at;
           if (this.#remaining === 0) this.#state = STATE.dataEnd;
-          this.#onData(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
+          this.#gatherer.add(bytes, at, end);
           at = end;
           break;
         }
         case STATE.dataEnd:
-          at = this.#readDataEnd(bytes, at);
+          if (this.#partial === '' && bytes[at] === CR && bytes[at + 1] === LF) {
+            this.#state = STATE.line;
+            at += 2;
+          } else at = this.#readDataEnd(bytes, at);
           break;
         default:
           at = this.#readTrailer(bytes, at);
       }
     }
     return at;
+  }
+
+  /** A size line without extension that is here whole, the usual case; -1 for any other line. */
+  #readPlainLine(bytes: Buffer, at: number): number {
+    if (this.#partial !== '') return -1;
+    let size = 0;
+    let i = at;
+    const limit = Math.min(bytes.length - 1, at + MAX_PLAIN_DIGITS);
+    for (; i < limit; i++) {
+      const digit = hexDigit(bytes[i]!);
+      if (digit < 0) break;
+      size = size * 16 + digit;
+    }
+    if (i === at || size === 0 || bytes[i] !== CR || bytes[i + 1] !== LF) return -1;
+    this.#remaining = size;
+    this.#state = STATE.data;
+    return i + 2;
   }
 
   #readLine(bytes: Buffer, at: number): number {
@@ -124,12 +161,12 @@ export class ChunkedDecoder {
     const end = line.length - 2;
     if (i === end) return size;
     const rest = line.slice(i, end);
-    const extension = rest.trimStart();
+    const extension = withoutLeadingBlanks(rest);
     if (extension === '' ? !this.#rules.icap : !extension.startsWith(';')) {
       throw this.#broken(`not a chunk size: "${printable(line.slice(0, end))}"`);
     }
     refuseControlCharacters(rest, this.#rules.chunk);
-    if (size === 0) this.extension = extension.slice(1).trim();
+    if (size === 0) this.extension = withoutLeadingBlanks(extension.slice(1)).trimEnd();
     else if (this.#rules.icap && chunkExtension(extension.slice(1), 'ieof') !== undefined) {
       throw this.#broken('ieof on a chunk with data');
     }
@@ -152,32 +189,34 @@ export class ChunkedDecoder {
 
   #readTrailer(bytes: Buffer, at: number): number {
     // The usual case: no trailer, the blank line follows at once.
-    if (this.#partial === '' && bytes[at] === CR && bytes[at + 1] === LF) {
+    if (this.#trailerText === '' && this.#partial === '' && bytes[at] === CR && bytes[at + 1] === LF) {
       this.#state = STATE.done;
       return at + 2;
     }
     while (at < bytes.length) {
       const end = bytes.indexOf(LF, at);
       const stop = end < 0 ? bytes.length : end + 1;
-      if (this.#partial.length + stop - at > MAX_TRAILER) {
+      if (this.#trailerText.length + this.#partial.length + stop - at > MAX_TRAILER) {
         throw new IcapError(this.#rules.trailer, `trailer longer than ${MAX_TRAILER} bytes`);
       }
       this.#partial += bytes.toString('latin1', at, stop);
       at = stop;
-      if (end >= 0 && (this.#partial === '\r\n' || this.#partial.endsWith('\r\n\r\n'))) {
+      if (end < 0) return at;
+      const line = this.#partial;
+      this.#partial = '';
+      if (!line.endsWith('\r\n')) throw new IcapError(this.#rules.trailer, 'trailer line ends in a bare LF');
+      if (line === '\r\n') {
         this.#finishTrailer();
         return at;
       }
-      if (end >= 0 && !this.#partial.endsWith('\r\n')) {
-        throw new IcapError(this.#rules.trailer, 'trailer line ends in a bare LF');
-      }
+      this.#trailerText += line;
     }
     return at;
   }
 
   #finishTrailer(): void {
-    const text = this.#partial.slice(0, -2).replace(/\r\n$/, '');
-    this.#partial = '';
+    const text = this.#trailerText.slice(0, -2);
+    this.#trailerText = '';
     this.#state = STATE.done;
     if (text === '') return;
     refuseControlCharacters(text, this.#rules.trailer);
@@ -202,18 +241,26 @@ function hexDigit(c: number): number {
   return -1;
 }
 
+function withoutLeadingBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, '');
+}
+
+// One extension from the current place on, with the `;` behind it; blanks around its parts.
+const EXTENSION = /[ \t]*([^;="\s]+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*?)[ \t]*)?(?:;|$)/y;
+
 /**
- * Value of one chunk extension.
+ * Value of one chunk extension. Looks no further than an extension that is not well-formed, so that
+ * nothing inside a quoted value is ever taken for an extension.
  *
  * @param extensions  text after the size without the first `;`, e.g. `ieof` or `a="x;y"; use-original-body=7`
  * @returns '' for an extension without value, undefined when it is absent
  */
 export function chunkExtension(extensions: string, lowerName: string): string | undefined {
-  if (extensions === '') return undefined;
-  for (const match of extensions.matchAll(
-    /[ \t]*([^;="\s]+)[ \t]*(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?(?:;|$)/g,
-  )) {
-    if (match[1]!.toLowerCase() === lowerName) return (match[2] ?? '').trim();
+  EXTENSION.lastIndex = 0;
+  while (EXTENSION.lastIndex < extensions.length) {
+    const match = EXTENSION.exec(extensions);
+    if (match === null) return undefined;
+    if (match[1]!.toLowerCase() === lowerName) return match[2] ?? '';
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { NOTHING_ENCAPSULATED, parseEncapsulated, requireMessagePart } from './e
 import type { FieldRules } from './fields.ts';
 import { fieldValues, isToken, listTokens, parseFields, refuseControlCharacters } from './fields.ts';
 import type { RawHeaders } from './http-head.ts';
+import { isIcapUri } from './uri.ts';
 
 export const MAX_START_LINE = 8 * 1024; // bytes
 export const MAX_ICAP_HEAD = 64 * 1024; // bytes, closing blank line included
@@ -36,7 +37,7 @@ export interface IcapControls {
 
 export interface IcapRequestHead extends IcapControls {
   readonly method: IcapMethod;
-  /** Absolute ICAP URI as received. */
+  /** Absolute ICAP URI as received, possibly with `user@` (C-04): not for logs as it stands. */
   readonly uri: string;
   readonly headers: RawHeaders;
 }
@@ -62,8 +63,9 @@ export interface IcapRequestLine {
 export function parseIcapRequestLine(line: string): IcapRequestLine {
   const parts = line.split(/ +/);
   const [method, uri, version] = parts;
-  if (parts.length !== 3 || !isToken(method!) || !/^icaps?:\/\/[^/\s]/i.test(uri!)) {
-    throw new IcapError('ERR_ICAP_START_LINE', `not an ICAP request line: "${printable(line)}"`);
+  if (parts.length !== 3 || !isToken(method!) || !isIcapUri(uri!)) {
+    const shown = printable(line.replace(/\/\/[^@/\s]*@/, '//…@')); // without userinfo (C-04)
+    throw new IcapError('ERR_ICAP_START_LINE', `not an ICAP request line: "${shown}"`);
   }
   if (version !== 'ICAP/1.0') {
     const code = /^ICAP\/\d+\.\d+$/.test(version!) ? 'ERR_ICAP_VERSION' : 'ERR_ICAP_START_LINE';

@@ -1,6 +1,6 @@
 // Bytes in, ICAP messages out: head, encapsulated header sections, chunked body, preview, trailers.
 // Pure: no socket, no timer. Used by the server (requests) and the client (responses). What may be
-// answered, and when, is server/dialogue.ts and client/exchange.ts.
+// answered, and when, is server/exchange.ts and client/exchange.ts.
 //
 //   head ──▶ sections ──▶ body ──▶ end            (a message boundary: `execute` stops here)
 //                           └──▶ preview-end ──▶ continueBody() ─▶ body │ endMessage() ─▶ end
@@ -49,6 +49,7 @@ export interface IcapMessageEvents<Head> {
   onEnd(end: BodyEnd): void;
 }
 
+const LINE_END = Buffer.from('\r\n', 'latin1');
 const NO_BODY: BodyEnd = { ieof: false, useOriginalBody: null, trailers: [] };
 
 export type ParserState = 'head' | 'sections' | 'body' | 'preview-end' | 'boundary' | 'failed';
@@ -66,10 +67,11 @@ abstract class IcapMessageParser<Head extends IcapControls> {
   #inPreview = false;
   #previewLeft = 0;
 
-  constructor(events: IcapMessageEvents<Head>, strict: boolean) {
+  /** @param ownsBytes  see ChunkedDecoder */
+  constructor(events: IcapMessageEvents<Head>, strict: boolean, ownsBytes = false) {
     this.events = events;
     this.strict = strict;
-    this.#chunks = new ChunkedDecoder((chunk) => this.#onChunk(chunk), ICAP_CHUNKS);
+    this.#chunks = new ChunkedDecoder((chunk) => this.#onChunk(chunk), ICAP_CHUNKS, ownsBytes);
   }
 
   get state(): ParserState {
@@ -218,13 +220,12 @@ abstract class IcapMessageParser<Head extends IcapControls> {
         `${name} does not end with its blank line where Encapsulated says`,
       );
     }
-    // Lenient: a missing blank line is added by the head parser, bytes behind the first head are a
-    // quirk of some clients (V-30); a section that ends inside a line would poison what follows.
-    const tail = bytes.at(-1);
-    if (blank < 0 && tail !== 0x0a) {
+    // Lenient: a missing blank line is added (C-26), bytes behind the first head are a quirk of some
+    // clients (V-30); a section that ends inside a line would poison what follows.
+    if (blank < 0 && !(bytes.at(-2) === 0x0d && bytes.at(-1) === 0x0a)) {
       throw new IcapError('ERR_ICAP_SECTION', `${name} does not end at a line end where Encapsulated says`);
     }
-    const section = blank >= 0 ? bytes.subarray(0, blank + 4) : bytes;
+    const section = blank >= 0 ? bytes.subarray(0, blank + 4) : Buffer.concat([bytes, LINE_END]);
     if (name === 'req-hdr') this.#requestHeader = section;
     else this.#responseHeader = section;
     this.#sectionIndex++;

@@ -1,7 +1,7 @@
 // ICAP messages to bytes: head with its Encapsulated field and the header sections behind it, and bodies
 // in chunks. Heads are latin-1 text, so a length in characters is a length in bytes. C-20, C-23, C-25.
 
-import { CHUNK_END, LAST_CHUNK, chunkLine } from './chunked.ts';
+import { CHUNK_END, chunkLine } from './chunked.ts';
 import { formatEncapsulated } from './encapsulated.ts';
 import type { EncapsulatedPart, PartName } from './encapsulated.ts';
 
@@ -52,24 +52,25 @@ export function encodeWithBody(head: string, chunks: readonly Buffer[], bytes: n
   return buffer;
 }
 
-/** Chunks above this size are written in three pieces instead of being copied. */
-const COPY_LIMIT = 16 * 1024; // bytes
+/** Chunks up to this size are copied into one buffer with their frame. */
+const COPY_LIMIT = 2 * 1024; // bytes
 
-export interface ByteWriter {
-  write(bytes: Buffer | string, encoding?: 'latin1'): boolean;
-  cork(): void;
-  uncork(): void;
+/** Where a streamed body goes. */
+export interface ChunkWriter {
+  write(data: Buffer): void;
+  writeText(text: string): void;
+  /** False when the sender must stop until the socket has drained. */
+  readonly room: boolean;
 }
 
-/** Writes one chunk. `false`: the writer wants to be left alone until `drain`. */
-export function writeChunk(writer: ByteWriter, data: Buffer): boolean {
-  if (data.length <= COPY_LIMIT) return writer.write(encodeWithBody('', [data], data.length, ''));
-  writer.cork();
-  writer.write(chunkLine(data.length), 'latin1');
-  writer.write(data);
-  const more = writer.write(CHUNK_END, 'latin1');
-  writer.uncork();
-  return more;
+/** Writes one chunk. `false`: the writer wants to be left alone until the socket has drained. */
+export function writeChunk(writer: ChunkWriter, data: Buffer): boolean {
+  if (data.length <= COPY_LIMIT) {
+    writer.write(encodeWithBody('', [data], data.length, ''));
+  } else {
+    writer.writeText(chunkLine(data.length));
+    writer.write(data);
+    writer.writeText(CHUNK_END);
+  }
+  return writer.room;
 }
-
-export { LAST_CHUNK };

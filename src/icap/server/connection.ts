@@ -4,43 +4,29 @@
 // RFC 3507 §4.5, §4.6; S-01 … S-13, C-80 … C-85.
 
 import type { Socket } from 'node:net';
-import { IcapError, isWeirError, messageOf } from '../../errors.ts';
+import { IcapError } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { HeldBody } from '../../http/held-body.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
+import { SocketBatch } from '../../util/socket-batch.ts';
 import { LAST_CHUNK, lastChunk } from '../codec/chunked.ts';
 import type { IcapRequestHead, IcapRequestLine } from '../codec/head.ts';
-import { formatRequestHead, formatResponseHead } from '../codec/http-head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
 import { IcapRequestParser } from '../codec/message-parser.ts';
+import { servicePath } from '../codec/uri.ts';
 import { encodeWithBody, formatIcapMessage, writeChunk } from '../codec/serializer.ts';
 import { formatFields } from '../codec/fields.ts';
-import type { Adapted, IcapOutcome, IcapService, ModMethod } from '../service.ts';
+import type { Adapted, IcapOutcome, IcapService } from '../service.ts';
 import type { IcapServerContext } from './context.ts';
-import { errorAnswer, optionsAnswer, statusHead } from './responses.ts';
+import type { Exchange } from './exchange.ts';
+import { asIcapError, may204, missingSection, newExchange } from './exchange.ts';
+import { adaptedParts, echoParts, errorAnswer, optionsAnswer, statusHead } from './responses.ts';
 import { WireTransaction } from './transaction.ts';
 
 const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake (S-11)
 const DRAIN_MS = 2000;
 const SMALL_BODY = 64 * 1024; // bytes up to which head and body go out in one write
-
-/** A request being answered. */
-interface Exchange {
-  readonly head: IcapRequestHead;
-  readonly transaction: WireTransaction;
-  readonly service: IcapService | undefined;
-  readonly body: Body | null;
-  readonly startedAt: number;
-  /** The client waits behind its preview for 100 or a final answer. */
-  awaitsContinue: boolean;
-  /** 100 was sent: the exception that allows 204 to a preview is over (C-51). */
-  continued: boolean;
-  /** Every byte of the request was read, or the rest will never be sent. */
-  requestDone: boolean;
-  responded: boolean;
-  drained: number;
-}
 
 export class IcapServerConnection implements HasDeadline {
   deadlineAt = Infinity;
@@ -54,6 +40,8 @@ export class IcapServerConnection implements HasDeadline {
   #undispatched = false;
   #closeAfter = false;
   #closing = false;
+  #lingered = 0; // bytes read and dropped while closing
+  #clientEnded = false;
   #writer: Body | null = null; // body being sent, resumed on drain
 
   constructor(context: IcapServerContext, socket: Socket) {
@@ -71,10 +59,11 @@ export class IcapServerConnection implements HasDeadline {
         onEnd: (end) => this.#onRequestEnd(end),
       },
       context.strict,
+      true,
     );
     this.#idle();
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#writer?.resume());
+    socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onClientEnd());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#onClose());
@@ -83,7 +72,8 @@ export class IcapServerConnection implements HasDeadline {
   /** Shutdown: finishes the exchange under way, then closes; closes at once when idle. */
   drain(): void {
     this.#closeAfter = true;
-    if (this.#exchange === null && !this.#parser.midMessage) this.#socket.end();
+    if (this.#exchange === null && !this.#parser.midMessage && this.#pending === null)
+      this.#closeGracefully();
   }
 
   destroy(): void {
@@ -100,7 +90,11 @@ export class IcapServerConnection implements HasDeadline {
   // --- reading ---
 
   #read(chunk: Buffer): void {
-    if (this.#closing) return; // lingering: read and forget
+    if (this.#closing) {
+      this.#lingered += chunk.length;
+      if (this.#lingered > MAX_DRAIN) this.#socket.destroy();
+      return;
+    }
     const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
     this.#pending = null;
     this.#execute(bytes);
@@ -118,22 +112,24 @@ export class IcapServerConnection implements HasDeadline {
       this.#pending = bytes.subarray(at);
       if (this.#pending.length > SMALL_BODY) this.#socket.pause();
     }
-    if (this.#undispatched) {
+    if (this.#undispatched && !this.#closing) {
       this.#undispatched = false;
       this.#dispatch(this.#exchange!);
     }
     this.#armDeadline();
+    if (this.#clientEnded) this.#afterClientEnd();
   }
 
   #armDeadline(): void {
     const exchange = this.#exchange;
-    if (this.#closing) return;
+    if (this.#closing || exchange?.responded === true) return; // the end is set already
     if (exchange === null) {
       if (this.#parser.midMessage) this.#requestDeadline();
       else this.#idle();
-    } else if (exchange.responded) this.#setDeadline(DRAIN_MS);
-    else if (exchange.requestDone || exchange.awaitsContinue) this.deadlineAt = Infinity;
-    else this.#requestDeadline();
+    } else if (this.#writer !== null && this.#socket.writableNeedDrain) this.#requestDeadline();
+    else if (exchange.requestDone || exchange.awaitsContinue || this.#socket.isPaused()) {
+      this.deadlineAt = Infinity; // it is our turn
+    } else this.#requestDeadline();
   }
 
   #idle(): void {
@@ -149,24 +145,13 @@ export class IcapServerConnection implements HasDeadline {
   }
 
   #onMessage(head: IcapRequestHead, sections: Sections): void {
-    const uri = head.uri;
-    const body =
+    const body: Body | null =
       head.encapsulated.body === null
         ? null
-        : new Body({ resume: () => this.#wantMore(), cancel: () => this.#discardRest() });
+        : new Body({ resume: () => this.#wantMore(body!), cancel: () => this.#discardRest() });
     const held = body === null ? null : new HeldBody(body, this.#context.spool);
-    this.#exchange = {
-      head,
-      transaction: new WireTransaction(head, sections, held, this.#peer),
-      service: this.#context.host.find(pathOf(uri)),
-      body,
-      startedAt: performance.now(),
-      awaitsContinue: false,
-      continued: false,
-      requestDone: false,
-      responded: false,
-      drained: 0,
-    };
+    const transaction = new WireTransaction(head, sections, held, this.#peer);
+    this.#exchange = newExchange(head, transaction, this.#context.host.find(servicePath(head.uri)), body);
     this.#line = null;
     this.#undispatched = true;
   }
@@ -190,25 +175,37 @@ export class IcapServerConnection implements HasDeadline {
 
   #onRequestEnd(end: BodyEnd): void {
     const exchange = this.#exchange!;
+    const { responded } = exchange; // the end of the body may complete the answer
     exchange.requestDone = true;
     exchange.body?.end(end.trailers);
-    if (exchange.responded) this.#finishExchange(exchange);
+    if (responded) this.#finishExchange(exchange);
   }
 
   /** The service has used up what arrived: read on, or ask for what follows the preview (S-03). */
-  #wantMore(): void {
+  #wantMore(body: Body): void {
     const exchange = this.#exchange;
-    if (exchange === null || this.#closing) return;
-    if (exchange.awaitsContinue) this.#sendContinue(exchange);
+    if (exchange === null || exchange.body !== body || exchange.responded || this.#closing) return;
+    if (exchange.awaitsContinue) {
+      if (exchange.headSent) {
+        return this.#cut(
+          exchange,
+          new IcapError('ERR_ICAP_SERVICE', 'answer begun before the preview ended'),
+        );
+      }
+      this.#sendContinue(exchange);
+    }
     this.#socket.resume();
+    this.#armDeadline();
   }
 
   #sendContinue(exchange: Exchange): void {
+    if (this.#clientEnded && this.#pending === null) {
+      return this.#cut(exchange, new IcapError('ERR_ABORTED', 'the ICAP client closed after its preview'));
+    }
     exchange.awaitsContinue = false;
     exchange.continued = true;
     this.#socket.write(`${statusHead(100, this.#istag(exchange))}\r\n`, 'latin1');
     this.#parser.continueBody();
-    this.#armDeadline();
     const pending = this.#pending;
     if (pending === null) return;
     this.#pending = null;
@@ -217,6 +214,7 @@ export class IcapServerConnection implements HasDeadline {
 
   #discardRest(): void {
     this.#socket.resume();
+    this.#armDeadline();
   }
 
   // --- deciding ---
@@ -228,13 +226,12 @@ export class IcapServerConnection implements HasDeadline {
     if (service === undefined) {
       return this.#answerError(
         exchange,
-        new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${pathOf(head.uri)}`),
+        new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${servicePath(head.uri)}`),
       );
     }
     if (head.method === 'OPTIONS') return this.#answerOptions(exchange, service);
-    if (!service.methods.includes(head.method as ModMethod)) {
-      const error = new IcapError('ERR_ICAP_NOT_ALLOWED', `${service.path} does not offer ${head.method}`);
-      return this.#answerError(exchange, error, `Methods: ${service.methods.join(', ')}\r\n`);
+    if (!service.methods.includes(head.method)) {
+      return this.#answerError(exchange, notAllowed(service, head.method), methodsField(service));
     }
     const missing = missingSection(exchange, service);
     if (missing !== null) {
@@ -255,18 +252,12 @@ export class IcapServerConnection implements HasDeadline {
   #run(exchange: Exchange, service: IcapService): void {
     const done = (outcome: IcapOutcome): void => {
       this.#context.leave(service);
-      if (this.#exchange !== exchange || this.#socket.destroyed)
-        return this.#context.report(exchange, 0, null, null);
-      try {
-        this.#answer(exchange, outcome);
-      } catch (error) {
-        this.#answerError(exchange, asIcapError(error));
-      }
+      if (this.#exchange === exchange) this.#attempt(exchange, () => this.#answer(exchange, outcome));
+      else if (outcome.kind === 'adapted') outcome.body?.cancel(); // nobody waits for it any more
     };
     const failed = (error: unknown): void => {
       this.#context.leave(service);
-      if (this.#exchange === exchange && !this.#socket.destroyed)
-        this.#answerError(exchange, asIcapError(error));
+      if (this.#exchange === exchange) this.#answerError(exchange, asIcapError(error));
     };
     try {
       const outcome = service.handle(exchange.transaction);
@@ -277,51 +268,52 @@ export class IcapServerConnection implements HasDeadline {
     }
   }
 
-  /** 204 outside a preview needs the client's word for it (C-50 … C-52). */
-  #may204(exchange: Exchange): boolean {
-    const { head } = exchange;
-    return head.allow204 || (head.preview !== null && !exchange.continued);
+  #attempt(exchange: Exchange, answer: () => void): void {
+    try {
+      answer();
+    } catch (error) {
+      this.#answerError(exchange, asIcapError(error));
+    }
   }
 
   // --- answering ---
 
   #answer(exchange: Exchange, outcome: IcapOutcome): void {
-    const extra = outcome.headers === undefined ? '' : formatFields(outcome.headers);
-    if (outcome.kind === 'unmodified' && this.#may204(exchange)) {
-      exchange.transaction.body?.release();
-      this.#write(this.#start(exchange, 204, extra) + '\r\n');
-      return this.#afterResponse(exchange, 204, outcome, null);
-    }
-    if (outcome.kind === 'unmodified') return this.#echo(exchange, outcome, extra);
-    this.#sendAdapted(exchange, outcome, extra);
+    if (outcome.kind === 'adapted') return this.#sendAdapted(exchange, outcome);
+    if (!may204(exchange)) return this.#echo(exchange, outcome);
+    this.#write(this.#start(exchange, 204, outcome) + '\r\n');
+    this.#afterResponse(exchange, 204, outcome, null);
   }
 
-  /** The same message back, since 204 is not allowed: header section of the adapted kind only (S-05). */
-  #echo(exchange: Exchange, outcome: IcapOutcome, extra: string): void {
-    const { transaction, head } = exchange;
-    if (exchange.awaitsContinue) this.#sendContinue(exchange);
-    const respmod = head.method === 'RESPMOD';
-    const section = respmod ? transaction.sections.responseHeader : transaction.sections.requestHeader;
-    const text = section === null ? null : this.#context.withVia(section.toString('latin1'));
-    const parts = {
-      requestHeader: respmod ? null : text,
-      responseHeader: respmod ? text : null,
-      body: head.encapsulated.body as 'req-body' | 'res-body' | null,
-    };
-    const body = transaction.body?.restream() ?? null;
-    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, extra), parts), body);
+  /** The same message back, since 204 is not allowed: all of it first (S-06), then the answer. */
+  #echo(exchange: Exchange, outcome: IcapOutcome): void {
+    const { body } = exchange.transaction;
+    if (body === null || body.ended) return this.#sendEcho(exchange, outcome);
+    body.hold().then(
+      () => {
+        if (this.#exchange === exchange) this.#attempt(exchange, () => this.#sendEcho(exchange, outcome));
+      },
+      (error: unknown) => {
+        if (this.#exchange === exchange) this.#answerError(exchange, asIcapError(error));
+      },
+    );
   }
 
-  #sendAdapted(exchange: Exchange, outcome: Adapted, extra: string): void {
-    const { request, response, body, serverMade } = outcome;
-    const via = (text: string): string => (serverMade ? text : this.#context.withVia(text));
-    const parts = {
-      requestHeader: request === undefined ? null : via(formatRequestHead(request)),
-      responseHeader: response === undefined ? null : via(formatResponseHead(response)),
-      body: body === null ? null : response === undefined ? ('req-body' as const) : ('res-body' as const),
-    };
-    // A body that the service reads from the original wants the rest of it first.
-    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, extra), parts), body);
+  #sendEcho(exchange: Exchange, outcome: IcapOutcome): void {
+    const parts = echoParts(exchange, (section) => this.#context.withVia(section));
+    const body = exchange.transaction.body?.restream() ?? null;
+    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, outcome), parts), body);
+  }
+
+  #sendAdapted(exchange: Exchange, outcome: Adapted): void {
+    const { body, serverMade } = outcome;
+    // Nothing reads the original any more; a client that sends on is read and not held up (S-07).
+    if (serverMade || body === null) exchange.transaction.body?.release();
+    // A body that the service makes while it reads the original wants the rest of it first.
+    else if (exchange.awaitsContinue && !body.ended) this.#sendContinue(exchange);
+    if (this.#exchange !== exchange) return body?.cancel();
+    const parts = adaptedParts(outcome, (section) => this.#context.withVia(section));
+    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, outcome), parts), body);
   }
 
   #sendMessage(exchange: Exchange, outcome: IcapOutcome, head: string, body: Body | null): void {
@@ -329,7 +321,8 @@ export class IcapServerConnection implements HasDeadline {
       this.#write(head);
       return this.#afterResponse(exchange, 200, outcome, null);
     }
-    if (body.ended && body.error === null && body.queuedBytes <= SMALL_BODY) {
+    if (body.error !== null) throw body.error; // still time for an error answer
+    if (body.ended && body.queuedBytes <= SMALL_BODY) {
       const bytes = body.queuedBytes;
       const tail = body.trailers.length === 0 ? LAST_CHUNK : lastChunk(body.trailers);
       const chunks = body.take(bytes);
@@ -337,67 +330,96 @@ export class IcapServerConnection implements HasDeadline {
       body.cancel();
       return this.#afterResponse(exchange, 200, outcome, null);
     }
-    this.#write(head);
+    this.#stream(exchange, outcome, head, body);
+  }
+
+  #stream(exchange: Exchange, outcome: IcapOutcome, head: string, body: Body): void {
+    const batch = new SocketBatch(this.#socket);
+    exchange.headSent = true;
+    batch.writeText(head);
     this.#writer = body;
     body.consume({
-      onData: (chunk) => writeChunk(this.#socket, chunk),
+      onData: (chunk) => {
+        const more = writeChunk(batch, chunk);
+        if (!more) this.#requestDeadline(); // for a client that takes nothing
+        return more;
+      },
       onEnd: (trailers) => {
         this.#writer = null;
-        this.#write(lastChunk(trailers));
+        batch.writeText(lastChunk(trailers));
+        batch.flush();
         this.#afterResponse(exchange, 200, outcome, null);
       },
-      // Never end a failed body with a last chunk: cut the connection instead (S-08, C-39).
-      onError: (error) => {
-        this.#writer = null;
-        this.#context.report(exchange, 200, outcome, asIcapError(error));
-        this.#socket.destroy();
-      },
+      onError: (error) => this.#cut(exchange, asIcapError(error)),
     });
+  }
+
+  #onDrain(): void {
+    this.#writer?.resume();
+    this.#armDeadline();
   }
 
   #answerOptions(exchange: Exchange, service: IcapService): void {
     this.#write(optionsAnswer(service.methods, service.describe(), this.#context.now(), this.#closeAfter));
-    exchange.body?.cancel();
     this.#afterResponse(exchange, 200, null, null);
   }
 
   #answerError(exchange: Exchange, error: WeirError, extra = ''): void {
+    if (exchange.headSent) return this.#cut(exchange, error);
     if (!error.persist) this.#closeAfter = true;
     this.#write(errorAnswer(error.icapStatus, this.#istag(exchange), this.#closeAfter, extra));
-    exchange.transaction.body?.release(error);
     this.#afterResponse(exchange, error.icapStatus, null, error);
   }
 
   #onBrokenRequest(error: unknown): void {
+    const answer = asIcapError(error);
     const line = this.#line;
-    let answer = asIcapError(error);
+    if (line === null || this.#exchange !== null || answer.icapStatus !== 400) return this.#refuse(answer);
     // A path or method that does not exist is the more telling answer (S-13), but framing is lost.
-    if (line !== null && this.#exchange === null && answer.icapStatus === 400) {
-      const service = this.#context.host.find(pathOf(line.uri));
-      if (service === undefined)
-        answer = new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${pathOf(line.uri)}`);
-    }
-    this.#refuse(answer);
+    const service = this.#context.host.find(servicePath(line.uri));
+    if (service === undefined) {
+      this.#refuse(new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${servicePath(line.uri)}`));
+    } else if (line.method !== 'OPTIONS' && !service.methods.includes(line.method)) {
+      this.#refuse(notAllowed(service, line.method), methodsField(service));
+    } else this.#refuse(answer);
   }
 
   /** Answers once and closes: the framing is lost, there is no way back into step (S-10). */
-  #refuse(error: WeirError): void {
+  #refuse(error: WeirError, extra = ''): void {
     const exchange = this.#exchange;
-    this.#closeAfter = true;
-    exchange?.transaction.abort(error);
-    exchange?.body?.fail(error);
-    const istag = exchange === null ? this.#context.tagFor(this.#line?.uri) : this.#istag(exchange);
-    if (exchange === null || (!exchange.responded && this.#writer === null)) {
-      this.#write(errorAnswer(error.icapStatus, istag, true));
-    }
     this.#context.refused(this.#peer, error);
-    if (exchange !== null && !exchange.responded)
-      this.#context.report(exchange, error.icapStatus, null, error);
-    this.#exchange = null;
+    if (exchange !== null && !exchange.responded) {
+      if (exchange.headSent) return this.#cut(exchange, error);
+      this.#abandon(exchange, error, error.icapStatus);
+    }
+    if (exchange === null || !exchange.responded) {
+      const istag = exchange === null ? this.#context.tagFor(this.#line?.uri) : this.#istag(exchange);
+      this.#write(errorAnswer(error.icapStatus, istag, true, extra));
+    }
     this.#closeGracefully();
   }
 
-  #start(exchange: Exchange, status: number, extra: string): string {
+  /** Never end a broken answer with a last chunk: cut the connection instead (S-08, C-39). */
+  #cut(exchange: Exchange, error: WeirError): void {
+    if (this.#exchange !== exchange) return;
+    this.#abandon(exchange, error, exchange.headSent ? 200 : 0);
+    this.#socket.destroy();
+  }
+
+  /** Tells everybody who works on an exchange that there will be no answer, or none of theirs. */
+  #abandon(exchange: Exchange, error: WeirError, icapStatus: number): void {
+    this.#exchange = null;
+    const writer = this.#writer;
+    this.#writer = null;
+    exchange.transaction.abort(error);
+    writer?.cancel(error);
+    exchange.body?.fail(error);
+    exchange.transaction.body?.release(error);
+    if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, icapStatus, null, error);
+  }
+
+  #start(exchange: Exchange, status: number, { headers }: IcapOutcome): string {
+    const extra = headers === undefined ? '' : formatFields(headers);
     const close = this.#closeAfter ? 'Connection: close\r\n' : '';
     return statusHead(status, this.#istag(exchange)) + extra + close;
   }
@@ -418,24 +440,36 @@ export class IcapServerConnection implements HasDeadline {
     outcome: IcapOutcome | null,
     error: WeirError | null,
   ): void {
+    exchange.headSent = true;
     exchange.responded = true;
     if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, status, outcome, error);
-    if (exchange.requestDone || exchange.awaitsContinue) return this.#finishExchange(exchange);
+    // What is still on its way is drained, not delivered: nobody may take it for the whole body.
+    if (!exchange.requestDone) exchange.body?.fail(new IcapError('ERR_ABORTED', 'answered already'));
+    exchange.transaction.body?.release();
+    if (exchange.requestDone || exchange.awaitsContinue || this.#closeAfter) {
+      return this.#finishExchange(exchange);
+    }
     this.#setDeadline(DRAIN_MS);
     this.#socket.resume();
   }
 
   #finishExchange(exchange: Exchange): void {
+    if (this.#closing) return;
     if (exchange.awaitsContinue) this.#parser.endMessage();
     this.#exchange = null;
-    if (this.#closeAfter) return this.#closeGracefully();
+    if (this.#closeAfter || (this.#clientEnded && this.#pending === null)) return this.#closeGracefully();
     this.#parser.nextMessage();
     this.#idle();
-    const pending = this.#pending;
-    this.#pending = null;
     if (this.#socket.isPaused()) this.#socket.resume();
     // Not from inside this call: a long pipeline must not deepen the stack.
-    if (pending !== null) setImmediate(() => this.#read(pending));
+    if (this.#pending !== null) setImmediate(() => this.#readPending());
+  }
+
+  #readPending(): void {
+    const pending = this.#pending;
+    if (pending === null || this.#closing || this.#socket.destroyed) return;
+    this.#pending = null;
+    this.#execute(pending);
   }
 
   /** Half-closes and reads what is still on its way, so that no RST destroys the answer (S-09). */
@@ -449,43 +483,35 @@ export class IcapServerConnection implements HasDeadline {
   }
 
   #onClientEnd(): void {
-    if (this.#closing || (this.#exchange === null && !this.#parser.midMessage)) this.#socket.end();
-    else if (this.#exchange === null || !this.#exchange.requestDone) this.#socket.destroy();
-    else this.#closeAfter = true; // half-closed: it still reads its answer
+    this.#clientEnded = true;
+    this.#afterClientEnd();
+  }
+
+  /** The client has half-closed: it still reads its answers, but sends nothing more. */
+  #afterClientEnd(): void {
+    const exchange = this.#exchange;
+    if (this.#closing) this.#socket.end();
+    else if (this.#pending !== null)
+      return; // requests that wait for their turn
+    else if (exchange === null && this.#parser.midMessage) this.#socket.destroy();
+    else if (exchange === null || exchange.responded) this.#closeGracefully();
+    else if (exchange.requestDone || exchange.awaitsContinue) this.#closeAfter = true;
+    else this.#socket.destroy();
   }
 
   #onClose(): void {
     const exchange = this.#exchange;
     if (exchange !== null && !exchange.responded) {
-      const gone = new IcapError('ERR_ABORTED', 'the ICAP client closed the connection');
-      this.#exchange = null;
-      exchange.transaction.abort(gone);
-      exchange.body?.fail(gone);
-      exchange.transaction.body?.release(gone);
-      this.#writer?.cancel(gone);
-      this.#context.report(exchange, 0, null, gone);
+      this.#abandon(exchange, new IcapError('ERR_ABORTED', 'the ICAP client closed the connection'), 0);
     }
     this.#context.closed(this);
   }
 }
 
-function pathOf(uri: string): string {
-  const start = uri.indexOf('/', uri.indexOf('://') + 3);
-  if (start < 0) return '/';
-  const query = uri.indexOf('?', start);
-  const path = query < 0 ? uri.slice(start) : uri.slice(start, query);
-  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+function notAllowed(service: IcapService, method: string): IcapError {
+  return new IcapError('ERR_ICAP_NOT_ALLOWED', `${service.path} does not offer ${method}`);
 }
 
-function missingSection(exchange: Exchange, service: IcapService): string | null {
-  const { head, transaction } = exchange;
-  const needed = service.requires?.[head.method as ModMethod];
-  if (needed === undefined) return null;
-  const { requestHeader, responseHeader } = transaction.sections;
-  return (needed === 'req-hdr' ? requestHeader : responseHeader) === null ? needed : null;
-}
-
-function asIcapError(error: unknown): WeirError {
-  if (isWeirError(error)) return error;
-  return new IcapError('ERR_ICAP_SERVICE', `the service failed: ${messageOf(error)}`, {}, error);
+function methodsField(service: IcapService): string {
+  return `Methods: ${service.methods.join(', ')}\r\n`;
 }

@@ -1,7 +1,10 @@
-// Texts of the server's answers that carry no adapted message: errors, 100, 204 and OPTIONS.
-// Which of them is due, dialogue.ts decides. Table 2.1 and S-O rows.
+// Texts of the server's answers: errors, 100, 204, OPTIONS, and which parts a 200 carries.
+// Which of them is due, connection.ts decides. Table 2.1 and S-O rows.
 
-import type { ServiceDescription } from '../service.ts';
+import { formatRequestHead, formatResponseHead } from '../codec/http-head.ts';
+import type { OutgoingParts } from '../codec/serializer.ts';
+import type { Adapted, ServiceDescription } from '../service.ts';
+import type { Exchange } from './exchange.ts';
 
 export const REASONS: Readonly<Record<number, string>> = {
   100: 'Continue',
@@ -58,4 +61,30 @@ export function optionsAnswer(
   field('X-Include', it.include?.join(', '));
   if (close) field('Connection', 'close');
   return `${text}\r\n`;
+}
+
+/** Adds this server's Via to a header section that it relays. */
+type WithVia = (section: string) => string;
+
+/** The received message back: header section of the adapted kind only (S-05). */
+export function echoParts({ head, transaction }: Exchange, withVia: WithVia): OutgoingParts {
+  const respmod = head.method === 'RESPMOD';
+  const section = respmod ? transaction.sections.responseHeader : transaction.sections.requestHeader;
+  const text = section === null ? null : withVia(section.toString('latin1'));
+  return {
+    requestHeader: respmod ? null : text,
+    responseHeader: respmod ? text : null,
+    body: head.encapsulated.body,
+  };
+}
+
+/** What the service made of it; a message that is all the server's own gets no Via (C-94). */
+export function adaptedParts(outcome: Adapted, withVia: WithVia): OutgoingParts {
+  const { request, response, body, serverMade } = outcome;
+  const via: WithVia = serverMade ? (section) => section : withVia;
+  return {
+    requestHeader: request === undefined ? null : via(formatRequestHead(request)),
+    responseHeader: response === undefined ? null : via(formatResponseHead(response)),
+    body: body === null ? null : response === undefined ? 'req-body' : 'res-body',
+  };
 }

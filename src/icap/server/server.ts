@@ -8,11 +8,16 @@ import type { WeirError } from '../../errors.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
 import { DEFAULT_SPOOL } from '../../http/spool.ts';
 import { Deadlines } from '../../util/deadlines.ts';
+import { ByteCollector, findHeadEnd } from '../codec/byte-collector.ts';
+import { MAX_ICAP_HEAD } from '../codec/head.ts';
+import { servicePath } from '../codec/uri.ts';
 import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
 import { IcapServerConnection } from './connection.ts';
 import type { IcapServerContext, IcapServerLimits } from './context.ts';
 import { DEFAULT_SERVER_LIMITS } from './context.ts';
 import { errorAnswer } from './responses.ts';
+
+const TURN_AWAY_MS = 2000; // a refused connection is closed at the latest
 
 export interface IcapServerOptions {
   readonly services: IcapServiceHost;
@@ -42,6 +47,7 @@ export class IcapServer implements IcapServerContext {
   readonly #deadlines = new Deadlines();
   readonly #busy = new Map<IcapService, number>();
   readonly #listeners: Server[] = [];
+  readonly #turnedAway = new Set<Socket>();
 
   constructor(options: IcapServerOptions) {
     this.host = options.services;
@@ -101,6 +107,7 @@ export class IcapServer implements IcapServerContext {
     for (const connection of this.#connections) connection.drain();
     const cut = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#turnedAway) socket.destroy();
     }, graceMs);
     await Promise.all(closed);
     clearTimeout(cut);
@@ -126,8 +133,7 @@ export class IcapServer implements IcapServerContext {
 
   tagFor(uri: string | undefined): string {
     if (uri === undefined) return this.host.istag;
-    const path = /^[^:]+:\/\/[^/]*(\/[^?]*)?/.exec(uri)?.[1] ?? '/';
-    return this.host.find(path)?.describe().istag ?? this.host.istag;
+    return this.host.find(servicePath(uri))?.describe().istag ?? this.host.istag;
   }
 
   report(
@@ -177,16 +183,26 @@ export class IcapServer implements IcapServerContext {
     this.#deadlines.add(connection);
   }
 
-  /** Answers only after a request began: an earlier answer could be paired with a later request (S-17). */
+  /** Answers only when a request has arrived: an earlier answer could be paired with a later one (S-17). */
   #turnAway(socket: Socket, address: string, error: WeirError): void {
     this.#onRefused(address, error);
-    socket.on('error', () => socket.destroy());
-    socket.setTimeout(2000, () => socket.destroy());
-    socket.once('data', () => {
+    this.#turnedAway.add(socket);
+    const head = new ByteCollector();
+    const timer = setTimeout(() => socket.destroy(), TURN_AWAY_MS);
+    socket.on('data', (chunk: Buffer) => {
+      if (socket.writableEnded) return; // answered: read and forget
+      const { end, bareLf } = findHeadEnd(head, chunk, 0);
+      head.append(chunk, 0, chunk.length);
+      if (end < 0 && !bareLf && head.length <= MAX_ICAP_HEAD) return;
+      head.take();
       socket.end(errorAnswer(error.icapStatus, this.host.istag, true), 'latin1');
-      socket.on('data', () => {});
     });
-    socket.once('end', () => socket.end());
+    socket.on('end', () => socket.end());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#turnedAway.delete(socket);
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import type { IcapRequestHead } from '../codec/head.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../codec/http-head.ts';
 import { parseRequestHead, parseResponseHead } from '../codec/http-head.ts';
 import type { Sections } from '../codec/message-parser.ts';
+import { serviceArguments } from '../codec/uri.ts';
 import type { HeldBody } from '../../http/held-body.ts';
 import type { IcapTransaction, ModMethod } from '../service.ts';
 
@@ -23,8 +24,7 @@ export class WireTransaction implements IcapTransaction {
 
   constructor(head: IcapRequestHead, sections: Sections, body: HeldBody | null, icapClient: string) {
     this.method = head.method as ModMethod;
-    const query = head.uri.indexOf('?');
-    this.args = query < 0 ? '' : head.uri.slice(query + 1);
+    this.args = serviceArguments(head.uri);
     this.icapHeaders = head.headers;
     this.icapClient = icapClient;
     this.sections = sections;

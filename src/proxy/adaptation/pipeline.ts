@@ -62,6 +62,8 @@ export interface PipelineOutput {
   readonly body: Body | null;
   readonly verdict: StepVerdict;
   readonly threat: Threat | null;
+  /** Id on the block page, where a Weir gateway made it. */
+  readonly incident: string | null;
 }
 
 /** A chain that failed where it may not be bypassed; names the service. */
@@ -144,10 +146,18 @@ export class AdaptationPipeline {
       if (adaptation.response !== null) response = changedResponse = adaptation.response;
       // An answer in the origin's stead, or a block, ends the chain (K-50).
       if (judged.verdict === 'blocked' || (method === 'REQMOD' && adaptation.response !== null)) {
-        return { request: changedRequest, response: changedResponse, body, verdict, threat: judged.threat };
+        const { threat, incident } = judged;
+        return { request: changedRequest, response: changedResponse, body, verdict, threat, incident };
       }
     }
-    return { request: changedRequest, response: changedResponse, body, verdict, threat: null };
+    return {
+      request: changedRequest,
+      response: changedResponse,
+      body,
+      verdict,
+      threat: null,
+      incident: null,
+    };
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { fieldValue } from '../../icap/codec/fields.ts';
 import type { Adaptation } from '../../icap/client/adaptation.ts';
+import { INCIDENT_ID } from '../../util/incident-id.ts';
 
 export type StepVerdict = 'allowed' | 'modified' | 'blocked' | 'bypassed' | 'error';
 
@@ -12,6 +13,9 @@ export interface Threat {
   readonly severity: string | null;
 }
 
+const ALLOWED: Judgement = { verdict: 'allowed', threat: null, incident: null };
+const MODIFIED: Judgement = { verdict: 'modified', threat: null, incident: null };
+
 const NAME_FIELDS = [
   'x-virus-id',
   'x-virus-name',
@@ -20,13 +24,20 @@ const NAME_FIELDS = [
   'x-blocked',
 ] as const;
 
+export interface Judgement {
+  readonly verdict: StepVerdict;
+  readonly threat: Threat | null;
+  /** Id that a Weir gateway gave to the block and shows on its page. */
+  readonly incident: string | null;
+}
+
 /** Verdict and threat of one answer. */
-export function judge(adaptation: Adaptation): { verdict: StepVerdict; threat: Threat | null } {
+export function judge(adaptation: Adaptation): Judgement {
   const { request, response, icapHeaders } = adaptation;
-  if (request === null && response === null) return { verdict: 'allowed', threat: null };
+  if (request === null && response === null) return ALLOWED;
   const name = threatName(icapHeaders) ?? (response === null ? null : threatName(response.headers));
   const blocked = response !== null && (name !== null || response.status === 403);
-  if (!blocked) return { verdict: 'modified', threat: null };
+  if (!blocked) return MODIFIED;
   return {
     verdict: 'blocked',
     threat: {
@@ -34,7 +45,12 @@ export function judge(adaptation: Adaptation): { verdict: StepVerdict; threat: T
       blade: fieldValue(icapHeaders, 'x-weir-blade') ?? null,
       severity: fieldValue(icapHeaders, 'x-weir-severity') ?? null,
     },
+    incident: incidentId(fieldValue(icapHeaders, 'x-weir-incident')),
   };
+}
+
+function incidentId(value: string | undefined): string | null {
+  return value !== undefined && INCIDENT_ID.test(value) ? value : null;
 }
 
 function threatName(headers: readonly string[]): string | null {

@@ -9,37 +9,40 @@ import type { OutgoingFraming } from '../../http/body-writer.ts';
 import { encodeSmallMessage, writeMessage } from '../../http/body-writer.ts';
 import type { Framing, HeaderFacts } from '../../http/framing.ts';
 import { persists } from '../../http/framing.ts';
-import { ResponseReader } from '../../http/message-reader.ts';
+import { DEFAULT_HEAD_LIMITS, ResponseReader } from '../../http/message-reader.ts';
 import { formatFields } from '../../icap/codec/fields.ts';
 import type { ResponseHead } from '../../icap/codec/http-head.ts';
-import type { HasDeadline } from '../../util/deadlines.ts';
+import type { SlabLease, SlabReader } from '../../util/slab-reader.ts';
 import { asOriginError } from './connector.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
+import { bindsConnection } from './login-scheme.ts';
+import type { ConnectionEvents, OriginConnection } from './pooled-engine.ts';
 
 const BODY_IDLE_MS = 120_000; // silence of an origin in the middle of a body
+/** Interim responses to one request; an origin that goes on for ever would never be timed out otherwise. */
+export const MAX_INTERIM = 32;
 
 type Settle = { resolve: (response: OriginResponse) => void; reject: (error: Error) => void };
 
-export class NativeConnection implements HasDeadline {
+export class NativeConnection implements OriginConnection {
   deadlineAt = Infinity;
-  /** When it became idle, on the clock of `performance.now()`. */
   idleSince = 0;
-  /** Milliseconds that the origin keeps an idle connection, from Keep-Alive; null where it did not say. */
   keepAliveMs: number | null = null;
   exchanges = 0;
-  /** Response bytes have arrived since the request was sent. */
   answered = false;
   readonly target: OriginTarget;
   readonly #socket: Socket;
+  readonly #slabs: SlabReader | null;
+  #lease: SlabLease | null = null; // on what the body keeps of the slabs
   readonly #serverIp: string | null;
   readonly #reader: ResponseReader;
-  readonly #onIdle: (connection: NativeConnection) => void;
-  readonly #onClosed: (connection: NativeConnection) => void;
+  readonly #events: ConnectionEvents;
   #request: OriginRequest | null = null;
   #settle: Settle | null = null;
   #response: { head: ResponseHead; facts: HeaderFacts; framing: Framing } | null = null;
   #body: Body | null = null;
   #requestSent = false;
+  #interim = 0;
   #responseDone = false;
   #reusable = false;
   #stopAbort: () => void = () => {};
@@ -49,26 +52,31 @@ export class NativeConnection implements HasDeadline {
 
   constructor(
     socket: Socket,
+    reader: SlabReader | null,
     target: OriginTarget,
     responseTimeoutMs: number,
-    onIdle: (connection: NativeConnection) => void,
-    onClosed: (connection: NativeConnection) => void,
+    events: ConnectionEvents,
   ) {
     this.#socket = socket;
+    this.#slabs = reader;
     this.target = target;
     this.#responseTimeoutMs = responseTimeoutMs;
     this.#serverIp = socket.remoteAddress ?? null;
-    this.#onIdle = onIdle;
-    this.#onClosed = onClosed;
-    this.#reader = new ResponseReader({
-      onHead: (head, facts, framing) => this.#onHead(head, facts, framing),
-      onData: (chunk) => this.#onData(chunk),
-      onEnd: (trailers) => {
-        this.#responseDone = true;
-        this.#body?.end(trailers);
+    this.#events = events;
+    this.#reader = new ResponseReader(
+      {
+        onHead: (head, facts, framing) => this.#onHead(head, facts, framing),
+        onData: (chunk) => this.#onData(chunk),
+        onEnd: (trailers) => {
+          this.#responseDone = true;
+          this.#body?.end(trailers);
+        },
       },
-    });
-    socket.on('data', this.#read);
+      DEFAULT_HEAD_LIMITS,
+      true,
+    );
+    if (reader === null) socket.on('data', this.#read);
+    else reader.sink = this.#read;
     socket.on('drain', this.#drain);
     socket.on('end', this.#ended);
     socket.on('error', this.#failed);
@@ -84,6 +92,7 @@ export class NativeConnection implements HasDeadline {
     this.#response = null;
     this.#body = null;
     this.#requestSent = false;
+    this.#interim = 0;
     this.#responseDone = false;
     this.answered = false;
     this.exchanges++;
@@ -101,6 +110,11 @@ export class NativeConnection implements HasDeadline {
 
   onDeadline(): void {
     if (this.#request === null) return this.destroy();
+    // A client that sends slowly is watched elsewhere; here it is about an origin that does not read.
+    if (!this.#requestSent && this.#response === null && !this.#socket.writableNeedDrain) {
+      this.deadlineAt = performance.now() + this.#responseTimeoutMs;
+      return;
+    }
     const { host, port } = this.target;
     this.#fail(
       new HttpError('ERR_ORIGIN_TIMEOUT', `${host}:${port} does not answer in time`, { host, port }),
@@ -136,7 +150,9 @@ export class NativeConnection implements HasDeadline {
         this.#fail(error);
       },
     });
-    if (this.#resumeWriting !== null) this.#resumeWriting = resume;
+    if (this.#resumeWriting === null) return;
+    this.#resumeWriting = resume;
+    this.deadlineAt = performance.now() + this.#responseTimeoutMs;
   }
 
   #onRequestSent(): void {
@@ -146,7 +162,9 @@ export class NativeConnection implements HasDeadline {
   }
 
   readonly #drain = (): void => {
-    this.#resumeWriting?.();
+    if (this.#resumeWriting === null) return;
+    if (this.#response === null) this.deadlineAt = performance.now() + this.#responseTimeoutMs;
+    this.#resumeWriting();
   };
 
   // --- response ---
@@ -171,20 +189,32 @@ export class NativeConnection implements HasDeadline {
     const request = this.#request!;
     if (head.status < 200 && !(head.status === 101 && request.upgrade !== null)) {
       if (head.status === 101) throw new HttpError('ERR_ORIGIN_RESPONSE', '101 without an upgrade');
+      if (++this.#interim > MAX_INTERIM) {
+        throw new HttpError('ERR_ORIGIN_RESPONSE', `more than ${MAX_INTERIM} interim responses`);
+      }
       this.#reader.next();
       request.onInformation(head.status, head.reason, facts.endToEnd);
       return;
     }
     this.#response = { head, facts, framing };
     if (head.status === 101) return this.#reader.becomeOpaque();
-    this.#reusable = framing.kind !== 'close' && persists(head.version, facts);
+    this.#reusable =
+      framing.kind !== 'close' &&
+      persists(head.version, facts) &&
+      !bindsConnection(request.head.headers, head.status, head.headers);
     if (framing.kind === 'none') {
       this.#responseDone = true;
       return;
     }
     const length = framing.kind === 'length' ? framing.length : null;
+    const lease = this.#slabs?.lease() ?? null;
+    this.#lease = lease;
     this.#body = new Body(
-      { resume: () => this.#resumeReading(), cancel: (reason) => this.#fail(reason as HttpError) },
+      {
+        resume: () => this.#resumeReading(),
+        cancel: (reason) => this.#fail(reason as HttpError),
+        released: () => lease?.release(),
+      },
       length,
     );
     this.deadlineAt = performance.now() + BODY_IDLE_MS;
@@ -196,6 +226,7 @@ export class NativeConnection implements HasDeadline {
   }
 
   #onData(chunk: Buffer): void {
+    this.#lease?.touch();
     if (this.#body!.push(chunk)) {
       this.deadlineAt = performance.now() + BODY_IDLE_MS;
       return;
@@ -230,7 +261,7 @@ export class NativeConnection implements HasDeadline {
     this.#noteKeepAlive();
     if (!this.#reusable) return this.destroy();
     if (this.#socket.isPaused()) this.#socket.resume();
-    this.#onIdle(this);
+    this.#events.onIdle(this);
   }
 
   #noteKeepAlive(): void {
@@ -253,12 +284,13 @@ export class NativeConnection implements HasDeadline {
     this.#socket.off('end', this.#ended);
     this.#socket.off('error', this.#failed);
     this.#socket.off('close', this.#closed);
-    this.#onClosed(this);
+    this.#events.onClosed(this);
   }
 
   // --- endings ---
 
   readonly #ended = (): void => {
+    this.#slabs?.flush();
     if (this.#request === null) return this.destroy();
     try {
       this.#reader.finish();
@@ -274,9 +306,10 @@ export class NativeConnection implements HasDeadline {
   };
 
   readonly #closed = (): void => {
+    this.#slabs?.flush();
     this.#fail(closedEarly(this.target));
     this.#lost = true;
-    this.#onClosed(this);
+    this.#events.onClosed(this);
   };
 
   #fail(error: Error): void {

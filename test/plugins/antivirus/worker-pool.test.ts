@@ -1,38 +1,54 @@
-import { describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { execFile, execFileSync } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { startProcess, threadHost, type ScanHost } from '../../../plugins/antivirus/scan-host.ts';
 import { WorkerPool, type PoolOptions } from '../../../plugins/antivirus/worker-pool.ts';
-import { tempDir } from '../../support/tempDir.ts';
+import { tempDir, tempDirForFile } from '../../support/tempDir.ts';
 import { antivirusBlade } from './blade-support.ts';
 
-/** A thread that speaks the pool's protocol; jobs are what it shall do. */
-const THREAD = `
+/** A host that speaks the pool's protocol; jobs are what it shall do. */
+const SCRIPT = `
 const { parentPort, threadId } = require('node:worker_threads');
-parentPort.on('message', (job) => {
-  const done = (result) => parentPort.postMessage({ kind: 'done', result });
-  if (job === 'id') done(threadId);
-  else if (job === 'crash') throw new Error('boom');
+const post = (message) => (parentPort ? parentPort.postMessage(message) : process.send(message));
+(parentPort ?? process).on('message', (job) => {
+  const done = (result) => post({ kind: 'done', result });
+  if (job === 'id') done(threadId + process.pid);
   else if (job === 'exit') process.exit(3);
   else if (job === 'spin') for (;;);
-  else if (job === 'never') return;
-  else if (job === 'refuse') parentPort.postMessage({ kind: 'failed', error: { code: 'ERR_SPOOL', message: 'no disk' } });
+  else if (job === 'crash' && parentPort) throw new Error('boom');
+  else if (job === 'crash') process.kill(process.pid, 'SIGKILL');
+  else if (job === 'refuse') post({ kind: 'failed', error: { code: 'ERR_SPOOL', message: 'no disk' } });
   else done(job);
 });
-parentPort.postMessage({ kind: 'ready' });`;
+post({ kind: 'ready' });`;
+const UNUSABLE = `
+const post = (message) => (parentPort ? parentPort.postMessage(message) : process.send(message));
+const { parentPort } = require('node:worker_threads');
+(parentPort ?? process).on('message', () => {});
+post({ kind: 'unusable', error: { code: 'ERR_PLUGIN_OPTIONS', message: 'bad rules' } });`;
 
-function pool(options: Partial<PoolOptions> = {}) {
-  const created = new WorkerPool<unknown, unknown>({
-    size: 1,
-    timeoutMs: 10_000,
-    maxQueue: 10,
-    start: () => new Worker(THREAD, { eval: true }),
-    ...options,
-  });
-  return Object.assign(created, { [Symbol.asyncDispose]: () => created.close() });
-}
+let script: string;
+let unusable: string;
+beforeAll(async () => {
+  const folder = await tempDirForFile();
+  [script, unusable] = [path.join(folder, 'script.cjs'), path.join(folder, 'unusable.cjs')];
+  await Promise.all([writeFile(script, SCRIPT), writeFile(unusable, UNUSABLE)]);
+});
 
-describe('WorkerPool', () => {
+describe.each<[string, (file: string) => ScanHost]>([
+  ['threads', (file) => threadHost(new Worker(file, { stderr: true }))],
+  ['processes', (file) => startProcess({ url: pathToFileURL(file), options: { argv: [] } })],
+])('WorkerPool of %s', (_name, start) => {
+  function pool(options: Partial<PoolOptions> = {}) {
+    const defaults = { size: 1, timeoutMs: 10_000, maxQueue: 10, start: () => start(script) };
+    const created = new WorkerPool<unknown, unknown>({ ...defaults, ...options });
+    return Object.assign(created, { [Symbol.asyncDispose]: () => created.close() });
+  }
+
   test('starts no thread before the first job, and no more than it may', async () => {
     await using threads = pool({ size: 2 });
     expect(threads.threads).toBe(0);
@@ -42,7 +58,7 @@ describe('WorkerPool', () => {
   });
 
   test.each([
-    ['crash', /boom/],
+    ['crash', /boom|SIGKILL/],
     ['exit', /exited with 3/],
   ])('fails the job of a thread lost by %s, and runs the next in a new thread', async (job, message) => {
     await using threads = pool();
@@ -101,14 +117,29 @@ describe('WorkerPool', () => {
   });
 
   test('fails each job whose thread cannot be set up', async () => {
-    const script = `require('node:worker_threads').parentPort.postMessage(
-      { kind: 'unusable', error: { code: 'ERR_PLUGIN_OPTIONS', message: 'bad rules' } })`;
-    await using threads = pool({ start: () => new Worker(script, { eval: true }) });
+    await using threads = pool({ start: () => start(unusable) });
     await expect(threads.warmUp()).rejects.toMatchObject({ code: 'ERR_PLUGIN_OPTIONS' });
     await expect(threads.run('x')).rejects.toMatchObject({
       code: 'ERR_PLUGIN_OPTIONS',
       message: 'bad rules',
     });
+  });
+});
+
+describe('an idle scanner', () => {
+  test.each([[[]], [['mine']]])('lets the process end (rule folders: %j)', async (rules) => {
+    await using folder = await tempDir();
+    await folder.write('mine.yar', 'rule Mine { strings: $a = "zebra" condition: $a }');
+    const support = new URL('./blade-support.ts', import.meta.url).href;
+    const script = await folder.write(
+      'scan.mjs',
+      `import { antivirusBlade } from ${JSON.stringify(support)};
+       const av = await antivirusBlade({ rules: ${JSON.stringify(rules.map(() => folder.path))} });
+       console.log((await av.inspect(Buffer.alloc(100_000))).kind);`,
+    );
+    const loader = fileURLToPath(new URL('../../../src/util/source-worker.mjs', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [loader, pathToFileURL(script).href]);
+    expect(stdout).toBe('allow\n');
   });
 });
 

@@ -1,0 +1,437 @@
+import { expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import net from 'node:net';
+import { Body } from '../../../src/http/body.ts';
+import { HttpError } from '../../../src/errors.ts';
+import { Cancellation } from '../../../src/util/cancellation.ts';
+import { freePort } from '../../support/supervised.ts';
+import {
+  bodyOf,
+  CONTINUE,
+  NO_CONTENT,
+  optionsAnswer,
+  PAGE,
+  PAGE_START,
+  respmod,
+  scriptedIcap,
+} from './scripted-icap.ts';
+
+const TEXT = Buffer.from('a page of some length');
+const LONG = Buffer.alloc(300_000, 'long page ');
+
+// --- OPTIONS ---
+
+test('K-01 fifty concurrent users of a service wait for one OPTIONS', async () => {
+  let answer: (text: string) => void = () => {};
+  const held = new Promise<string>((resolve) => (answer = resolve));
+  await using server = await scriptedIcap((peer) => peer.send(NO_CONTENT), { options: () => held });
+  const client = server.client();
+  const all = Array.from({ length: 50 }, () => client.adapt(respmod(TEXT)));
+  answer(optionsAnswer());
+  for (const adaptation of await Promise.all(all)) {
+    expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
+  }
+  expect(server.optionsRequests()).toBe(1);
+});
+
+test('K-03 a failed OPTIONS fails those who wait, and is not asked again at once', async () => {
+  await using server = await scriptedIcap(() => {}, {
+    options: () => 'ICAP/1.0 404 ICAP Service Not Found\r\nEncapsulated: null-body=0\r\n\r\n',
+  });
+  const client = server.client();
+  const failures = await Promise.allSettled([client.adapt(respmod(TEXT)), client.adapt(respmod(TEXT))]);
+  for (const failure of failures) {
+    expect(failure).toMatchObject({ reason: { code: 'ERR_ADAPT_STATUS', fields: { icapStatus: 404 } } });
+  }
+  await expect(client.adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_STATUS' });
+  expect(server.optionsRequests()).toBe(1);
+});
+
+test('K-04 a method that OPTIONS does not offer is refused without a request', async () => {
+  await using server = await scriptedIcap(() => {}, {
+    options: () => 'ICAP/1.0 200 OK\r\nMethods: REQMOD\r\nISTag: "t"\r\nEncapsulated: null-body=0\r\n\r\n',
+  });
+  await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({
+    code: 'ERR_ADAPT_METHOD',
+    message: expect.stringContaining('REQMOD'),
+  });
+});
+
+test('K-05 a body behind OPTIONS is read and dropped', async () => {
+  const withBody = optionsAnswer(['Preview: 4', 'Opt-body-type: x']).replace(
+    'null-body=0\r\n',
+    'opt-body=0\r\n',
+  );
+  await using server = await scriptedIcap((peer) => peer.send(NO_CONTENT), {
+    options: () => `${withBody}5\r\nrules\r\n0\r\n\r\n`,
+  });
+  await expect(server.client().adapt(respmod(TEXT))).resolves.toMatchObject({ icapStatus: 204 });
+  expect(server.connections()).toBe(1);
+});
+
+test('K-06 another ISTag makes the client ask for OPTIONS again', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(NO_CONTENT.replace('"t1"', '"t2"')), {
+    options: () => optionsAnswer(['Preview: 4'], server.optionsRequests() === 1 ? 't1' : 't2'),
+  });
+  const client = server.client();
+  await client.adapt(respmod(TEXT));
+  for (let i = 0; client.known?.istag !== 't2' && i < 100; i++) await client.adapt(respmod(TEXT));
+  expect(client.known?.istag).toBe('t2');
+  expect(server.optionsRequests()).toBe(2);
+});
+
+test('K-08 a file type on Transfer-Ignore is not sent at all', async () => {
+  await using server = await scriptedIcap(() => {}, {
+    options: () => optionsAnswer(['Preview: 4', 'Transfer-Ignore: html', 'Transfer-Preview: *']),
+  });
+  const adaptation = await server.client().adapt(respmod(TEXT));
+  expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
+});
+
+// --- the dialogue ---
+
+test('K-10 the preview has as many bytes as OPTIONS asked for, and 204 returns the whole', async () => {
+  const seen: string[] = [];
+  await using server = await scriptedIcap((peer, request) => {
+    seen.push(request);
+    peer.send(NO_CONTENT);
+  });
+  const adaptation = await server.client().adapt(respmod(TEXT));
+  expect(adaptation).toMatchObject({ icapStatus: 204, preview: 4 });
+  expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
+  expect(seen[0]).toMatch(/\r\nAllow: 204\r\n[^]*Preview: 4\r\n[^]*\r\n\r\n4\r\na pa\r\n0\r\n\r\n$/);
+});
+
+test('a body that fits into the preview ends with ieof', async () => {
+  const seen: string[] = [];
+  await using server = await scriptedIcap((peer, request) => {
+    seen.push(request);
+    peer.send(NO_CONTENT);
+  });
+  await bodyOf(await server.client().adapt(respmod(Buffer.from('abc'))));
+  expect(seen[0]).toMatch(/\r\n3\r\nabc\r\n0; ieof\r\n\r\n$/);
+});
+
+test('K-11 a 204 that comes late, behind 100 and the whole body, returns the original', async () => {
+  await using server = await scriptedIcap(async (peer) => {
+    peer.send(CONTINUE);
+    await peer.readRest();
+    peer.send(NO_CONTENT);
+  });
+  const adaptation = await server.client().adapt(respmod(LONG));
+  expect(adaptation.icapStatus).toBe(204);
+  expect((await bodyOf(adaptation)).equals(LONG)).toBe(true);
+});
+
+test('K-31 a 200 that holds no response is a broken answer to RESPMOD', async () => {
+  const request = 'GET http://other.test/ HTTP/1.1\r\nHost: other.test\r\n\r\n';
+  const answers = [
+    'ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: res-body=0\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: req-hdr=0, null-body=${request.length}\r\n\r\n${request}`,
+  ];
+  for (const answer of answers) {
+    await using server = await scriptedIcap((peer) => peer.send(answer));
+    await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
+  }
+});
+
+test('K-32 an empty 200 means unmodified, as c-icap can be told to say it', async () => {
+  for (const encapsulated of ['res-hdr=0, null-body=0', 'null-body=0']) {
+    const answer = `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: ${encapsulated}\r\n\r\n`;
+    await using server = await scriptedIcap((peer) => peer.send(answer));
+    const adaptation = await server.client().adapt(respmod(TEXT));
+    expect(adaptation).toMatchObject({ icapStatus: 204, response: null });
+    expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
+  }
+});
+
+test.each([404, 418, 500, 503, 539])('K-30 status %d is a failure that names it', async (status) => {
+  await using server = await scriptedIcap((peer) => {
+    peer.send(`ICAP/1.0 ${status} No\r\nISTag: "t1"\r\nEncapsulated: null-body=0\r\n\r\n`);
+  });
+  await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({
+    code: 'ERR_ADAPT_STATUS',
+    fields: { icapStatus: status },
+  });
+});
+
+test('K-34 a 100 that nobody waits for breaks the protocol', async () => {
+  await using unasked = await scriptedIcap((peer) => peer.send(CONTINUE), {
+    options: () => optionsAnswer([]),
+  });
+  await expect(unasked.client().adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
+  await using twice = await scriptedIcap((peer) => peer.send(CONTINUE + CONTINUE));
+  await expect(twice.client().adapt(respmod(LONG))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
+});
+
+test('K-34 one 100 behind ieof is ignored', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(CONTINUE + NO_CONTENT));
+  const adaptation = await server.client().adapt(respmod(Buffer.from('abc')));
+  expect(adaptation.icapStatus).toBe(204);
+});
+
+test('K-40 a final answer that comes while the body is still being sent counts', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(PAGE), { options: () => optionsAnswer([]) });
+  const body = new Body();
+  body.push(Buffer.alloc(100_000, 'x')); // and no end: the origin is slow
+  const adaptation = await server.client().adapt(respmod(body));
+  expect(adaptation.response).toMatchObject({ status: 403 });
+  expect((await bodyOf(adaptation)).toString()).toBe('blocked');
+});
+
+test('K-40 an answer that comes before the preview is asked for more ends the request', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(PAGE));
+  const client = server.client();
+  for (let i = 0; i < 3; i++) {
+    expect((await bodyOf(await client.adapt(respmod(LONG)))).toString()).toBe('blocked');
+  }
+  expect(server.connections()).toBe(1);
+});
+
+test('K-41 an answer that is cut off never ends its body', async () => {
+  await using server = await scriptedIcap((peer) => {
+    peer.send(`${PAGE_START}ff\r\nonly this much`);
+    peer.socket.end();
+  });
+  const adaptation = await server.client().adapt(respmod(TEXT));
+  await expect(bodyOf(adaptation)).rejects.toMatchObject({ code: 'ERR_ADAPT_UNAVAILABLE' });
+});
+
+test('K-41 a message that breaks off is not ended with a last chunk', async () => {
+  let rest: Promise<string> = Promise.resolve('');
+  await using server = await scriptedIcap((peer) => {
+    peer.send(CONTINUE);
+    rest = peer.closed();
+    return new Promise(() => {});
+  });
+  const body = new Body();
+  body.push(Buffer.alloc(100_000, 'x'));
+  const pending = server.client().adapt(respmod(body));
+  const gone = new HttpError('ERR_ORIGIN_CLOSED', 'the origin closed');
+  setTimeout(() => body.fail(gone), 100);
+  await expect(pending).rejects.toBe(gone);
+  expect(await rest).not.toMatch(/\r\n0\r\n/);
+});
+
+test('bytes of another protocol are a broken answer', async () => {
+  for (const bytes of [
+    'HTTP/1.1 400 Bad Request\r\n\r\n',
+    '\x16\x03\x01\x00\x05hello\r\n\r\n',
+    'x'.repeat(70_000),
+  ]) {
+    await using server = await scriptedIcap((peer) => peer.send(bytes));
+    await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
+  }
+});
+
+// --- connections ---
+
+test('exchanges follow each other on one connection', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(NO_CONTENT));
+  const client = server.client();
+  for (let i = 0; i < 20; i++) await bodyOf(await client.adapt(respmod(i % 2 === 0 ? TEXT : null)));
+  expect(server.connections()).toBe(1);
+});
+
+test('K-20 a message is repeated once when the reused connection turns out to be dead', async () => {
+  await using server = await scriptedIcap((peer, _request, index) => {
+    if (index === 1) peer.socket.destroy();
+    else peer.send(NO_CONTENT);
+  });
+  const client = server.client();
+  await bodyOf(await client.adapt(respmod(TEXT)));
+  const adaptation = await client.adapt(respmod(LONG));
+  expect((await bodyOf(adaptation)).equals(LONG)).toBe(true);
+  expect(server.connections()).toBe(2);
+});
+
+test('K-20 a message is not repeated twice, and not on a fresh connection', async () => {
+  let requests = 0;
+  await using server = await scriptedIcap((peer) => {
+    requests++;
+    if (requests === 1) return peer.send(NO_CONTENT);
+    peer.socket.destroy();
+  });
+  const client = server.client();
+  await bodyOf(await client.adapt(respmod(TEXT)));
+  await expect(client.adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_UNAVAILABLE' });
+  expect(requests).toBe(3);
+});
+
+test('K-20 no byte is lost when the connection dies while the preview waits for the origin', async () => {
+  let connection: net.Socket | undefined;
+  await using server = await scriptedIcap(async (peer, _request, index) => {
+    connection = peer.socket;
+    if (index === 0) return peer.send(NO_CONTENT);
+    await new Promise((resolve) => setTimeout(resolve, 100)); // longer than a preview waits
+    peer.send(CONTINUE);
+    await peer.readRest();
+    peer.send(NO_CONTENT);
+  });
+  const client = server.client();
+  await bodyOf(await client.adapt(respmod(TEXT)));
+  const body = new Body();
+  const pending = client.adapt(respmod(body));
+  await Promise.resolve(); // the exchange has the connection and waits for the preview
+  connection!.destroy();
+  await once(connection!, 'close');
+  body.push(Buffer.from('first '));
+  setTimeout(() => {
+    body.push(Buffer.from('and last'));
+    body.end();
+  }, 150);
+  expect((await bodyOf(await pending)).toString()).toBe('first and last');
+});
+
+test('stray bytes behind an answer cost the connection, not the answer', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(`${NO_CONTENT}stray`));
+  const client = server.client();
+  for (let i = 0; i < 3; i++) {
+    expect((await bodyOf(await client.adapt(respmod(TEXT)))).equals(TEXT)).toBe(true);
+  }
+  expect(server.connections()).toBe(3);
+});
+
+test('stray bytes behind an answer do not reach whoever waits for the connection', async () => {
+  await using server = await scriptedIcap((peer) => peer.send(`${NO_CONTENT}stray`), {
+    options: () => optionsAnswer(['Preview: 4', 'Max-Connections: 1']),
+  });
+  const client = server.client();
+  const all = await Promise.all(Array.from({ length: 5 }, () => client.adapt(respmod(TEXT))));
+  for (const adaptation of all) expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
+});
+
+test('C-85 bytes on an idle connection close it', async () => {
+  let first: net.Socket | undefined;
+  await using server = await scriptedIcap((peer) => {
+    first ??= peer.socket;
+    peer.send(NO_CONTENT);
+  });
+  const client = server.client();
+  await bodyOf(await client.adapt(respmod(TEXT)));
+  first!.write('ICAP/1.0 200 OK\r\n\r\n');
+  await once(first!, 'close');
+  await bodyOf(await client.adapt(respmod(TEXT)));
+  expect(server.connections()).toBe(2);
+});
+
+test('K-09 Max-Connections is kept, and who waits is served in order', async () => {
+  let open = 0;
+  let most = 0;
+  const order: string[] = [];
+  await using server = await scriptedIcap(
+    async (peer, request) => {
+      order.push(/page(\d)/.exec(request)![1]!);
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setImmediate(resolve));
+      open--;
+      peer.send(NO_CONTENT);
+    },
+    { options: () => optionsAnswer(['Preview: 4', 'Max-Connections: 2']) },
+  );
+  const client = server.client();
+  const numbered = (n: number) =>
+    respmod(TEXT, { requestText: `GET http://origin.test/page${n} HTTP/1.1\r\nHost: origin.test\r\n\r\n` });
+  await client.adapt(respmod(TEXT, { requestText: numbered(0).requestText }));
+  await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((n) => client.adapt(numbered(n))));
+  expect(order).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
+  expect(most).toBeLessThanOrEqual(2);
+  expect(server.connections()).toBeLessThanOrEqual(2);
+});
+
+test('K-09 waiting in line for a connection is limited in time', async () => {
+  await using server = await scriptedIcap(() => new Promise(() => {}), {
+    options: () => optionsAnswer(['Preview: 4', 'Max-Connections: 1']),
+  });
+  const client = server.client({ timeoutMs: 300 });
+  const all = [1, 2, 3, 4, 5, 6].map(() => client.adapt(respmod(TEXT)));
+  const startedAt = performance.now();
+  for (const result of await Promise.allSettled(all)) {
+    expect(result).toMatchObject({ reason: { code: 'ERR_ADAPT_TIMEOUT' } });
+  }
+  expect(performance.now() - startedAt).toBeLessThan(1500); // one after another it would be six times 300 ms
+});
+
+test('who gives up while waiting in line costs no connection', async () => {
+  let answer: () => void = () => {};
+  const busy = new Promise<void>((resolve) => (answer = resolve));
+  let started: () => void = () => {};
+  const first = new Promise<void>((resolve) => (started = resolve));
+  await using server = await scriptedIcap(
+    async (peer) => {
+      started();
+      await busy;
+      peer.send(NO_CONTENT);
+    },
+    { options: () => optionsAnswer(['Preview: 4', 'Max-Connections: 1']) },
+  );
+  const client = server.client();
+  const holder = client.adapt(respmod(TEXT));
+  await first;
+  const cancellation = new Cancellation();
+  const gaveUp = client.adapt(respmod(TEXT, { cancellation }));
+  const patient = client.adapt(respmod(TEXT));
+  cancellation.cancel(new HttpError('ERR_ABORTED', 'the client left'));
+  await expect(gaveUp).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  answer();
+  await holder;
+  await patient;
+  expect(server.connections()).toBe(1);
+});
+
+test('who gives up during an exchange closes its connection', async () => {
+  let gone: Promise<string> | undefined;
+  const cancellation = new Cancellation();
+  await using server = await scriptedIcap((peer) => {
+    gone = peer.closed();
+    cancellation.cancel(new HttpError('ERR_ABORTED', 'the client left'));
+    return new Promise(() => {});
+  });
+  const pending = server.client().adapt(respmod(TEXT, { cancellation }));
+  await expect(pending).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  await gone;
+});
+
+// --- time and failure ---
+
+test('a server that is silent after the request is given up after the time limit', async () => {
+  await using server = await scriptedIcap(() => new Promise(() => {}));
+  const startedAt = performance.now();
+  await expect(server.client({ timeoutMs: 300 }).adapt(respmod(TEXT))).rejects.toMatchObject({
+    code: 'ERR_ADAPT_TIMEOUT',
+  });
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+});
+
+test('a server that is silent in the middle of an answer fails its body', async () => {
+  await using server = await scriptedIcap((peer) => {
+    peer.send(`${PAGE_START}ff\r\nonly this much`);
+    return new Promise(() => {});
+  });
+  const adaptation = await server.client({ timeoutMs: 300 }).adapt(respmod(TEXT));
+  await expect(bodyOf(adaptation)).rejects.toMatchObject({ code: 'ERR_ADAPT_TIMEOUT' });
+});
+
+test('a slow origin is not taken for a slow server', async () => {
+  await using server = await scriptedIcap(async (peer) => {
+    peer.send(CONTINUE);
+    await peer.readRest();
+    peer.send(NO_CONTENT);
+  });
+  const body = new Body();
+  body.push(Buffer.from('first '));
+  const pending = server.client({ timeoutMs: 300 }).adapt(respmod(body));
+  setTimeout(() => {
+    body.push(Buffer.from('and last'));
+    body.end();
+  }, 800);
+  expect((await bodyOf(await pending)).toString()).toBe('first and last');
+});
+
+test('a server that does not listen is unavailable, and is not asked again within a second', async () => {
+  await using listening = await scriptedIcap(() => {});
+  const client = listening.client({ port: await freePort() });
+  const first = await client.adapt(respmod(TEXT)).catch((error: unknown) => error);
+  expect(first).toMatchObject({ code: 'ERR_ADAPT_UNAVAILABLE', httpStatus: 502 });
+  await expect(client.adapt(respmod(TEXT))).rejects.toBe(first);
+});

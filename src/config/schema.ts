@@ -105,7 +105,7 @@ const proxy = section(
         engine: key(
           oneOf('native', 'undici'),
           'native',
-          'HTTP client towards origins: native keeps every byte, undici is faster.',
+          'HTTP client towards origins: native keeps every byte and is the faster; undici stands beside it.',
         ),
         hosts: mapOfValues(
           read('host | *.suffix', parseHostPattern),

@@ -61,7 +61,12 @@ export class Body {
     let length = 0;
     for (const chunk of chunks) length += chunk.length;
     const body = new Body(NO_SOURCE, length);
-    for (const chunk of chunks) if (chunk.length > 0) body.push(chunk);
+    for (const chunk of chunks) {
+      // In pieces, so that a slow reader is seen to make progress.
+      for (let at = 0; at < chunk.length; at += BODY_HIGH_WATER) {
+        body.push(chunk.length <= BODY_HIGH_WATER ? chunk : chunk.subarray(at, at + BODY_HIGH_WATER));
+      }
+    }
     body.end();
     return body;
   }
@@ -99,7 +104,7 @@ export class Body {
 
   /** Adds bytes. `false`: stop until `source.resume()`. Bytes pushed after a cancel are dropped. */
   push(chunk: Buffer): boolean {
-    if (this.#delivered || this.#ended) return true;
+    if (this.#delivered || this.#ended || chunk.length === 0) return true;
     this.#pushed += chunk.length;
     if (this.#sink !== null && !this.#paused && this.#queued === 0 && !this.#flushing) {
       if (!this.#sink.onData(chunk)) this.#paused = true;

@@ -46,6 +46,7 @@ export interface Answer {
 
 const LINGER_MS = 2000;
 const MAX_PIPELINE = 64 * 1024; // bytes read ahead while a request is being answered
+const MAX_UNREAD = 256 * 1024; // bytes of answers that the client has not taken, before it may ask for more
 const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake
 
 /** One request and its answer. */
@@ -111,6 +112,7 @@ export class HttpServerConnection implements HasDeadline {
   #closing = false;
   #keepAlive = true;
   #resumeWriting: (() => void) | null = null;
+  #answersUnread = false; // no further request until the client has taken what is written
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
@@ -150,6 +152,11 @@ export class HttpServerConnection implements HasDeadline {
 
   onDeadline(): void {
     if (this.#closing || this.idle) return void this.#socket.destroy();
+    if (this.#resumeWriting !== null && !this.#socket.writableNeedDrain) {
+      // The answer comes slowly; the client has taken all of it so far.
+      this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
+      return;
+    }
     if (this.#exchange === null || (!this.#requestDone && !this.#responded && this.#resumeWriting === null)) {
       return this.#refuse(new HttpError('ERR_HTTP_TIMEOUT', 'the rest of the request did not arrive'));
     }
@@ -160,8 +167,9 @@ export class HttpServerConnection implements HasDeadline {
 
   #read(chunk: Buffer): void {
     if (this.#closing) return;
-    const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
+    const ahead = this.#pending;
     this.#pending = null;
+    const bytes = ahead === null ? chunk : chunk.length === 0 ? ahead : Buffer.concat([ahead, chunk]);
     let at: number;
     try {
       at = this.#reader.execute(bytes);
@@ -184,8 +192,9 @@ export class HttpServerConnection implements HasDeadline {
     if (this.#exchange === null) {
       if (!this.#reader.headStarted) this.deadlineAt = now + this.#options.idleTimeoutMs;
       else this.deadlineAt = Math.min(this.deadlineAt, now + this.#options.headTimeoutMs);
-    } else if (this.#requestDone && this.#resumeWriting === null) this.deadlineAt = Infinity;
-    else this.deadlineAt = now + this.#options.idleTimeoutMs;
+    } else if (this.#requestDone ? this.#resumeWriting === null : this.#socket.isPaused()) {
+      this.deadlineAt = Infinity; // it is our turn
+    } else this.deadlineAt = now + this.#options.idleTimeoutMs;
   }
 
   #onHead(head: RequestHead, facts: HeaderFacts, framing: Framing): void {
@@ -217,7 +226,6 @@ export class HttpServerConnection implements HasDeadline {
     }
     if (body.push(chunk)) return;
     this.#socket.pause();
-    this.deadlineAt = Infinity; // we hold it up, the client is not to blame
   }
 
   #onRequestEnd(trailers: RawHeaders): void {
@@ -295,6 +303,10 @@ export class HttpServerConnection implements HasDeadline {
   }
 
   #drained(): void {
+    if (this.#answersUnread) {
+      this.#answersUnread = false;
+      return this.#nextRequest();
+    }
     if (this.#resumeWriting === null) return;
     this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
     this.#resumeWriting();
@@ -313,13 +325,22 @@ export class HttpServerConnection implements HasDeadline {
   #nextRequest(): void {
     this.#exchange = null;
     if (!this.#keepAlive) return this.#closeGracefully();
-    this.#reader.next();
     this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
-    const pending = this.#pending;
-    this.#pending = null;
+    if (this.#socket.writableLength > MAX_UNREAD) {
+      this.#answersUnread = true;
+      this.#socket.pause();
+      return;
+    }
+    this.#reader.next();
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (pending !== null) setImmediate(() => this.#read(pending));
+    if (this.#pending !== null) setImmediate(this.#readPending);
   }
+
+  /** What was read ahead stays in `#pending` until now: bytes that came meanwhile go behind it. */
+  readonly #readPending = (): void => {
+    if (this.#pending === null || this.#exchange !== null || this.#answersUnread) return;
+    if (!this.#socket.destroyed) this.#read(NOTHING);
+  };
 
   takeOver(): { socket: Socket; rest: Buffer } {
     const socket = this.#socket;
@@ -386,6 +407,7 @@ export class HttpServerConnection implements HasDeadline {
 }
 
 const DONE = Promise.resolve();
+const NOTHING = Buffer.alloc(0);
 
 function framingFor(exchange: ServerExchange, answer: Answer): OutgoingFraming {
   if (answer.contentLength !== null) return { kind: 'length', length: answer.contentLength };

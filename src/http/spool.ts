@@ -2,9 +2,21 @@
 // mode 0600 inside a folder of this process. Written in batches off the main thread; `append` returns
 // false while the disk is behind, so that a fast sender is slowed instead of buffered.
 
-import { close, mkdirSync, mkdtempSync, open, read, readdirSync, rm, rmSync, unlink, writev } from 'node:fs';
+import {
+  close,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  open,
+  read,
+  readdirSync,
+  rm,
+  rmSync,
+  unlink,
+  writev,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { HttpError } from '../errors.ts';
 import type { BodySource } from './body.ts';
 import { Body } from './body.ts';
@@ -250,13 +262,20 @@ function spoolFolder(base: string | null): string {
   const parent = base ?? tmpdir();
   let folder = folders.get(parent);
   if (folder !== undefined) return folder;
-  mkdirSync(parent, { recursive: true });
+  makeFolder(parent);
   removeStaleFolders(parent);
   folder = mkdtempSync(join(parent, `${FOLDER_PREFIX}${process.pid}-`));
   if (!removesAtExit) process.once('exit', removeOwnFolders);
   removesAtExit = true;
   folders.set(parent, folder);
   return folder;
+}
+
+/** Not `recursive`: that never returns where the file system answers ENOENT to mkdir, as below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** Something that cleans temporary folders has removed ours: the next body gets a new one. */

@@ -179,13 +179,16 @@ function intercept(
   };
   context.deadlines.add(deadline);
   secure.once('error', fail);
-  secure.once('close', () => fail(new Error('the client closed the connection')));
+  const closed = (): void => fail(new Error('the client closed the connection'));
+  secure.once('end', closed); // a FIN alone does not close a socket that may be half open
+  secure.once('close', closed);
   socket.on('error', () => {});
   secure.once('secure', () => {
     settled = true;
     context.deadlines.delete(deadline);
-    secure.removeAllListeners('error');
-    secure.removeAllListeners('close');
+    secure.off('error', fail);
+    secure.off('end', closed);
+    secure.off('close', closed);
     const done: TunnelTls = { ...tls, version: secure.getProtocol(), alpn: secure.alpnProtocol || null };
     // A name asked for at an address is what the origin's certificate must be valid for.
     const serverName = isIP(target.host) !== 0 && tls.sni !== null ? tls.sni : target.host;

@@ -31,6 +31,7 @@ export class SlabReader {
   };
   #sink: ((bytes: Buffer) => void) | null = null;
   #slab: Slab = { bytes: Buffer.allocUnsafeSlow(FIRST_SLAB), leases: 0 };
+  #spare: Slab | null = null;
   #start = 0; // of what was read and not handed on
   #end = 0;
   #scheduled = false;
@@ -59,7 +60,7 @@ export class SlabReader {
         held.leases++;
       },
       release: () => {
-        if (held !== null) held.leases--;
+        if (held !== null && --held.leases === 0) this.#onFree(held);
         held = null;
       },
     };
@@ -74,12 +75,18 @@ export class SlabReader {
     }
     if (this.#slab.bytes.length - this.#end < MIN_ROOM) {
       const old = this.#slab.bytes.subarray(this.#start, this.#end);
-      this.#slab = { bytes: Buffer.allocUnsafeSlow(SLAB), leases: 0 };
+      this.#slab = this.#spare ?? { bytes: Buffer.allocUnsafeSlow(SLAB), leases: 0 };
+      this.#spare = null;
       old.copy(this.#slab.bytes);
       this.#start = 0;
       this.#end = waiting;
     }
     return this.#end === 0 ? this.#slab.bytes : this.#slab.bytes.subarray(this.#end);
+  }
+
+  /** A slab that was full comes back: it is written next. */
+  #onFree(slab: Slab): void {
+    if (slab !== this.#slab && slab.bytes.length === SLAB) this.#spare = slab;
   }
 
   #onRead(bytes: number): boolean {

@@ -14,6 +14,7 @@ export class SocketBatch {
     this.flush();
   };
   #bytes = 0;
+  #corked = false;
   #scheduled = false;
 
   constructor(socket: Socket) {
@@ -42,13 +43,15 @@ export class SocketBatch {
 
   /** Sends what was gathered. */
   flush(): void {
-    if (this.#bytes === 0) return;
+    if (!this.#corked) return;
+    this.#corked = false;
     this.#bytes = 0;
     this.#socket.uncork();
   }
 
   #open(): void {
-    if (this.#bytes > 0) return;
+    if (this.#corked) return;
+    this.#corked = true;
     this.#socket.cork();
     if (this.#scheduled) return;
     this.#scheduled = true;

@@ -276,7 +276,9 @@ describe('behind CONNECT', () => {
   test('a client that does not trust the CA closes, and the log says why', async () => {
     const stranger = connectThrough(weir.proxyPort, target(), { ca: [] });
     await expect(stranger).rejects.toThrow(/certificate/);
-    expect(await onlyRecord()).toMatchObject({ error: { code: 'ERR_TLS_HANDSHAKE' } });
+    expect(await onlyRecord()).toMatchObject({
+      error: { code: 'ERR_TLS_HANDSHAKE', message: expect.stringContaining('the client closed') },
+    });
   });
 
   test('a request with a broken head inside is answered inside', async () => {
@@ -354,24 +356,27 @@ describe('a client that leaves', () => {
   const big = (): string => `GET ${origins.url('http', '/20m')} HTTP/1.1\r\nHost: h\r\n\r\n`;
   const upload = (): string =>
     `POST ${origins.url('http', '/upload')} HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nsome of it`;
-  const stages: [string, () => string][] = [
-    ['at once', () => ''],
-    ['within the request line', () => 'GET htt'],
-    ['within a field', () => 'GET http://origin.test/ HTTP/1.1\r\nHo'],
-    ['before the blank line', () => 'GET http://origin.test/ HTTP/1.1\r\nHost: x\r\n'],
-    ['within its upload', upload],
-    ['within a chunk', () => upload().replace('Content-Length: 100000', 'Transfer-Encoding: chunked')],
-    ['right behind its request', big],
+  /** Records: what a started transaction or tunnel leaves in the log; half a head is none. */
+  const stages: [when: string, records: number, bytes: () => string][] = [
+    ['at once', 0, () => ''],
+    ['within the request line', 0, () => 'GET htt'],
+    ['within a field', 0, () => 'GET http://origin.test/ HTTP/1.1\r\nHo'],
+    ['before the blank line', 0, () => 'GET http://origin.test/ HTTP/1.1\r\nHost: x\r\n'],
+    ['within its upload', 1, upload],
+    ['within a chunk', 1, () => upload().replace('Content-Length: 100000', 'Transfer-Encoding: chunked')],
+    ['right behind its request', 1, big],
     [
       'right behind CONNECT',
+      1,
       () => `CONNECT origin.test:${origins.port('https')} HTTP/1.1\r\nHost: h\r\n\r\n`,
     ],
     [
       'within its ClientHello',
+      1,
       () => `CONNECT origin.test:${origins.port('https')} HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03\x01\x02\x00`,
     ],
   ];
-  test.each(stages)('%s, by FIN or by RST, harms nobody', async (_when, bytes) => {
+  test.each(stages)('%s, by FIN or by RST, harms nobody', async (_when, records, bytes) => {
     for (const leave of ['destroy', 'resetAndDestroy'] as const) {
       await using client = await rawClient(weir.proxyPort);
       if (bytes() !== '') {
@@ -381,19 +386,35 @@ describe('a client that leaves', () => {
       client.socket[leave]();
       await once(client.socket, 'close');
     }
+    if (records > 0) await weir.logged(() => ownRecords().length >= 2 * records);
+    expect(ownRecords()).toHaveLength(2 * records);
+    expect(ownRecords().every(({ verdict, error }) => verdict === 'error' && error !== undefined)).toBe(true);
   });
 
-  test.each(['handshake', 'request', 'download'])(
-    'after its %s, in a tunnel, harms nobody',
-    async (stage) => {
-      const port = origins.port('https');
-      const socket = await connectThrough(weir.proxyPort, `origin.test:${port}`, { ca: weir.ca });
-      const client = rawClientOn(socket);
-      if (stage !== 'handshake') client.send('GET /20m HTTP/1.1\r\nHost: origin.test\r\n\r\n');
-      if (stage === 'download') await client.until((received) => received.length > 100_000);
-      await client[Symbol.asyncDispose]();
-      if (stage === 'handshake') return;
-      expect(await onlyRecord()).toMatchObject({ verdict: 'error', error: { code: 'ERR_ABORTED' } });
+  test.each(['request', 'download'])('after its %s, in a tunnel, harms nobody', async (stage) => {
+    const port = origins.port('https');
+    const socket = await connectThrough(weir.proxyPort, `origin.test:${port}`, { ca: weir.ca });
+    const client = rawClientOn(socket);
+    client.send('GET /20m HTTP/1.1\r\nHost: origin.test\r\n\r\n');
+    const enough = stage === 'download' ? 100_000 : 0;
+    await client.until((received) => received.length >= enough);
+    await client[Symbol.asyncDispose]();
+    expect(await onlyRecord()).toMatchObject({ verdict: 'error' });
+  });
+});
+
+describe('more connections than the limit', () => {
+  test('the one past the limit is answered 503, one line says so, and a place that is freed is used', async () => {
+    await using small = await startTestWeir({ proxy: { limits: { connections: 5 } } });
+    const idle = await Promise.all(Array.from({ length: 5 }, () => rawClient(small.proxyPort)));
+    for (let i = 0; i < 3; i++) expect(statusOf(await rawExchange(small.proxyPort, ''))).toBe(503);
+    expect((await small.curl(origins.url('http', '/clean'))).status).toBe(503);
+    expect(await small.logged(({ code }) => code === 'ERR_PROXY_OVERLOADED')).toHaveLength(1);
+    await idle[0]![Symbol.asyncDispose]();
+    let again = 503;
+    while (again === 503) again = (await small.curl(origins.url('http', '/clean'))).status;
+    expect(again).toBe(200);
+    for (const client of idle) await client[Symbol.asyncDispose]();
   });
 
   const files = Number(execFileSync('/bin/sh', ['-c', 'ulimit -n']).toString().replace('unlimited', '1e9'));

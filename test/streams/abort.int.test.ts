@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eicar } from '../support/eicar.ts';
 import { originServer, rawOrigin } from '../support/originServer.ts';
 import { startCIcap } from '../support/peers/c-icap.ts';
@@ -12,7 +12,16 @@ import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { get, requestThrough } from './exchange.ts';
 import { patternAt, sendPattern } from './pattern.ts';
 import { scriptedIcap } from './scripted-icap.ts';
-import { eventually, spooledBytes, spoolFiles, startWeirChild, threads, type Route, type WeirChild } from './weir-child.ts';
+import {
+  eventually,
+  START_LIMIT_MS,
+  spooledBytes,
+  spoolFiles,
+  startWeirChild,
+  threads,
+  type Route,
+  type WeirChild,
+} from './weir-child.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const AT_ONCE_MS = 100;
@@ -36,7 +45,9 @@ async function watchedOrigin(answer: (socket: Socket) => void) {
 
 /** Starts a body that does not end. */
 function endlessAnswer(socket: Socket): void {
-  socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
+  socket.write(
+    'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n',
+  );
   const chunk = Buffer.concat([Buffer.from('10000\r\n'), patternAt(0, 65_536), Buffer.from('\r\n')]);
   const more = (): void => {
     while (!socket.destroyed && socket.write(chunk));
@@ -44,6 +55,16 @@ function endlessAnswer(socket: Socket): void {
   socket.on('drain', more);
   more();
 }
+
+let standard: WeirChild;
+
+beforeAll(async () => {
+  standard = await startWeirChild();
+}, START_LIMIT_MS);
+
+afterAll(async () => {
+  await standard[Symbol.asyncDispose]();
+});
 
 function expectAtOnce(what: string, leftAt: number, closedAt: number): void {
   const ms = closedAt - leftAt;
@@ -86,8 +107,7 @@ test.each(['plain', 'echo'] as const)(
     let asked = (): void => {};
     const wasAsked = new Promise<void>((resolve) => (asked = resolve));
     await using origin = await watchedOrigin(asked);
-    await using weir = await startWeirChild();
-    const { socket } = await requestThrough(weir, route, origin.port, '/');
+    const { socket } = await requestThrough(standard, route, origin.port, '/');
     await wasAsked;
     const leftAt = performance.now();
     socket.destroy();
@@ -107,8 +127,7 @@ async function expectAbortInBody(weir: WeirChild, route: Route): Promise<void> {
 test.each(['plain', 'echo', 'echotcp'] as const)(
   'a client that leaves in the body ends the connection of the origin (%s)',
   async (route) => {
-    await using weir = await startWeirChild();
-    await expectAbortInBody(weir, route);
+    await expectAbortInBody(standard, route);
   },
 );
 
@@ -147,20 +166,21 @@ test.each(['scan', 'scantcp'] as const)(
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${4 * MEBIBYTE}\r\n\r\n`);
       socket.write(patternAt(0, MEBIBYTE - 7));
     });
-    await using weir = await startWeirChild({ points: ['respmod'] });
-    const { socket } = await requestThrough(weir, route, origin.port, '/');
-    await eventually(() => spoolFiles(weir.spoolFolder).length > 0, 'a spool file');
+    const { socket } = await requestThrough(standard, route, origin.port, '/');
+    await eventually(() => spoolFiles(standard.spoolFolder).length > 0, 'a spool file');
     const leftAt = performance.now();
     socket.destroy();
     expectAtOnce(`hold (${route}), origin`, leftAt, await origin.closed[0]!.closedAt);
-    await eventually(() => spoolFiles(weir.spoolFolder).length === 0, 'the end of the spool file');
+    await eventually(() => spoolFiles(standard.spoolFolder).length === 0, 'the end of the spool file');
     expectAtOnce(`hold (${route}), spool file`, leftAt, performance.now());
   },
 );
 
 describe('a client that leaves during the scan', () => {
   test.each(['scan', 'scantcp'] as const)('aborts the blade (%s)', async (route) => {
-    await using origin = await originServer((_request, response) => sendPattern(response, MEBIBYTE), { tls: true });
+    await using origin = await originServer((_request, response) => sendPattern(response, MEBIBYTE), {
+      tls: true,
+    });
     await using weir = await startWeirChild({
       points: ['respmod'],
       plugins: [WAITING_BLADE],
@@ -199,12 +219,11 @@ describe('a client that leaves during the scan', () => {
 
 test('a client that leaves at the block page leaves nothing behind, and the next one is served', async () => {
   await using origin = await originServer((_request, response) => response.end(eicar()), { tls: true });
-  await using weir = await startWeirChild({ points: ['respmod'] });
-  const { socket, response } = await requestThrough(weir, 'scan', origin.port, '/');
+  const { socket, response } = await requestThrough(standard, 'scan', origin.port, '/');
   expect((await response).statusCode).toBe(403);
   socket.destroy();
-  await weir.record(({ kind, verdict }) => kind === 'proxy' && verdict === 'blocked');
-  expect(await get(weir, 'scan', origin.port, '/')).toMatchObject({ status: 403, complete: true });
+  await standard.record(({ kind, verdict }) => kind === 'proxy' && verdict === 'blocked');
+  expect(await get(standard, 'scan', origin.port, '/')).toMatchObject({ status: 403, complete: true });
   expect(origin.connections()).toBe(1); // it was whole, and serves the next request
 });
 
@@ -219,7 +238,11 @@ test('a block at the preview ends the origin, which is still sending', async () 
   });
   await using origin = await watchedOrigin(endlessAnswer);
   await using weir = await startWeirChild({ foreign: icap.url, points: ['respmod'] });
-  expect(await get(weir, 'foreign', origin.port, '/')).toMatchObject({ status: 403, complete: true, start: 'no' });
+  expect(await get(weir, 'foreign', origin.port, '/')).toMatchObject({
+    status: 403,
+    complete: true,
+    start: 'no',
+  });
   const answeredAt = performance.now();
   expectAtOnce('block at the preview, origin', answeredAt, await origin.closed[0]!.closedAt);
 });

@@ -1,15 +1,22 @@
 // A receiver that stops reading stops the sender, whatever stands between them.
 
 import { once } from 'node:events';
-import http from 'node:http';
-import { describe, expect, test } from '@jest/globals';
+import type http from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { originServer } from '../support/originServer.ts';
 import { startCIcap } from '../support/peers/c-icap.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { receive, requestThrough } from './exchange.ts';
 import { PatternCheck, sendPattern, type PatternSource } from './pattern.ts';
 import { scriptedIcap } from './scripted-icap.ts';
-import { kernelBuffers, startWeirChild, watchMemory, type Route, type WeirChild } from './weir-child.ts';
+import {
+  kernelBuffers,
+  START_LIMIT_MS,
+  startWeirChild,
+  watchMemory,
+  type Route,
+  type WeirChild,
+} from './weir-child.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const SIZE = 64 * MEBIBYTE; // more than the kernel's buffers of three connections in a row
@@ -26,14 +33,20 @@ async function expectStopped(what: string, source: PatternSource, ports: readonl
   const held = source.sent - kernelBuffers(ports);
   if (process.env['WEIR_TEST_FIGURES'] !== undefined) {
     const figure = (bytes: number): string => (bytes / MEBIBYTE).toFixed(2);
-    process.stderr.write(`${what}: sender gave ${figure(source.sent)} MiB, not in the kernel ${figure(held)}\n`);
+    process.stderr.write(
+      `${what}: sender gave ${figure(source.sent)} MiB, not in the kernel ${figure(held)}\n`,
+    );
   }
   expect(source.sent).toBeLessThan(SIZE);
   expect(held).toBeLessThan(HELD_AT_MOST);
 }
 
 /** @param further ports of ICAP servers that the body passes through */
-async function expectSlowReaderToStopOrigin(weir: WeirChild, route: Route, further: number[] = []): Promise<void> {
+async function expectSlowReaderToStopOrigin(
+  weir: WeirChild,
+  route: Route,
+  further: number[] = [],
+): Promise<void> {
   let source: PatternSource | undefined;
   await using origin = await originServer(
     (_request, response) => {
@@ -83,20 +96,28 @@ async function expectSlowOriginToStopUpload(
   socket.destroy();
 }
 
-describe.each(['plain', 'echo', 'echotcp'] as const)('way %s', (route) => {
+describe.each(['plain', 'echo', 'echotcp'] as const)('by way of %s', (route) => {
+  let weir: WeirChild;
+
+  beforeAll(async () => {
+    weir = await startWeirChild();
+  }, START_LIMIT_MS);
+
+  afterAll(async () => {
+    await weir[Symbol.asyncDispose]();
+  });
+
   test('a client that stops reading stops the origin, and gets every byte once it reads on', async () => {
-    await using weir = await startWeirChild();
     await expectSlowReaderToStopOrigin(weir, route);
   });
 
   test('an origin that stops reading stops the client, and gets every byte once it reads on', async () => {
-    await using weir = await startWeirChild();
     await expectSlowOriginToStopUpload(weir, route);
   });
 });
 
 describeWithPeer('c-icap', () => {
-  // Its echo service answers 204 and a copy in turns.
+  // Its echo service answers a copy and 204 in turns.
   test('both are stopped behind the echo service of c-icap, whether it says 204 or sends a copy', async () => {
     await using cIcap = await startCIcap();
     await using weir = await startWeirChild({ foreign: cIcap.url('echo') });

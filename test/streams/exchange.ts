@@ -7,6 +7,8 @@ import { connectThrough } from '../support/rawClient.ts';
 import { PatternCheck } from './pattern.ts';
 import type { Route, WeirChild } from './weir-child.ts';
 
+const KEPT = 32 * 1024; // bytes of an answer that are kept to be looked at
+
 export interface ThroughRequest {
   readonly request: http.ClientRequest;
   readonly socket: TLSSocket;
@@ -19,7 +21,11 @@ export async function requestThrough(
   route: Route,
   port: number,
   path: string,
-  options: { readonly method?: string; readonly headers?: http.OutgoingHttpHeaders; readonly body?: boolean } = {},
+  options: {
+    readonly method?: string;
+    readonly headers?: http.OutgoingHttpHeaders;
+    readonly body?: boolean;
+  } = {},
 ): Promise<ThroughRequest> {
   const host = `${route}.origin.test`;
   const socket = await connectThrough(weir.port, `${host}:${port}`, { ca: weir.ca });
@@ -48,7 +54,7 @@ export interface Received {
   readonly differsAt: number | null;
   /** False when the message broke off. */
   readonly complete: boolean;
-  /** The first KiB. */
+  /** The first 32 KiB. */
   readonly start: string;
 }
 
@@ -59,7 +65,7 @@ export function receive(response: http.IncomingMessage): Promise<Received> {
   return new Promise((resolve) => {
     response.on('data', (chunk: Buffer) => {
       check.take(chunk);
-      if (start.length < 1024) start += chunk.toString('latin1', 0, 1024);
+      if (start.length < KEPT) start += chunk.toString('latin1', 0, KEPT);
     });
     response.on('error', () => {});
     response.resume(); // it may have been paused

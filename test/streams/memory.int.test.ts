@@ -13,7 +13,7 @@ import type { MemoryWatch, Route, WeirChild } from './weir-child.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const GIBIBYTE = 1024 * MEBIBYTE;
-const WARM_UP = MEBIBYTE; // bytes: enough to start the scanning thread
+const WARM_UP = 16 * MEBIBYTE; // bytes: starts the scanning thread, lets V8 compile what runs most
 const ALLOWED_GROWTH = 64; // MiB
 const TIME_LIMIT_MS = 60_000;
 
@@ -54,7 +54,12 @@ async function expectBoundedDownload(
   report(`${route} download`, size, startedAt, memory.stop());
 }
 
-function report(what: string, size: number, startedAt: number, memory: ReturnType<MemoryWatch['stop']>): void {
+function report(
+  what: string,
+  size: number,
+  startedAt: number,
+  memory: ReturnType<MemoryWatch['stop']>,
+): void {
   const seconds = (performance.now() - startedAt) / 1000;
   const { before, peak, growth } = memory;
   if (process.env['WEIR_TEST_FIGURES'] !== undefined) {
@@ -81,18 +86,18 @@ test.each(['scan', 'scantcp'] as const)(
 );
 
 test.each(['echo', 'plain'] as const)(
-  'a download of 1 GiB that is passed on at once (%s) does not make memory grow',
+  'a download of 512 MiB that is passed on at once (%s) does not make memory grow',
   async (route) => {
     await using origin = await patternOrigin();
     await using weir = await startWeirChild({ points: ['respmod'] });
-    await expectBoundedDownload(weir, route, origin.port, GIBIBYTE);
+    await expectBoundedDownload(weir, route, origin.port, GIBIBYTE / 2);
     expect(readdirSync(weir.spoolFolder)).toEqual([]);
   },
   TIME_LIMIT_MS,
 );
 
 describeWithPeer('c-icap', () => {
-  // Its echo service answers 204 and a copy in turns.
+  // Its echo service answers a copy and 204 in turns.
   test(
     'a download of 1 GiB that a foreign server waves through or sends back does not make memory grow',
     async () => {
@@ -100,12 +105,16 @@ describeWithPeer('c-icap', () => {
       await using origin = await patternOrigin();
       await using weir = await startWeirChild({ foreign: cIcap.url('echo'), points: ['respmod'] });
       await expectDownload(weir, 'plain', origin.port, WARM_UP);
+      await expectDownload(weir, 'foreign', origin.port, 1); // a copy
       await expectBoundedDownload(weir, 'foreign', origin.port, GIBIBYTE, 0);
       expect(readdirSync(weir.spoolFolder)).toEqual([]); // decided at its preview: nothing was kept
-      await expectBoundedDownload(weir, 'foreign', origin.port, GIBIBYTE, 0);
+      await expectBoundedDownload(weir, 'foreign', origin.port, GIBIBYTE / 2, 0);
       await expectNothingSpooled(weir);
-      const outcomes = (await cIcap.accessLog()).match(/^RESPMOD echo \d+/gm);
-      expect(outcomes).toEqual(['RESPMOD echo 204', 'RESPMOD echo 200']);
+      const outcomes = await eventually(async () => {
+        const found = (await cIcap.accessLog()).match(/^RESPMOD echo \d+/gm) ?? [];
+        return found.length === 3 && found;
+      }, 'three lines in the log of c-icap');
+      expect(outcomes).toEqual(['RESPMOD echo 200', 'RESPMOD echo 204', 'RESPMOD echo 200']);
     },
     TIME_LIMIT_MS,
   );

@@ -20,7 +20,7 @@ export interface ScriptedIcap extends AsyncDisposable {
   next(): Promise<IcapDialogue>;
 }
 
-export const PREVIEW = 1024; // bytes that it asks for
+const PREVIEW = 1024; // bytes that it asks for
 
 /** Starts it; `script` runs for every REQMOD and RESPMOD once its ICAP head is there. */
 export async function scriptedIcap(

@@ -10,8 +10,8 @@ import { startClamd, type Clamd } from '../support/peers/clamd.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { requestThrough } from './exchange.ts';
 import { patternAt } from './pattern.ts';
-import { PREVIEW, scriptedIcap } from './scripted-icap.ts';
-import { eventually, startWeirChild, type Route, type WeirChild } from './weir-child.ts';
+import { scriptedIcap } from './scripted-icap.ts';
+import { eventually, START_LIMIT_MS, startWeirChild, type Route, type WeirChild } from './weir-child.ts';
 
 const SENT = 700 * 1024; // bytes of the body that arrive
 const PARTIAL_FILE = 18; // curl's exit codes
@@ -60,7 +60,7 @@ let weir: WeirChild;
 
 beforeAll(async () => {
   weir = await startWeirChild();
-}, 120_000);
+}, START_LIMIT_MS);
 
 afterAll(async () => {
   await weir[Symbol.asyncDispose]();
@@ -75,12 +75,15 @@ describe.each(CASES)('an origin that dies in a body with $framing by $death', ({
     expect([PARTIAL_FILE, RECEIVE_FAILURE]).toContain(result.exitCode);
   });
 
-  test.each(['scan', 'scantcp'] as const)('gives the client 502 when the body was held (%s)', async (route) => {
-    await using origin = await dyingOrigin(head, chunked, DEATHS[death]!);
-    const result = await fetch(weir, route, origin.port);
-    expect(result).toMatchObject({ exitCode: 0, status: 502 });
-    expect(result.body.toString()).toContain('ERR_ORIGIN_CLOSED');
-  });
+  test.each(['scan', 'scantcp'] as const)(
+    'gives the client 502 when the body was held (%s)',
+    async (route) => {
+      await using origin = await dyingOrigin(head, chunked, DEATHS[death]!);
+      const result = await fetch(weir, route, origin.port);
+      expect(result).toMatchObject({ exitCode: 0, status: 502 });
+      expect(result.body.toString()).toContain('ERR_ORIGIN_CLOSED');
+    },
+  );
 });
 
 test.each(['an orderly TLS close', 'a reset'])(
@@ -136,25 +139,25 @@ describeWithPeer(['c-icap', 'virus_scan', 'clamd'], () => {
     clamd = await startClamd();
     cIcap = await startCIcap({ clamdSocket: clamd.socketPath });
     own = await startWeirChild({ foreign: cIcap.url('echo'), avscan: cIcap.url('avscan') });
-  }, 120_000);
+  }, START_LIMIT_MS);
 
   afterAll(async () => {
     for (const peer of [own, cIcap, clamd]) await peer[Symbol.asyncDispose]();
   });
 
-  test.each(CASES)('an origin that dies in a body with $framing by $death is never whole behind c-icap', async ({
-    framing,
-    death,
-  }) => {
-    const { head, chunked } = FRAMINGS[framing]!;
-    await using origin = await dyingOrigin(head, chunked, DEATHS[death]!);
-    for (const route of ['foreign', 'foreign', 'avscan'] as const) {
-      const { exitCode, status } = await fetch(own, route, origin.port);
-      const whole = exitCode === 0 && status !== 502;
-      expect({ route, whole, exitCode, status }).toMatchObject({ whole: false });
-      if (route === 'avscan') expect({ exitCode, status }).toEqual({ exitCode: 0, status: 502 }); // it was held
-    }
-  });
+  test.each(CASES)(
+    'an origin that dies in a body with $framing by $death is never whole behind c-icap',
+    async ({ framing, death }) => {
+      const { head, chunked } = FRAMINGS[framing]!;
+      await using origin = await dyingOrigin(head, chunked, DEATHS[death]!);
+      for (const route of ['foreign', 'foreign', 'avscan'] as const) {
+        const { exitCode, status } = await fetch(own, route, origin.port);
+        const whole = exitCode === 0 && status !== 502;
+        expect({ route, whole, exitCode, status }).toMatchObject({ whole: false });
+        if (route === 'avscan') expect({ exitCode, status }).toEqual({ exitCode: 0, status: 502 }); // it was held
+      }
+    },
+  );
 });
 
 describe.each(['Content-Length', 'chunked coding'])('a client that dies in an upload with %s', (framing) => {
@@ -194,7 +197,9 @@ describe.each(['Content-Length', 'chunked coding'])('a client that dies in an up
     socket.destroy();
     await weir.record(
       ({ kind, url, status }) =>
-        kind === 'proxy' && url === `https://${route}.origin.test:${origin.port}/held-${framing.length}` && status === 0,
+        kind === 'proxy' &&
+        url === `https://${route}.origin.test:${origin.port}/held-${framing.length}` &&
+        status === 0,
     );
     expect(origin.connections()).toBe(0);
   });

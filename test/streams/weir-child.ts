@@ -10,7 +10,8 @@ import { tempDir } from '../support/tempDir.ts';
 import { testCa } from '../support/testCa.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const START_LIMIT_MS = 120_000; // may have to build first
+/** Longest start, which may have to build first. */
+export const START_LIMIT_MS = 120_000;
 const SAMPLE_MS = 50;
 
 /** How each host of the tests is adapted. `foreign` and `avscan` need an ICAP server of their own. */
@@ -106,9 +107,7 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
     await folder[Symbol.asyncDispose]();
   };
   try {
-    const port = Number(
-      (await child.prints(/proxy +http:\/\/127\.0\.0\.1:(\d+)/, START_LIMIT_MS))[1],
-    );
+    const port = Number((await child.prints(/proxy +http:\/\/127\.0\.0\.1:(\d+)/, START_LIMIT_MS))[1]);
     const caPath = folder.join('certs/ca.pem');
     const records = async (): Promise<LogRecord[]> => {
       const lines = (await readFile(logFile, 'utf8').catch(() => '')).split('\n');
@@ -204,6 +203,18 @@ function statusField(pid: number, name: string): number {
   return (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024) / MEBIBYTE;
 }
 
+/** A process's TCP connections as `local port → remote port state`, for looking at what is left. */
+export function connections(pid: number): string[] {
+  const inodes = new Set(descriptors(pid).map((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1]));
+  const port = (end: string): number => parseInt(end.split(':')[1]!, 16);
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[9] !== undefined && inodes.has(fields[9]))
+    .map((fields) => `${port(fields[1]!)} → ${port(fields[2]!)} ${fields[3]}`);
+}
+
 /** Bytes that wait in the kernel's buffers of all connections from or to these ports (IPv4). */
 export function kernelBuffers(ports: readonly number[]): number {
   let bytes = 0;
@@ -225,5 +236,8 @@ export function spoolFiles(folder: string): string[] {
 
 /** Bytes in all of them. */
 export function spooledBytes(folder: string): number {
-  return spoolFiles(folder).reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+  return spoolFiles(folder).reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }

@@ -40,7 +40,7 @@ export async function readVectors(name: string): Promise<Vector[]> {
     if (current !== undefined && lines[at]!.startsWith('Awaits: ')) current.awaits = lines[at]!.slice(8);
     if (!lines[at]!.startsWith('```')) continue;
     const fence = FENCE.exec(lines[at]!);
-    if (fence === null || fence[1] !== current?.id)
+    if (fence === null || current === undefined || fence[1] !== current.id)
       throw new Error(`${name}:${at + 1}: not a vector's fence`);
     let text = '';
     for (at++; lines[at] !== '```'; at++) {

@@ -1,7 +1,7 @@
 // Persistent connections to one ICAP server, most recently used first, never more than the limit; who
 // finds none free waits in line. K-09, K-20.
 
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { IcapError, messageOf } from '../../errors.ts';
@@ -113,15 +113,14 @@ export class IcapConnectionPool {
     const { host, port, secure, connectTimeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       const reader = new SlabReader();
-      const { onread } = reader;
+      const endpoint = { host, port, onread: reader.onread };
       const socket: Socket = secure
         ? connectTls({
-            host,
-            port,
-            servername: host,
+            ...endpoint,
+            servername: isIP(host) === 0 ? host : '', // an address is no server name (RFC 6066 §3)
             ...(this.#options.ca ? { ca: [...this.#options.ca] } : {}),
           })
-        : connect({ host, port, noDelay: true, onread });
+        : connect(endpoint);
       const timer = setTimeout(() => {
         socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
       }, connectTimeoutMs);
@@ -135,6 +134,7 @@ export class IcapConnectionPool {
       socket.once('error', failed);
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer);
+        socket.setNoDelay(true);
         socket.removeListener('error', failed);
         const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone));
         this.deadlines.add(connection);

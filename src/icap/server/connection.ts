@@ -9,24 +9,32 @@ import type { WeirError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { HeldBody } from '../../http/held-body.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
-import { SocketBatch } from '../../util/socket-batch.ts';
-import { LAST_CHUNK, lastChunk } from '../codec/chunked.ts';
 import type { IcapRequestHead, IcapRequestLine } from '../codec/head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
 import { IcapRequestParser } from '../codec/message-parser.ts';
 import { servicePath } from '../codec/uri.ts';
-import { encodeWithBody, formatIcapMessage, writeChunk } from '../codec/serializer.ts';
+import { formatIcapMessage } from '../codec/serializer.ts';
 import { formatFields } from '../codec/fields.ts';
 import type { Adapted, IcapOutcome, IcapService } from '../service.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import type { IcapServerContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
-import { asIcapError, may204, missingSection, newExchange } from './exchange.ts';
-import { adaptedParts, echoParts, errorAnswer, optionsAnswer, statusHead } from './responses.ts';
+import { asIcapError, may204, newExchange, objectionTo } from './exchange.ts';
+import {
+  adaptedParts,
+  echoParts,
+  errorAnswer,
+  methodsField,
+  optionsAnswer,
+  statusHead,
+} from './responses.ts';
 import { WireTransaction } from './transaction.ts';
 
 const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake (S-11)
 const DRAIN_MS = 2000;
-const SMALL_BODY = 64 * 1024; // bytes up to which head and body go out in one write
+const MAX_PENDING = 64 * 1024; // bytes of further requests beyond which no more is read
+
+const ANSWERED = new IcapError('ERR_ABORTED', 'the request was answered already');
 
 export class IcapServerConnection implements HasDeadline {
   deadlineAt = Infinity;
@@ -34,6 +42,7 @@ export class IcapServerConnection implements HasDeadline {
   readonly #socket: Socket;
   readonly #peer: string;
   readonly #parser: IcapRequestParser;
+  readonly #writer: AnswerWriter;
   #pending: Buffer | null = null; // read past the point where the parser stopped
   #line: IcapRequestLine | null = null;
   #exchange: Exchange | null = null;
@@ -42,7 +51,6 @@ export class IcapServerConnection implements HasDeadline {
   #closing = false;
   #lingered = 0; // bytes read and dropped while closing
   #clientEnded = false;
-  #writer: Body | null = null; // body being sent, resumed on drain
 
   constructor(context: IcapServerContext, socket: Socket) {
     this.#context = context;
@@ -61,6 +69,7 @@ export class IcapServerConnection implements HasDeadline {
       context.strict,
       true,
     );
+    this.#writer = new AnswerWriter(socket);
     this.#idle();
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#onDrain());
@@ -110,7 +119,7 @@ export class IcapServerConnection implements HasDeadline {
     if (at < bytes.length && this.#parser.state !== 'head') {
       // The next request waits until this one is answered; do not let a pipeline fill memory.
       this.#pending = bytes.subarray(at);
-      if (this.#pending.length > SMALL_BODY) this.#socket.pause();
+      if (this.#pending.length > MAX_PENDING) this.#socket.pause();
     }
     if (this.#undispatched && !this.#closing) {
       this.#undispatched = false;
@@ -126,7 +135,7 @@ export class IcapServerConnection implements HasDeadline {
     if (exchange === null) {
       if (this.#parser.midMessage) this.#requestDeadline();
       else this.#idle();
-    } else if (this.#writer !== null && this.#socket.writableNeedDrain) this.#requestDeadline();
+    } else if (this.#writer.stalled) this.#requestDeadline();
     else if (exchange.requestDone || exchange.awaitsContinue || this.#socket.isPaused()) {
       this.deadlineAt = Infinity; // it is our turn
     } else this.#requestDeadline();
@@ -209,6 +218,7 @@ export class IcapServerConnection implements HasDeadline {
     const pending = this.#pending;
     if (pending === null) return;
     this.#pending = null;
+    this.#socket.resume();
     this.#execute(pending);
   }
 
@@ -222,29 +232,12 @@ export class IcapServerConnection implements HasDeadline {
   #dispatch(exchange: Exchange): void {
     const { head, service } = exchange;
     if (head.close) this.#closeAfter = true;
-    const context = this.#context;
-    if (service === undefined) {
-      return this.#answerError(
-        exchange,
-        new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${servicePath(head.uri)}`),
-      );
-    }
+    const objection = objectionTo(head, service, exchange.transaction.sections);
+    if (objection !== null || service === undefined) return this.#answerError(exchange, objection!);
     if (head.method === 'OPTIONS') return this.#answerOptions(exchange, service);
-    if (!service.methods.includes(head.method)) {
-      return this.#answerError(exchange, notAllowed(service, head.method), methodsField(service));
-    }
-    const missing = missingSection(exchange, service);
-    if (missing !== null) {
-      return this.#answerError(
-        exchange,
-        new IcapError('ERR_ICAP_BAD_COMPOSITION', `${service.path} needs ${missing}`),
-      );
-    }
-    if (!context.enter(service)) {
-      return this.#answerError(
-        exchange,
-        new IcapError('ERR_ICAP_OVERLOADED', `${service.path} is at its limit`),
-      );
+    if (!this.#context.enter(service)) {
+      const full = new IcapError('ERR_ICAP_OVERLOADED', `${service.path} is at its limit`);
+      return this.#answerError(exchange, full);
     }
     this.#run(exchange, service);
   }
@@ -281,7 +274,7 @@ export class IcapServerConnection implements HasDeadline {
   #answer(exchange: Exchange, outcome: IcapOutcome): void {
     if (outcome.kind === 'adapted') return this.#sendAdapted(exchange, outcome);
     if (!may204(exchange)) return this.#echo(exchange, outcome);
-    this.#write(this.#start(exchange, 204, outcome) + '\r\n');
+    this.#writer.write(this.#start(exchange, 204, outcome) + '\r\n');
     this.#afterResponse(exchange, 204, outcome, null);
   }
 
@@ -308,7 +301,7 @@ export class IcapServerConnection implements HasDeadline {
   #sendAdapted(exchange: Exchange, outcome: Adapted): void {
     const { body, serverMade } = outcome;
     // Nothing reads the original any more; a client that sends on is read and not held up (S-07).
-    if (serverMade || body === null) exchange.transaction.body?.release();
+    if (serverMade || body === null) this.#dropOriginal(exchange, ANSWERED);
     // A body that the service makes while it reads the original wants the rest of it first.
     else if (exchange.awaitsContinue && !body.ended) this.#sendContinue(exchange);
     if (this.#exchange !== exchange) return body?.cancel();
@@ -318,70 +311,46 @@ export class IcapServerConnection implements HasDeadline {
 
   #sendMessage(exchange: Exchange, outcome: IcapOutcome, head: string, body: Body | null): void {
     if (body === null) {
-      this.#write(head);
+      this.#writer.write(head);
       return this.#afterResponse(exchange, 200, outcome, null);
     }
     if (body.error !== null) throw body.error; // still time for an error answer
-    if (body.ended && body.queuedBytes <= SMALL_BODY) {
-      const bytes = body.queuedBytes;
-      const tail = body.trailers.length === 0 ? LAST_CHUNK : lastChunk(body.trailers);
-      const chunks = body.take(bytes);
-      this.#socket.write(encodeWithBody(head, chunks, bytes, tail));
-      body.cancel();
-      return this.#afterResponse(exchange, 200, outcome, null);
-    }
-    this.#stream(exchange, outcome, head, body);
-  }
-
-  #stream(exchange: Exchange, outcome: IcapOutcome, head: string, body: Body): void {
-    const batch = new SocketBatch(this.#socket);
+    if (this.#writer.writeWhole(head, body)) return this.#afterResponse(exchange, 200, outcome, null);
     exchange.headSent = true;
-    batch.writeText(head);
-    this.#writer = body;
-    body.consume({
-      onData: (chunk) => {
-        const more = writeChunk(batch, chunk);
-        if (!more) this.#requestDeadline(); // for a client that takes nothing
-        return more;
-      },
-      onEnd: (trailers) => {
-        this.#writer = null;
-        batch.writeText(lastChunk(trailers));
-        batch.flush();
-        this.#afterResponse(exchange, 200, outcome, null);
-      },
-      onError: (error) => this.#cut(exchange, asIcapError(error)),
+    this.#writer.stream(head, body, {
+      onDone: () => this.#afterResponse(exchange, 200, outcome, null),
+      onBroken: (error) => this.#cut(exchange, asIcapError(error)),
+      onFull: () => this.#requestDeadline(), // for a client that takes nothing
     });
   }
 
   #onDrain(): void {
-    this.#writer?.resume();
+    this.#writer.resume();
     this.#armDeadline();
   }
 
   #answerOptions(exchange: Exchange, service: IcapService): void {
-    this.#write(optionsAnswer(service.methods, service.describe(), this.#context.now(), this.#closeAfter));
+    this.#writer.write(
+      optionsAnswer(service.methods, service.describe(), this.#context.now(), this.#closeAfter),
+    );
     this.#afterResponse(exchange, 200, null, null);
   }
 
-  #answerError(exchange: Exchange, error: WeirError, extra = ''): void {
+  #answerError(exchange: Exchange, error: WeirError): void {
     if (exchange.headSent) return this.#cut(exchange, error);
     if (!error.persist) this.#closeAfter = true;
-    this.#write(errorAnswer(error.icapStatus, this.#istag(exchange), this.#closeAfter, extra));
+    const extra = methodsField(error, exchange.service);
+    this.#writer.write(errorAnswer(error.icapStatus, this.#istag(exchange), this.#closeAfter, extra));
     this.#afterResponse(exchange, error.icapStatus, null, error);
   }
 
   #onBrokenRequest(error: unknown): void {
-    const answer = asIcapError(error);
     const line = this.#line;
-    if (line === null || this.#exchange !== null || answer.icapStatus !== 400) return this.#refuse(answer);
+    if (line === null || this.#exchange !== null) return this.#refuse(asIcapError(error));
     // A path or method that does not exist is the more telling answer (S-13), but framing is lost.
     const service = this.#context.host.find(servicePath(line.uri));
-    if (service === undefined) {
-      this.#refuse(new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${servicePath(line.uri)}`));
-    } else if (line.method !== 'OPTIONS' && !service.methods.includes(line.method)) {
-      this.#refuse(notAllowed(service, line.method), methodsField(service));
-    } else this.#refuse(answer);
+    const answer = objectionTo(line, service) ?? asIcapError(error);
+    this.#refuse(answer, methodsField(answer, service));
   }
 
   /** Answers once and closes: the framing is lost, there is no way back into step (S-10). */
@@ -394,7 +363,7 @@ export class IcapServerConnection implements HasDeadline {
     }
     if (exchange === null || !exchange.responded) {
       const istag = exchange === null ? this.#context.tagFor(this.#line?.uri) : this.#istag(exchange);
-      this.#write(errorAnswer(error.icapStatus, istag, true, extra));
+      this.#writer.write(errorAnswer(error.icapStatus, istag, true, extra));
     }
     this.#closeGracefully();
   }
@@ -406,15 +375,19 @@ export class IcapServerConnection implements HasDeadline {
     this.#socket.destroy();
   }
 
+  /** Nobody gets the body any more: who waits for it, now or later, is told why; the disk is freed. */
+  #dropOriginal(exchange: Exchange, reason: WeirError): void {
+    exchange.body?.fail(reason);
+    exchange.transaction.body?.stopKeeping();
+    if (!exchange.requestDone) this.#socket.resume();
+  }
+
   /** Tells everybody who works on an exchange that there will be no answer, or none of theirs. */
   #abandon(exchange: Exchange, error: WeirError, icapStatus: number): void {
     this.#exchange = null;
-    const writer = this.#writer;
-    this.#writer = null;
     exchange.transaction.abort(error);
-    writer?.cancel(error);
-    exchange.body?.fail(error);
-    exchange.transaction.body?.release(error);
+    this.#writer.cancel(error);
+    this.#dropOriginal(exchange, error);
     if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, icapStatus, null, error);
   }
 
@@ -426,10 +399,6 @@ export class IcapServerConnection implements HasDeadline {
 
   #istag(exchange: Exchange): string {
     return exchange.service?.describe().istag ?? this.#context.host.istag;
-  }
-
-  #write(text: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
   }
 
   // --- going on ---
@@ -444,13 +413,11 @@ export class IcapServerConnection implements HasDeadline {
     exchange.responded = true;
     if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, status, outcome, error);
     // What is still on its way is drained, not delivered: nobody may take it for the whole body.
-    if (!exchange.requestDone) exchange.body?.fail(new IcapError('ERR_ABORTED', 'answered already'));
-    exchange.transaction.body?.release();
+    this.#dropOriginal(exchange, ANSWERED);
     if (exchange.requestDone || exchange.awaitsContinue || this.#closeAfter) {
       return this.#finishExchange(exchange);
     }
     this.#setDeadline(DRAIN_MS);
-    this.#socket.resume();
   }
 
   #finishExchange(exchange: Exchange): void {
@@ -460,7 +427,7 @@ export class IcapServerConnection implements HasDeadline {
     if (this.#closeAfter || (this.#clientEnded && this.#pending === null)) return this.#closeGracefully();
     this.#parser.nextMessage();
     this.#idle();
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if ((this.#pending?.length ?? 0) <= MAX_PENDING) this.#socket.resume();
     // Not from inside this call: a long pipeline must not deepen the stack.
     if (this.#pending !== null) setImmediate(() => this.#readPending());
   }
@@ -470,6 +437,7 @@ export class IcapServerConnection implements HasDeadline {
     if (pending === null || this.#closing || this.#socket.destroyed) return;
     this.#pending = null;
     this.#execute(pending);
+    if (this.#pending === null) this.#socket.resume(); // a long pipeline had stopped it
   }
 
   /** Half-closes and reads what is still on its way, so that no RST destroys the answer (S-09). */
@@ -490,9 +458,8 @@ export class IcapServerConnection implements HasDeadline {
   /** The client has half-closed: it still reads its answers, but sends nothing more. */
   #afterClientEnd(): void {
     const exchange = this.#exchange;
+    if (this.#pending !== null) return; // requests that wait for their turn
     if (this.#closing) this.#socket.end();
-    else if (this.#pending !== null)
-      return; // requests that wait for their turn
     else if (exchange === null && this.#parser.midMessage) this.#socket.destroy();
     else if (exchange === null || exchange.responded) this.#closeGracefully();
     else if (exchange.requestDone || exchange.awaitsContinue) this.#closeAfter = true;
@@ -506,12 +473,4 @@ export class IcapServerConnection implements HasDeadline {
     }
     this.#context.closed(this);
   }
-}
-
-function notAllowed(service: IcapService, method: string): IcapError {
-  return new IcapError('ERR_ICAP_NOT_ALLOWED', `${service.path} does not offer ${method}`);
-}
-
-function methodsField(service: IcapService): string {
-  return `Methods: ${service.methods.join(', ')}\r\n`;
 }

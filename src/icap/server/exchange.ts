@@ -1,12 +1,14 @@
 // One request on its way to an answer, as a server connection keeps it, and the rules that need no more
-// than this state: whether 204 is allowed, whether the composition suits the service.
-// RFC 3507 §4.5, §4.6; C-50 … C-52, S-418.
+// than this state: whether 204 is allowed, whether the service takes the request at all.
+// RFC 3507 §4.5, §4.6; C-50 … C-52, S-13, S-418.
 
 import { IcapError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { Body } from '../../http/body.ts';
-import type { IcapRequestHead } from '../codec/head.ts';
-import type { IcapService, ModMethod } from '../service.ts';
+import type { IcapRequestHead, IcapRequestLine } from '../codec/head.ts';
+import type { Sections } from '../codec/message-parser.ts';
+import { servicePath } from '../codec/uri.ts';
+import type { IcapService } from '../service.ts';
 import type { WireTransaction } from './transaction.ts';
 
 export interface Exchange {
@@ -56,13 +58,25 @@ export function may204(exchange: Exchange): boolean {
   return head.allow204 || (head.preview !== null && !exchange.continued);
 }
 
-/** Name of the header section that the service needs and the request lacks (S-418), or null. */
-export function missingSection(exchange: Exchange, service: IcapService): 'req-hdr' | 'res-hdr' | null {
-  const { head, transaction } = exchange;
-  const needed = service.requires?.[head.method as ModMethod];
+/**
+ * Why a service does not take a request, in the order of S-13: 404, 405, 418; null when it does. Without
+ * `sections` (the header was broken before them) the composition is not judged. OPTIONS suits every service.
+ */
+export function objectionTo(
+  { method, uri }: IcapRequestLine,
+  service: IcapService | undefined,
+  sections: Sections | null = null,
+): IcapError | null {
+  if (service === undefined) return new IcapError('ERR_ICAP_NOT_FOUND', `no service at ${servicePath(uri)}`);
+  if (method === 'OPTIONS') return null;
+  if (!service.methods.includes(method)) {
+    return new IcapError('ERR_ICAP_NOT_ALLOWED', `${service.path} does not offer ${method}`);
+  }
+  const needed = sections === null ? undefined : service.requires?.[method];
   if (needed === undefined) return null;
-  const { requestHeader, responseHeader } = transaction.sections;
-  return (needed === 'req-hdr' ? requestHeader : responseHeader) === null ? needed : null;
+  const found = needed === 'req-hdr' ? sections!.requestHeader : sections!.responseHeader;
+  if (found !== null) return null;
+  return new IcapError('ERR_ICAP_BAD_COMPOSITION', `${service.path} needs ${needed}`);
 }
 
 /** Anything thrown as an error that has an ICAP status; what is not ours becomes 500. */

@@ -1,9 +1,10 @@
 // Texts of the server's answers: errors, 100, 204, OPTIONS, and which parts a 200 carries.
 // Which of them is due, connection.ts decides. Table 2.1 and S-O rows.
 
+import type { WeirError } from '../../errors.ts';
 import { formatRequestHead, formatResponseHead } from '../codec/http-head.ts';
 import type { OutgoingParts } from '../codec/serializer.ts';
-import type { Adapted, ServiceDescription } from '../service.ts';
+import type { Adapted, IcapService, ServiceDescription } from '../service.ts';
 import type { Exchange } from './exchange.ts';
 
 export const REASONS: Readonly<Record<number, string>> = {
@@ -33,6 +34,12 @@ export function statusHead(status: number, istag: string): string {
 export function errorAnswer(status: number, istag: string, close: boolean, extra = ''): string {
   const connection = close ? 'Connection: close\r\n' : '';
   return `${statusHead(status, istag)}${extra}${connection}Encapsulated: null-body=0\r\n\r\n`;
+}
+
+/** `Methods` of the service for an answer of 405: ICAP's `Allow` names features, not methods (S-405). */
+export function methodsField(error: WeirError, service: IcapService | undefined): string {
+  const { code } = error;
+  return code === 'ERR_ICAP_NOT_ALLOWED' && service ? `Methods: ${service.methods.join(', ')}\r\n` : '';
 }
 
 /** A complete answer to OPTIONS. */

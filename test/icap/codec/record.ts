@@ -29,6 +29,8 @@ export interface RecordOptions {
   readonly strict?: boolean;
   /** What the owner decides at the end of a preview. Default: continue. */
   readonly preview?: 'continue' | 'stop';
+  /** The parser may overwrite what it has read: it gets copies of the segments. */
+  readonly ownsBytes?: boolean;
 }
 
 type Parser = IcapRequestParser | IcapResponseParser;
@@ -45,6 +47,7 @@ function record<Head>(
   preview: 'continue' | 'stop',
 ): Recording<Head> {
   const messages: Recorded<Head>[] = [];
+  const kept: { chunk: Buffer; text: string }[] = [];
   const parser = make({
     onMessage(head, { requestHeader, responseHeader }) {
       messages.push({
@@ -56,7 +59,10 @@ function record<Head>(
         end: null,
       });
     },
-    onData: (chunk) => void (messages.at(-1)!.body += chunk.toString('latin1')),
+    onData(chunk) {
+      messages.at(-1)!.body += chunk.toString('latin1');
+      kept.push({ chunk, text: chunk.toString('latin1') });
+    },
     onPreviewEnd: () => void (messages.at(-1)!.previewEndedAt = messages.at(-1)!.body.length),
     onEnd: (end) => void (messages.at(-1)!.end = end),
   });
@@ -81,15 +87,23 @@ function record<Head>(
     if (!isWeirError(thrown)) throw thrown;
     error = thrown;
   }
+  if (kept.some(({ chunk, text }) => chunk.toString('latin1') !== text)) {
+    throw new Error('data that was handed on has changed');
+  }
   return { messages, error, state: parser.state };
 }
 
 /** Bytes of one or more requests, as they arrive. */
 export function recordRequests(
   segments: readonly Buffer[],
-  { strict = false, preview = 'continue' }: RecordOptions = {},
+  { strict = false, preview = 'continue', ownsBytes = false }: RecordOptions = {},
 ): Recording<IcapRequestHead> {
-  return record<IcapRequestHead>((events) => new IcapRequestParser(events, strict), segments, preview);
+  const given = ownsBytes ? segments.map((segment) => Buffer.from(segment)) : segments;
+  return record<IcapRequestHead>(
+    (events) => new IcapRequestParser(events, strict, ownsBytes),
+    given,
+    preview,
+  );
 }
 
 /** Bytes of responses to requests of one method. */

@@ -4,10 +4,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { Body } from '../../../src/http/body.ts';
 import type { Adapted, IcapTransaction } from '../../../src/icap/service.ts';
-import type { Frame, Vector } from '../../support/vectors.ts';
-import { decodeAnswers, fingerprint, readVectors } from '../../support/vectors.ts';
-import type { Handler, Lab, LabClient } from './lab.ts';
+import type { Vector } from '../../support/vectors.ts';
+import { fingerprint, readVectors } from '../../support/vectors.ts';
+import type { Handler, Lab } from './lab.ts';
 import { startLab, UNMODIFIED } from './lab.ts';
+import { byteByByte, closes, play, probe, whole } from './play.ts';
 
 const vectors = await readVectors('icap/golden.md');
 
@@ -114,31 +115,6 @@ function goldenLab(vector: Vector, strict: boolean): Promise<Lab> {
   );
 }
 
-const closes = (vector: Vector): boolean =>
-  vector.frames.some(
-    ({ side, bytes }) => side === 'S' && /\r\nConnection: close\r\n/i.test(bytes.toString('latin1')),
-  );
-
-/** Runs the dialogue once; `cut` says how a request is cut into segments. */
-async function run(vector: Vector, client: LabClient, cut: (frame: Frame) => Buffer[]): Promise<void> {
-  for (const frame of vector.frames) {
-    if (frame.side === 'C') for (const segment of cut(frame)) await client.deliver(segment);
-    else expect(await client.answer()).toEqual(decodeAnswers(frame.bytes)[0]);
-  }
-  if (closes(vector)) expect(await client.closed()).toHaveLength(0);
-}
-
-/** The connection still serves; also shows that nothing but the answers was sent before. */
-async function probe(client: LabClient): Promise<void> {
-  await client.deliver('OPTIONS icap://icap.test:1344/url ICAP/1.0\r\nHost: icap.test:1344\r\n\r\n');
-  expect(await client.answer()).toMatchObject({ status: 200 });
-  client.raw.end();
-  expect(await client.closed()).toHaveLength(0);
-}
-
-const whole = ({ bytes }: Frame): Buffer[] => [bytes];
-const byteByByte = ({ bytes }: Frame): Buffer[] => [...bytes].map((byte) => Buffer.from([byte]));
-
 test('the page holds X-01 to X-19', () => {
   const ids = Array.from({ length: 19 }, (_, index) => `X-${String(index + 1).padStart(2, '0')}`);
   expect(vectors.map(({ id }) => id)).toEqual(ids);
@@ -159,15 +135,15 @@ describe.each(vectors)('$id $title', (vector) => {
   ])(`${vector.id} is answered when the requests arrive whole, read %s`, async (_, strict) => {
     await using lab = await goldenLab(vector, strict);
     await using client = await lab.connect();
-    await run(vector, client, whole);
-    if (!closes(vector)) await probe(client);
+    await play(vector, client, whole);
+    if (!closes(vector)) await probe(client, '/url');
   });
 
   test(`${vector.id} is answered alike when the requests arrive byte by byte`, async () => {
     await using lab = await goldenLab(vector, false);
     await using client = await lab.connect();
-    await run(vector, client, byteByByte);
-    if (!closes(vector)) await probe(client);
+    await play(vector, client, byteByByte);
+    if (!closes(vector)) await probe(client, '/url');
   });
 
   test(`${vector.id} is answered alike wherever a request is cut in two`, async () => {
@@ -176,7 +152,7 @@ describe.each(vectors)('$id $title', (vector) => {
     for (const target of vector.frames) {
       if (target.side === 'S') continue;
       for (let at = 1; at < target.bytes.length; at++) {
-        await run(vector, client, (frame) =>
+        await play(vector, client, (frame) =>
           frame === target ? [frame.bytes.subarray(0, at), frame.bytes.subarray(at)] : [frame.bytes],
         );
         if (!closes(vector)) continue;
@@ -184,7 +160,7 @@ describe.each(vectors)('$id $title', (vector) => {
         client = await lab.connect();
       }
     }
-    if (!closes(vector)) await probe(client);
+    if (!closes(vector)) await probe(client, '/url');
     await client[Symbol.asyncDispose]();
   });
 });

@@ -156,7 +156,8 @@ export class Body {
   consume(sink: BodySink): void {
     if (this.#sink !== null) throw new TypeError('body has a consumer already');
     this.#sink = sink;
-    if (this.#error !== null && !this.#delivered) {
+    if (this.#error !== null) {
+      // Broken off or cancelled before: who comes late must not wait for ever.
       this.#delivered = true;
       sink.onError(this.#error);
       return;

@@ -326,4 +326,17 @@ describe('collectBody', () => {
     body.fail(new Error('broken'));
     await expect(collected).rejects.toThrow('broken');
   });
+
+  test('a consumer of a body that was cancelled before learns so at once', () => {
+    const body = new Body();
+    body.push(Buffer.from('x'));
+    body.cancel(new Error('given up'));
+    const seen: string[] = [];
+    body.consume({
+      onData: () => true,
+      onEnd: () => void seen.push('end'),
+      onError: (error) => void seen.push(error.message),
+    });
+    expect(seen).toEqual(['given up']);
+  });
 });

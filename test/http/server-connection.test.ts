@@ -20,15 +20,14 @@ async function echo(exchange: ServerExchange): Promise<void> {
   await answer(exchange, body);
 }
 
-function respond(exchange: ServerExchange, parts: Partial<Answer>): Promise<void> {
-  return exchange.respond({
-    status: 200,
-    reason: 'OK',
-    headers: [],
-    body: null,
-    contentLength: null,
-    ...parts,
-  });
+/** Answers; an answer that breaks off is told by `broken`. */
+function respond(
+  exchange: ServerExchange,
+  parts: Partial<Answer>,
+  broken: (error: unknown) => void = () => {},
+): void {
+  const answer = { status: 200, reason: 'OK', headers: [], body: null, contentLength: null, ...parts };
+  exchange.respond(answer).catch(broken);
 }
 
 describe('answers', () => {
@@ -43,8 +42,8 @@ describe('answers', () => {
   });
 
   test('keep case, order, duplicates and latin-1 values of their fields', async () => {
-    await using server = await startHttp(
-      (exchange) => void respond(exchange, { headers: ['x-B', '\xe9', 'X-a', '1', 'X-b', '2'] }),
+    await using server = await startHttp((exchange) =>
+      respond(exchange, { headers: ['x-B', '\xe9', 'X-a', '1', 'X-b', '2'] }),
     );
     expect(text(await rawExchange(server.port, 'GET / HTTP/1.0\r\n\r\n'))).toBe(
       'HTTP/1.1 200 OK\r\nx-B: \xe9\r\nX-a: 1\r\nX-b: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
@@ -56,7 +55,7 @@ describe('answers', () => {
       const body = new Body();
       body.push(Buffer.from('hello'));
       body.end(['X-Sum', '1']);
-      void respond(exchange, { body, trailer: 'X-Sum' });
+      respond(exchange, { body, trailer: 'X-Sum' });
     });
     await using client = await rawClient(server.port);
     client.send(GET);
@@ -71,7 +70,7 @@ describe('answers', () => {
     ['of status 204 say nothing', 'GET', 204, ''],
     ['of status 304 say nothing', 'GET', 304, ''],
   ])('without body %s', async (_, method, status, field) => {
-    await using server = await startHttp((exchange) => void respond(exchange, { status }));
+    await using server = await startHttp((exchange) => respond(exchange, { status }));
     await using client = await rawClient(server.port);
     client.send(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
     expect(text(await client.until('\r\n\r\n'))).toBe(`HTTP/1.1 ${status} OK\r\n${field}\r\n`);
@@ -92,35 +91,44 @@ describe('answers', () => {
 
   test('of 1 MiB arrive byte for byte', async () => {
     const bytes = Buffer.alloc(MIB, 'abcdefghijk');
-    await using server = await startHttp((exchange) => void respond(exchange, { body: Body.of(bytes) }));
+    await using server = await startHttp((exchange) =>
+      respond(exchange, { body: Body.of(bytes), contentLength: MIB }),
+    );
     await using client = await rawClient(server.port);
     client.send(GET);
-    const all = await client.until(/\r\n0\r\n\r\n$/);
-    expect(all.includes(bytes)).toBe(true);
+    const all = await client.until((got) => got.length > MIB);
+    expect(all.subarray(-MIB).equals(bytes)).toBe(true);
   });
 
   describe('that break off never look complete', () => {
-    function breaking(exchange: ServerExchange, contentLength: number | null): void {
+    /** Gives what breaks the answer. */
+    function breaking(exchange: ServerExchange, contentLength: number | null): () => void {
       const body = new Body();
-      void respond(exchange, { body, contentLength }).catch(() => {});
-      body.push(Buffer.alloc(20 * KIB));
-      setImmediate(() => body.fail(new HttpError('ERR_ORIGIN_CLOSED', 'broken')));
+      respond(exchange, { body, contentLength });
+      body.push(Buffer.alloc(20 * KIB, 'x'));
+      return () => body.fail(new HttpError('ERR_ORIGIN_CLOSED', 'broken'));
     }
 
     test.each([
-      ['with a length', '1.1', 100_000],
-      ['in chunks', '1.1', null],
-    ])('%s', async (_, version, length) => {
-      await using server = await startHttp((exchange) => breaking(exchange, length));
-      const all = text(await rawExchange(server.port, `GET / HTTP/${version}\r\nHost: a\r\n\r\n`));
+      ['with a length', 100_000],
+      ['in chunks', null],
+    ])('%s', async (_, length) => {
+      await using server = await startHttp((exchange) => {
+        const fail = breaking(exchange, length);
+        setImmediate(fail);
+      });
+      const all = text(await rawExchange(server.port, GET));
       expect(all).not.toMatch(/\r\n0\r\n\r\n$/);
       expect(all.length).toBeLessThan(100_000);
     });
 
     test('up to the close: the connection is reset', async () => {
-      await using server = await startHttp((exchange) => breaking(exchange, null));
+      let fail = (): void => {};
+      await using server = await startHttp((exchange) => (fail = breaking(exchange, null)));
       await using client = await rawClient(server.port);
       client.send('GET / HTTP/1.0\r\n\r\n');
+      await client.until('x'.repeat(20 * KIB)); // a reset that comes with data is read as an end by libuv
+      fail();
       await new Promise((resolve) => client.socket.once('close', resolve));
       expect(client.error()?.code).toBe('ECONNRESET');
     });
@@ -146,8 +154,8 @@ describe('a connection', () => {
   });
 
   test('of HTTP/1.0 ends with a body of unknown length, whatever it asked for', async () => {
-    await using server = await startHttp(
-      (exchange) => void respond(exchange, { body: Body.of(Buffer.from('hello')) }),
+    await using server = await startHttp((exchange) =>
+      respond(exchange, { body: Body.of(Buffer.from('hello')) }),
     );
     const bytes = await rawExchange(server.port, 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
     expect(text(bytes)).toBe('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello');
@@ -193,18 +201,14 @@ describe('pipelined requests', () => {
     let most = 0;
     await using server = await startHttp((exchange) => {
       most = Math.max(most, ++running);
-      setTimeout(
-        () => {
-          running--;
-          void answer(exchange, exchange.head.target);
-        },
-        Number(exchange.head.target.slice(1)),
-      );
+      setTimeout(() => {
+        running--;
+        void answer(exchange, exchange.head.target);
+      }, exchange.head.target.length);
     });
     await using client = await rawClient(server.port);
-    client.send(...[9, 5, 1].map((ms) => `GET /${ms} HTTP/1.1\r\nHost: a\r\n\r\n`));
-    const all = text(await client.until('/1'));
-    expect([...all.matchAll(/\/\d/g)].map(String)).toEqual(['/9', '/5', '/1']);
+    client.send(...['/long', '/mid', '/s'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    expect(text(await client.until('/s'))).toMatch(/\/long[^]*\/mid[^]*\/s$/);
     expect(most).toBe(1);
   });
 
@@ -329,13 +333,13 @@ describe('a body', () => {
     await using client = await rawClient(server.port);
     const bytes = Buffer.alloc(300 * KIB, 'abcdefghijk');
     client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes.length}\r\n\r\n`, bytes);
-    expect((await client.take((got) => got.length > bytes.length)).subarray(-bytes.length)).toEqual(bytes);
+    expect((await client.take((got) => got.length > bytes.length)).includes(bytes)).toBe(true);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
     for (const piece of [bytes.subarray(0, 100 * KIB), bytes.subarray(100 * KIB)]) {
       client.send(`${piece.length.toString(16)}\r\n`, piece, '\r\n');
     }
     client.send('0\r\n\r\n');
-    expect((await client.take((got) => got.length > bytes.length)).subarray(-bytes.length)).toEqual(bytes);
+    expect((await client.take((got) => got.length > bytes.length)).includes(bytes)).toBe(true);
   });
 
   test('waits for a consumer: the client is stopped, memory is bounded', async () => {
@@ -387,8 +391,11 @@ describe('a body', () => {
     await using server = await startHttp((exchange) => {
       collectBody(exchange.body!, MIB).catch((error: unknown) => (failure = error));
     });
-    const bytes = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n';
-    expect(text(await rawExchange(server.port, bytes))).toMatch(/^HTTP\/1\.1 400 [^]*ERR_HTTP_CHUNK$/);
+    await using client = await rawClient(server.port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    await server.exchange(0);
+    client.send('xyz\r\n');
+    expect(text(await client.closed())).toMatch(/^HTTP\/1\.1 400 [^]*ERR_HTTP_CHUNK$/);
     await eventually(() => failure !== null);
     expect(failure).toMatchObject({ code: 'ERR_HTTP_CHUNK' });
     expect(server.exchanges[0]!.cancellation.reason).toMatchObject({ code: 'ERR_HTTP_CHUNK' });
@@ -425,7 +432,7 @@ describe('a client that leaves', () => {
     body.push(Buffer.alloc(100));
     let failure: unknown = null;
     await using server = await startHttp((exchange) => {
-      respond(exchange, { body }).catch((error: unknown) => (failure = error));
+      respond(exchange, { body }, (error) => (failure = error));
     });
     await using client = await rawClient(server.port);
     client.send(GET);
@@ -459,7 +466,7 @@ describe('a client that leaves', () => {
     };
     const body = new Body({ resume: more, cancel() {} });
     await using server = await startHttp((exchange) => {
-      void respond(exchange, { body, contentLength: size, headers: ['Content-Length', String(size)] });
+      respond(exchange, { body, contentLength: size, headers: ['Content-Length', String(size)] });
       more();
     });
     await using client = await rawClient(server.port);
@@ -512,7 +519,7 @@ describe('time limits', () => {
     let failure: unknown = null;
     await using server = await startHttp(
       (exchange) => {
-        respond(exchange, { body: Body.of(Buffer.alloc(size)) }).catch((error: unknown) => (failure = error));
+        respond(exchange, { body: Body.of(Buffer.alloc(size)) }, (error) => (failure = error));
       },
       { idleTimeoutMs: 100 },
     );
@@ -547,7 +554,7 @@ describe('time limits', () => {
 
   test('leave alone a client that reads an answer which comes slowly', async () => {
     const body = new Body();
-    await using server = await startHttp((exchange) => void respond(exchange, { body }).catch(() => {}), {
+    await using server = await startHttp((exchange) => respond(exchange, { body }), {
       idleTimeoutMs: 100,
     });
     await using client = await rawClient(server.port);

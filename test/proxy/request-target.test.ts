@@ -4,7 +4,13 @@ import { parseConnectTarget, splitAbsoluteForm } from '../../src/proxy/request-t
 const both = ['http', 'https'] as const;
 
 describe('splitAbsoluteForm', () => {
-  test.each([
+  interface Expected {
+    readonly host?: string;
+    readonly port?: number;
+    readonly authority?: string;
+    readonly path: string;
+  }
+  test.each<[string, Expected]>([
     ['http://h.test/', { host: 'h.test', port: 80, authority: 'h.test', path: '/' }],
     ['http://h.test', { host: 'h.test', port: 80, authority: 'h.test', path: '/' }],
     ['http://h.test?q', { host: 'h.test', port: 80, authority: 'h.test', path: '/?q' }],

@@ -212,7 +212,7 @@ export class NativeConnection implements OriginConnection {
     this.#body = new Body(
       {
         resume: () => this.#resumeReading(),
-        cancel: (reason) => this.#fail(reason as HttpError),
+        cancel: (reason) => this.#fail(reason),
         released: () => lease?.release(),
       },
       length,

@@ -4,7 +4,7 @@
 // RFC 9110 §9.2.2, RFC 9112 §9.3.1.
 
 import type { Socket } from 'node:net';
-import { HttpError } from '../../errors.ts';
+import type { HttpError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { Deadlines } from '../../util/deadlines.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';

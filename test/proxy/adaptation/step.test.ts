@@ -7,7 +7,11 @@ import type {
   AdaptationMessage,
   AdaptationService,
 } from '../../../src/icap/client/adaptation.ts';
-import { AdaptationPipeline, type StepTrace } from '../../../src/proxy/adaptation/pipeline.ts';
+import {
+  AdaptationPipeline,
+  type StepCondition,
+  type StepTrace,
+} from '../../../src/proxy/adaptation/pipeline.ts';
 import { AdaptationStep, type StepService } from '../../../src/proxy/adaptation/step.ts';
 import { Cancellation } from '../../../src/util/cancellation.ts';
 import { freePort } from '../../support/supervised.ts';
@@ -211,7 +215,7 @@ describe('a chain', () => {
   });
 
   test('leaves out steps whose condition does not fit the message', async () => {
-    const conditions = [
+    const conditions: StepCondition[] = [
       { matchesHost: () => false, types: [], methods: [] },
       { matchesHost: () => true, types: ['image/*'], methods: [] },
       { matchesHost: () => true, types: [], methods: ['POST'] },

@@ -2,7 +2,6 @@
 // trusted: a typed error each, and never a response that looks complete when it is not (C-39).
 
 import { describe, expect, test } from '@jest/globals';
-import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Body } from '../../../src/http/body.ts';
 import type { OriginEngine, OriginRequest } from '../../../src/proxy/origin/engine.ts';
@@ -142,7 +141,7 @@ describe.each(ENGINES)('%s engine', (name) => {
           await peer.until('\r\n\r\n');
           if (bytes !== '') await new Promise((sent) => peer.socket.write(bytes, sent));
           if (bytes.includes('\r\n\r\n') && !bytes.includes('103')) await headSeen;
-          (peer.socket as Socket).resetAndDestroy();
+          peer.socket.resetAndDestroy();
         });
         let tellHeadSeen = (): void => {};
         const headSeen = new Promise<void>((resolve) => (tellHeadSeen = resolve));

@@ -1,0 +1,55 @@
+// What `npm install weir` gives: the packed tarball in an empty folder, its command and its API.
+
+import { expect, test } from '@jest/globals';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { curl } from '../support/curl.ts';
+import { eicar } from '../support/eicar.ts';
+import { originServer } from '../support/originServer.ts';
+import { tempDir } from '../support/tempDir.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+test('the packed package, installed in an empty folder, has a working command and API', async () => {
+  await using folder = await tempDir();
+  const { stdout: packed } = await run(
+    'npm',
+    ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder.path],
+    {
+      cwd: ROOT,
+    },
+  );
+  await run('npm', ['init', '-y'], { cwd: folder.path });
+  await run('npm', ['install', '--prefer-offline', join(folder.path, packed.trim())], { cwd: folder.path });
+
+  const env = { ...process.env, XDG_DATA_HOME: join(folder.path, 'data'), NODE_OPTIONS: '' };
+  const api = "import('weir').then((weir) => console.log(typeof weir.startWeir, typeof weir.definePlugin))";
+  const { stdout: types } = await run(process.execPath, ['-e', api], { cwd: folder.path, env });
+  expect(types.trim()).toBe('function function');
+
+  const command = join(folder.path, 'node_modules', '.bin', 'weir');
+  const weir = spawn(command, ['start', '--proxy-listen', '127.0.0.1:0', '--gateway-listen', '127.0.0.1:0'], {
+    cwd: folder.path,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  try {
+    let proxy = '';
+    for await (const line of createInterface(weir.stderr)) {
+      proxy = /proxy\s+(http:\S+)/.exec(line)?.[1] ?? proxy;
+      if (line.includes('curl -x')) break;
+    }
+    await using origin = await originServer((_, response) => void response.end(eicar()));
+    const blocked = await curl(['-x', proxy, `${origin.url}/eicar.com`]);
+    expect(blocked.status).toBe(403);
+    expect(blocked.body.toString()).toContain('EICAR-Test-File');
+  } finally {
+    weir.kill('SIGTERM');
+    await once(weir, 'exit');
+  }
+}, 120_000);

@@ -118,6 +118,5 @@ export function cutOff(socket: Socket): void {
   // Node offers no reset for TLS; the socket below has gone by this name since its first versions.
   const below = socket instanceof TLSSocket ? (socket as { _parent?: Socket })._parent : socket;
   below?.resetAndDestroy();
-  below?.destroy(); // without waiting for what is still to be written
   socket.destroy();
 }

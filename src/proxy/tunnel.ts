@@ -162,7 +162,11 @@ function intercept(
     socket.destroy();
     return events.onFailed(error as WeirError, tls);
   }
-  const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] });
+  const secure = new TLSSocket(socket, {
+    isServer: true,
+    secureContext,
+    ALPNProtocols: ['http/1.1', 'http/1.0'],
+  });
   let settled = false;
   const fail = (error: unknown): void => {
     if (settled) return;

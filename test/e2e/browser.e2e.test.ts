@@ -45,7 +45,7 @@ describeWithPeer('chromium', () => {
       executablePath: requirePeer('chromium'),
       proxy: { server: `http://127.0.0.1:${weir.proxyPort}` },
       args: ['--no-sandbox', '--disable-dev-shm-usage', ...(await trusting(weir, home))],
-      env: { ...process.env, HOME: home.path } as Record<string, string>,
+      env: { ...process.env, HOME: home.path },
     });
   }, START_LIMIT_MS);
   afterAll(async () => {

@@ -3,7 +3,9 @@
 
 import type { ErrorCode } from '../../errors.ts';
 import { IcapError, printable } from '../../errors.ts';
-import type { RawHeaders } from './http-head.ts';
+
+/** Field lines in wire order: name, value, name, value, …; latin-1, case kept, values trimmed. */
+export type RawHeaders = string[];
 
 /** What a field parser may accept and which error it raises. */
 export interface FieldRules {

@@ -4,11 +4,10 @@
 
 import type { ErrorCode } from '../../errors.ts';
 import { IcapError, printable } from '../../errors.ts';
-import type { FieldRules } from './fields.ts';
+import type { FieldRules, RawHeaders } from './fields.ts';
 import { formatFields, isToken, parseFields, refuseControlCharacters } from './fields.ts';
 
-/** Field lines in wire order: name, value, name, value, …; latin-1, case kept, values trimmed. */
-export type RawHeaders = string[];
+export type { RawHeaders } from './fields.ts';
 
 export interface RequestHead {
   method: string;

@@ -3,8 +3,8 @@
 
 import type { WeirError } from '../../errors.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
+import type { HasDeadline } from '../../util/deadlines.ts';
 import type { IcapOutcome, IcapReport, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
-import type { IcapServerConnection } from './connection.ts';
 
 export interface IcapServerLimits {
   /** Open connections; further ones are answered 503 and closed. */
@@ -20,6 +20,13 @@ export const DEFAULT_SERVER_LIMITS: IcapServerLimits = {
   idleTimeoutMs: 60_000,
   requestTimeoutMs: 30_000,
 };
+
+/** What the listener does with a connection. */
+export interface ServedConnection extends HasDeadline {
+  /** Finishes the exchange under way, then closes. */
+  drain(): void;
+  destroy(): void;
+}
 
 export interface IcapServerContext {
   readonly host: IcapServiceHost;
@@ -46,7 +53,7 @@ export interface IcapServerContext {
   ): void;
   /** A request that was no valid ICAP. */
   refused(peer: string, error: WeirError): void;
-  closed(connection: IcapServerConnection): void;
+  closed(connection: ServedConnection): void;
 }
 
 export type { IcapReport };

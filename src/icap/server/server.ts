@@ -13,7 +13,7 @@ import { MAX_ICAP_HEAD } from '../codec/head.ts';
 import { servicePath } from '../codec/uri.ts';
 import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
 import { IcapServerConnection } from './connection.ts';
-import type { IcapServerContext, IcapServerLimits } from './context.ts';
+import type { IcapServerContext, IcapServerLimits, ServedConnection } from './context.ts';
 import { DEFAULT_SERVER_LIMITS } from './context.ts';
 import { errorAnswer } from './responses.ts';
 
@@ -43,7 +43,7 @@ export class IcapServer implements IcapServerContext {
   readonly #via: string | null;
   readonly #allowed: BlockList | null;
   readonly #onRefused: (peer: string, error: WeirError) => void;
-  readonly #connections = new Set<IcapServerConnection>();
+  readonly #connections = new Set<ServedConnection>();
   readonly #deadlines = new Deadlines();
   readonly #busy = new Map<IcapService, number>();
   readonly #listeners: Server[] = [];
@@ -161,7 +161,7 @@ export class IcapServer implements IcapServerContext {
     this.#onRefused(peer, error);
   }
 
-  closed(connection: IcapServerConnection): void {
+  closed(connection: ServedConnection): void {
     this.#connections.delete(connection);
     this.#deadlines.delete(connection);
   }

@@ -56,7 +56,10 @@ export class AdaptationStep {
         const error = thrown as WeirError;
         const { body } = attempt;
         const lost = body !== null && (!body.intact || body.error !== null);
-        if (lost || message.cancellation.reason !== null) throw error;
+        if (lost || message.cancellation.reason !== null) {
+          body?.release(error);
+          throw error;
+        }
         const original = body === null ? null : new HeldBody(body.restream(), spool);
         attempt = { ...attempt, body: original };
         if (i + 1 < members.length) continue;

@@ -180,6 +180,12 @@ export function messageOf(error: unknown): string {
     : String(error);
 }
 
+/** Like `messageOf`, but of an OpenSSL error only what failed, e.g. `tlsv1 alert unknown ca`, on one line. */
+export function reasonOf(error: unknown): string {
+  const { reason } = error as { reason?: unknown };
+  return typeof reason === 'string' && reason !== '' ? reason : messageOf(error).split('\n', 1)[0]!;
+}
+
 const MAX_SHOWN = 80; // characters of peer text in a message
 
 /** Peer bytes made safe for a message: control characters escaped, cut at 80 characters. */

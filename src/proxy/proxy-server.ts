@@ -244,7 +244,15 @@ export class ProxyServer implements ProxyContext, TunnelContext {
       onHttp: (inner, origin, tls) => this.#onTunnelHttp(inner, session, origin, authority, tls),
       onSpliced: (tls) => this.#recordTunnel(exchange, session, url, tls),
       onFailed: (error, tls) => {
-        this.#recordFailure(error, newIncidentId(), { ...session, tls }, 'CONNECT', url, 200);
+        this.#recordFailure(
+          error,
+          newIncidentId(),
+          { ...session, tls },
+          'CONNECT',
+          url,
+          200,
+          exchange.startedAt,
+        );
       },
     });
   }
@@ -271,7 +279,15 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     const answer = errorAnswer(error, id, exchange.head.target, exchange.head);
     exchange.body?.cancel();
     exchange.respond(answer).catch(() => {});
-    this.#recordFailure(error, id, session, 'CONNECT', exchange.head.target, answer.status);
+    this.#recordFailure(
+      error,
+      id,
+      session,
+      'CONNECT',
+      exchange.head.target,
+      answer.status,
+      exchange.startedAt,
+    );
   }
 
   #onTunnelHttp(
@@ -306,11 +322,13 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     method: string,
     url: string,
     status: number,
+    startedAt = performance.now(),
   ): void {
     if (!this.telemetry.records) return;
     this.telemetry.proxy({
       ...this.#emptyRecord(id, session, method, url, status),
       verdict: 'error',
+      ms: performance.now() - startedAt,
       incident: status >= 400 ? id : null, // a tunnel that fails shows no page
       error: { code: error.code, message: error.message },
     });

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { TLSSocket } from 'node:tls';
-import { HttpError, TlsError, messageOf } from '../errors.ts';
+import { HttpError, TlsError, reasonOf } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import { ClientHelloReader } from '../tls/client-hello.ts';
@@ -201,7 +201,7 @@ function intercept(
 }
 
 function handshakeError(error: unknown): TlsError {
-  const text = messageOf(error);
+  const text = reasonOf(error);
   const code = (error as { code?: string }).code ?? '';
   const untrusted = /UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN/i.test(code);
   const hint = untrusted ? ' (the client does not trust the Weir CA)' : '';

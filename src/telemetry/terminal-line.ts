@@ -34,5 +34,5 @@ export function formatProxyRecord(record: ProxyRecord, paint: Paint): string {
 
 /** Nothing that could steer a terminal. */
 function plain(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?'); // eslint-disable-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

@@ -169,7 +169,7 @@ describe('ERR_CA_INVALID', () => {
     expect.objectContaining({
       code: 'ERR_CA_INVALID',
       message: expect.stringMatching(message),
-    }) as unknown as object;
+    });
 
   test('meets a certificate that is not a CA', async () => {
     const pair = await opensslCertificate({ ca: false });

@@ -218,7 +218,7 @@ export class IcapServiceClient implements AdaptationService {
           try {
             resolve(readServiceOptions(head, performance.now()));
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         },
         onDrain: () => {},

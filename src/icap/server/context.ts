@@ -43,6 +43,7 @@ export interface IcapServerContext {
   tagFor(uri: string | undefined): string;
   report(
     exchange: {
+      readonly head: { readonly uri: string };
       readonly transaction: IcapTransaction;
       readonly service: IcapService | undefined;
       readonly startedAt: number;

@@ -138,6 +138,7 @@ export class IcapServer implements IcapServerContext {
 
   report(
     exchange: {
+      readonly head: { readonly uri: string };
       readonly transaction: IcapTransaction;
       readonly service: IcapService | undefined;
       readonly startedAt: number;
@@ -148,7 +149,7 @@ export class IcapServer implements IcapServerContext {
   ): void {
     if (this.host.report === undefined) return;
     this.host.report({
-      service: exchange.service?.path ?? '',
+      service: exchange.service?.path ?? servicePath(exchange.head.uri),
       transaction: exchange.transaction,
       icapStatus,
       outcome,

@@ -8,7 +8,7 @@ import { connect, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls';
-import { HttpError, messageOf } from '../../errors.ts';
+import { HttpError, reasonOf } from '../../errors.ts';
 import type { SlabReader } from '../../util/slab-reader.ts';
 import { hostMatcher } from '../host-match.ts';
 import type { OriginTarget } from './engine.ts';
@@ -168,7 +168,7 @@ export function asOriginError(error: NodeJS.ErrnoException, target: OriginTarget
   const code = error.code ?? '';
   const fields = { host, port, cause: code };
   // Node joins the failures of several addresses; the first one tells enough.
-  const text = messageOf((error as { errors?: Error[] }).errors?.[0] ?? error);
+  const text = reasonOf((error as { errors?: Error[] }).errors?.[0] ?? error);
   if (DNS_CODES.has(code))
     return new HttpError('ERR_ORIGIN_DNS', `the name ${host} cannot be resolved (${code})`, fields, error);
   if (TIMEOUT_CODES.has(code))

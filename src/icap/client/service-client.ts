@@ -192,14 +192,14 @@ export class IcapServiceClient implements AdaptationService {
       const connection = await this.#pool.acquire(again);
       const reused = connection.exchanges > 0;
       try {
-        return await this.#exchangeOptions(connection);
+        return readServiceOptions(await this.#exchangeOptions(connection), performance.now());
       } catch (error) {
         if (again || !reused || connection.answered) throw error;
       }
     }
   }
 
-  #exchangeOptions(connection: IcapClientConnection): Promise<ServiceOptions> {
+  #exchangeOptions(connection: IcapClientConnection): Promise<IcapResponseHead> {
     return new Promise((resolve, reject) => {
       let head: IcapResponseHead | null = null;
       let ended = false;
@@ -215,11 +215,7 @@ export class IcapServiceClient implements AdaptationService {
           if (!ended || head === null) return;
           if (head.close) connection.destroy();
           else this.#pool.release(connection);
-          try {
-            resolve(readServiceOptions(head, performance.now()));
-          } catch (error) {
-            reject(error);
-          }
+          resolve(head);
         },
         onDrain: () => {},
         onLost: reject,

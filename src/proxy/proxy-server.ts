@@ -108,11 +108,11 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const fields = { address: formatAuthority(host, port), errno: error.code };
+        const fields = { host, port, errno: error.code };
         reject(
           new ConfigError(
             'ERR_LISTEN',
-            `proxy cannot listen on ${fields.address}: ${error.message}`,
+            `proxy cannot listen on ${formatAuthority(host, port)}: ${error.message}`,
             fields,
             error,
           ),

@@ -68,7 +68,7 @@ export class IcapServer implements IcapServerContext {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const fields = { address: `${host}:${port}`, errno: error.code };
+        const fields = { host, port, errno: error.code };
         reject(
           new ConfigError(
             'ERR_LISTEN',

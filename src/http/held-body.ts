@@ -24,6 +24,7 @@ export class HeldBody {
   #spool: Spool | null = null;
   #target: BodySink | null = null; // where the source's bytes go now
   #intact = true;
+  #sent = false;
 
   constructor(source: Body, options: SpoolOptions = DEFAULT_SPOOL) {
     this.#source = source;
@@ -134,10 +135,22 @@ export class HeldBody {
     this.#intact = false;
     this.#spool?.dispose();
     this.#spool = null;
+    this.#held = [];
+    this.#freeMemory();
+  }
+
+  /** Every byte has left for where `preview` and `forwardRest` sent it. */
+  allSent(): void {
+    this.#sent = true;
+    this.#freeMemory();
+  }
+
+  /** With all bytes sent and none kept, nobody refers to them any more. */
+  #freeMemory(): void {
+    if (this.#sent && !this.#intact) this.#source.released();
   }
 
   #keepWhileSending(sink: BodySink): () => void {
-    this.#source.pin();
     const spool = this.#startSpool();
     let waiting = 0; // parties that hold the body up: the sink, the spool
     const go = (): void => {
@@ -237,6 +250,7 @@ export class HeldBody {
     this.#source.cancel(reason);
     this.#held = [];
     this.#spool?.dispose();
+    this.#freeMemory();
   }
 
   #startSpool(): Spool {

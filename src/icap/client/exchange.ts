@@ -121,6 +121,7 @@ export class IcapExchange implements ConnectionUser {
       const head = this.#icapHead(null, true);
       if (all) {
         this.#send(encodeWithBody(head, chunks, bytes, LAST_CHUNK));
+        held.allSent();
         return this.#onRequestSent();
       }
       this.#send(encodeWithBody(head, chunks, bytes, ''));
@@ -130,7 +131,10 @@ export class IcapExchange implements ConnectionUser {
     this.#ieof = all;
     const head = this.#icapHead(this.#options.preview, true);
     this.#send(encodeWithBody(head, chunks, bytes, all ? LAST_CHUNK_IEOF : LAST_CHUNK));
-    if (all) return this.#onRequestSent();
+    if (all) {
+      held.allSent();
+      return this.#onRequestSent();
+    }
     this.#awaitsContinue = true;
     this.#await();
   }
@@ -151,7 +155,9 @@ export class IcapExchange implements ConnectionUser {
       },
       onEnd: () => {
         if (this.#phase === 'done') return;
-        batch.writeText(LAST_CHUNK);
+        batch.writeText(LAST_CHUNK, (error) => {
+          if (error == null) held.allSent();
+        });
         batch.flush();
         this.#onRequestSent();
       },

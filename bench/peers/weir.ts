@@ -9,8 +9,6 @@ import { startCIcap } from './c-icap.ts';
 import type { Peer, Run } from './peer.ts';
 
 const BUILT = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
-/** What the first line of bin/weir gives to node. */
-const NODE_OPTIONS = ['--max-semi-space-size=32'];
 const COMMAND = fileURLToPath(new URL('weir-main.mjs', import.meta.url));
 
 export type WeirMode = 'weir-icap' | 'weir-inprocess' | 'weir-alone';
@@ -83,7 +81,7 @@ export async function startWeir(mode: WeirMode, run: Run): Promise<Peer> {
       name: mode,
       core: TEST_CORE,
       command: process.execPath,
-      args: [...NODE_OPTIONS, ...profiling, COMMAND, 'start', '--config', configuration],
+      args: [...profiling, COMMAND, 'start', '--config', configuration],
       port: ports.proxy,
     });
     servers.push(proxy);

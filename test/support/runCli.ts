@@ -42,9 +42,7 @@ export interface WeirProcess extends AsyncDisposable {
 
 /** Starts bin/weir, which builds the checkout first if that is out of date. */
 export function spawnWeir(args: readonly string[], options: { cwd?: string } = {}): WeirProcess {
-  // The option that the first line of bin/weir sets.
-  const command = ['--max-semi-space-size=32', path.join(ROOT, 'bin/weir')];
-  const child = spawn(process.execPath, [...command, ...args], {
+  const child = spawn(process.execPath, [path.join(ROOT, 'bin/weir'), ...args], {
     cwd: options.cwd ?? ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '' },

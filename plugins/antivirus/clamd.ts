@@ -77,7 +77,7 @@ export class Clamd {
       if (chunks !== null) await send(socket, chunks);
       return await reply;
     } catch (error) {
-      throw reason ?? (error instanceof SourceError ? error.cause : this.#unavailable(messageOf(error)));
+      throw reason ?? (error instanceof SourceError ? error.cause : this.#unavailable(closedEarly(error)));
     } finally {
       clearTimeout(connectTimer);
       signal?.removeEventListener('abort', onAbort);
@@ -122,6 +122,16 @@ export class Clamd {
 
 /** An error of the content, not of clamd: passed on as it is. */
 class SourceError extends Error {}
+
+/**
+ * clamd answers and closes as soon as its StreamMaxLength is passed; the write that fails on the closed
+ * connection may be noticed before the answer is read.
+ */
+function closedEarly(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  if (code !== 'EPIPE' && code !== 'ECONNRESET') return messageOf(error);
+  return `it stopped reading the content: its size limit exceeded (StreamMaxLength), or it was stopped (${code})`;
+}
 
 /** Sends chunks with their lengths, then the zero length. Stops at once when clamd has answered. */
 async function send(socket: Socket, chunks: AsyncIterable<Buffer>): Promise<void> {

@@ -10,6 +10,13 @@ export default class CountReporter {
       failed: results.numFailedTests + results.numRuntimeErrorTestSuites, // a suite that does not load fails
       skipped: results.numPendingTests + results.numTodoTests,
     };
+    const broken = results.testResults.filter((suite) => suite.numFailingTests > 0 || suite.testExecError);
+    counts.again = broken.map((suite) => ({
+      file: suite.testFilePath,
+      passed: suite.numPassingTests,
+      failed: suite.numFailingTests + (suite.testExecError ? 1 : 0),
+      skipped: suite.numPendingTests + suite.numTodoTests,
+    }));
     const file = process.env.WEIR_TEST_COUNTS;
     if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
     else

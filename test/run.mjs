@@ -70,15 +70,11 @@ function withoutServices(install) {
 /** Runs jest; resolves with its exit code. */
 function jest(args, countsFile) {
   const nodeOptions = `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --disable-warning=ExperimentalWarning`;
-  const child = spawn(
-    process.execPath,
-    [path.join(root, 'node_modules/jest/bin/jest.js'), '--maxWorkers=2', ...args],
-    {
-      cwd: root,
-      stdio: 'inherit',
-      env: { ...process.env, NODE_OPTIONS: nodeOptions.trim(), WEIR_TEST_COUNTS: countsFile },
-    },
-  );
+  const child = spawn(process.execPath, [path.join(root, 'node_modules/jest/bin/jest.js'), ...args], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_OPTIONS: nodeOptions.trim(), WEIR_TEST_COUNTS: countsFile },
+  });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -104,7 +100,7 @@ async function runAgain(counts, countsFile) {
   for (const name of ['passed', 'failed', 'skipped']) {
     for (const suite of counts.again) counts[name] -= suite[name];
   }
-  const exitCode = await jest(['--runInBand', '--runTestsByPath', ...files], countsFile);
+  const exitCode = await jest(['--maxWorkers=1', '--runTestsByPath', ...files], countsFile);
   const second = readCounts(countsFile);
   for (const name of ['passed', 'failed', 'skipped']) counts[name] += second[name];
   return exitCode;
@@ -116,7 +112,7 @@ async function main() {
   const folder = mkdtempSync(path.join(tmpdir(), 'weir-run-'));
   try {
     const countsFile = path.join(folder, 'counts.json');
-    let exitCode = await jest(process.argv.slice(2), countsFile);
+    let exitCode = await jest(['--maxWorkers=2', ...process.argv.slice(2)], countsFile);
     const counts = readCounts(countsFile);
     if (process.argv.length === 2 && counts.again.length > 0 && counts.again.length <= MOST_AGAIN) {
       exitCode = await runAgain(counts, path.join(folder, 'again.json'));

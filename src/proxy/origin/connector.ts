@@ -189,3 +189,13 @@ export function asOriginError(error: NodeJS.ErrnoException, target: OriginTarget
   }
   return new HttpError('ERR_ORIGIN_UNREACHABLE', `cannot connect to ${host}:${port}: ${text}`, fields, error);
 }
+
+/** The connection ended before the response did: it must never pass for a complete one (C-39). */
+export function closedEarly(target: OriginTarget): HttpError {
+  const { host, port } = target;
+  return new HttpError(
+    'ERR_ORIGIN_CLOSED',
+    `${host}:${port} closed the connection before the response was complete`,
+    { host, port },
+  );
+}

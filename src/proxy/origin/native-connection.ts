@@ -13,7 +13,7 @@ import { DEFAULT_HEAD_LIMITS, ResponseReader } from '../../http/message-reader.t
 import { formatFields } from '../../icap/codec/fields.ts';
 import type { ResponseHead } from '../../icap/codec/http-head.ts';
 import type { SlabLease, SlabReader } from '../../util/slab-reader.ts';
-import { asOriginError } from './connector.ts';
+import { asOriginError, closedEarly } from './connector.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
 import { bindsConnection } from './login-scheme.ts';
 import type { ConnectionEvents, OriginConnection } from './pooled-engine.ts';
@@ -326,15 +326,6 @@ export class NativeConnection implements OriginConnection {
     }
     this.#socket.destroy();
   }
-}
-
-function closedEarly(target: OriginTarget): HttpError {
-  const { host, port } = target;
-  return new HttpError(
-    'ERR_ORIGIN_CLOSED',
-    `${host}:${port} closed the connection before the response was complete`,
-    { host, port },
-  );
 }
 
 function formatHead(request: OriginRequest, chunked: boolean): string {

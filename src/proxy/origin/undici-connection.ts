@@ -12,7 +12,7 @@ import { Body } from '../../http/body.ts';
 import { persists, readHeaderFacts, responseFraming } from '../../http/framing.ts';
 import { DEFAULT_HEAD_LIMITS } from '../../http/message-reader.ts';
 import type { RawHeaders, ResponseHead } from '../../icap/codec/http-head.ts';
-import { asOriginError } from './connector.ts';
+import { asOriginError, closedEarly } from './connector.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
 import { bindsConnection } from './login-scheme.ts';
 import { MAX_INTERIM } from './native-connection.ts';
@@ -281,15 +281,6 @@ function rawFields(raw: Dispatcher.DispatchController['rawHeaders']): RawHeaders
   return Array.isArray(raw)
     ? raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
     : [];
-}
-
-function closedEarly(target: OriginTarget): HttpError {
-  const { host, port } = target;
-  return new HttpError(
-    'ERR_ORIGIN_CLOSED',
-    `${host}:${port} closed the connection before the response was complete`,
-    { host, port },
-  );
 }
 
 /** Undici's errors by what happened on the wire. */

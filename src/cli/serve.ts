@@ -3,6 +3,7 @@
 
 import type { RunningWeir } from '../app.ts';
 import { formatProblems, loadConfig, type ResolvedConfig } from '../config/load.ts';
+import { allowHeapGrowth } from '../util/heap-growth.ts';
 import { banner } from './banner.ts';
 import { type ConfigOption, configSource } from './context.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
@@ -31,6 +32,7 @@ export async function serve(halves: Halves, options: ServeOptions, terminal: Ter
     return { config: withListenOptions(config, options), file };
   };
   const { config, file } = await load();
+  allowHeapGrowth();
   const { startWeir } = await loadApp();
   using handlers = processHandlers();
   let weir: RunningWeir;

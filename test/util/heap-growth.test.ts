@@ -1,0 +1,61 @@
+// allowHeapGrowth() in processes of its own, as V8's flags hold for a whole process.
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+
+const MODULE = new URL('../../src/util/heap-growth.ts', import.meta.url).href;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const TIGHT = '--heap-growing-percent=10'; // collect as soon as the heap has grown by a tenth
+
+/** Replaces objects of a large live heap, so that the old generation fills, and counts major collections. */
+const SCRIPT = `
+import { PerformanceObserver, constants } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { allowHeapGrowth } from ${JSON.stringify(MODULE)};
+if (process.argv.includes('tight')) setFlagsFromString('${TIGHT}');
+if (process.argv.includes('grow')) allowHeapGrowth();
+let majors = 0;
+const observer = new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) majors++;
+});
+observer.observe({ entryTypes: ['gc'] });
+const live = [];
+for (let i = 0; i < 6_000_000; i++) {
+  live[i % 300_000] = { number: i, text: 'item ' + i };
+  if (i % 50_000 === 0) await new Promise(setImmediate);
+}
+await new Promise(setImmediate);
+console.log(majors);
+`;
+
+async function majorCollections(nodeOptions: readonly string[], ...words: string[]): Promise<number> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const args = [
+    ...nodeOptions,
+    '--import',
+    'tsx',
+    '--input-type=module',
+    '--eval',
+    SCRIPT,
+    'script',
+    ...words,
+  ];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
+  return Number(stdout);
+}
+
+describe('allowHeapGrowth', () => {
+  test('lets the heap grow further before it is collected', async () => {
+    const before = await majorCollections([], 'tight');
+    const after = await majorCollections([], 'tight', 'grow');
+    expect(after).toBeLessThan(before / 2);
+  });
+
+  test('a flag that the user gave to node stays in force', async () => {
+    const users = await majorCollections([TIGHT], 'grow');
+    const ours = await majorCollections([], 'grow');
+    expect(ours).toBeLessThan(users / 2);
+  });
+});

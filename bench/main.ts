@@ -1,11 +1,11 @@
 // The comparison in one run: starts origin, load generator and peers, lets the peers take turns at each work
 // round by round, prints the table and writes the page. Exit: 0 fine, 1 something failed, 2 cannot be run.
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { buildWeir } from './host/build.ts';
 import { describeMachine, requirePeers } from './host/requirements.ts';
 import { makeOriginCertificates } from './lab/certificates.ts';
 import { startOrigin } from './lab/origin.ts';
@@ -37,16 +37,6 @@ const REASON_LIMIT = 2000;
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(-REASON_LIMIT);
-
-function build(): void {
-  const script = join(ROOT, 'bin', 'build.mjs');
-  if (!existsSync(script)) return;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', cwd: ROOT });
-  if (status !== 0)
-    progress(
-      `bench: the build failed, dist/ is used as it is\n${`${stdout}${stderr}`.slice(0, REASON_LIMIT)}`,
-    );
-}
 
 class Comparison {
   readonly measurements: Measurement[] = [];
@@ -231,7 +221,7 @@ async function main(): Promise<number> {
     return 0;
   }
   requirePeers(options.peers);
-  if (options.build && options.peers.some((peer) => peer.startsWith('weir'))) build();
+  if (options.build && options.peers.some((peer) => peer.startsWith('weir'))) buildWeir(ROOT, progress);
   const result = await compare(options);
   if (!options.json) print(result);
   const output = options.output ?? (options.full ? join(ROOT, 'docs', 'performance.md') : undefined);

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { IDLE_ID, PEER_IDS, WORKS, type PeerId } from './works.ts';
 
 export const USAGE = `Usage: npm run bench -- [options]
+       npm run bench -- --suite icap-server [options]   (its own --help)
 
   --only 1k,64k     works to run: ${[...WORKS.map((work) => work.id), IDLE_ID].join(', ')}
   --peers a,b       peers to run: ${PEER_IDS.join(', ')}
@@ -40,7 +41,8 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-function chosen<T extends string>(
+/** The words of a comma list, each a known one, in the order of `known`; all of them without a value. */
+export function chosen<T extends string>(
   flag: string,
   value: string | undefined,
   known: readonly T[],
@@ -55,7 +57,8 @@ function chosen<T extends string>(
   return known.filter((id) => wanted.includes(id));
 }
 
-function positive(flag: string, value: string | undefined, whole: boolean): number | undefined {
+/** A number above 0, up to 1000. */
+export function positive(flag: string, value: string | undefined, whole: boolean): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (!(number > 0 && number <= 1000) || (whole && !Number.isInteger(number))) {

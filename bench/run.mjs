@@ -9,8 +9,20 @@ if (!existsSync(`${root}node_modules/tsx`)) {
   console.error('bench: dependencies are not installed: run `npm ci` first');
   process.exit(2);
 }
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
-const child = spawn(process.execPath, ['--import', 'tsx', main, ...process.argv.slice(2)], {
+const SUITES = { proxy: 'main.ts', 'icap-server': 'icap-server/main.ts' };
+const args = process.argv.slice(2);
+const flag = args.findIndex((arg) => arg === '--suite' || arg.startsWith('--suite='));
+const [first = '', second = ''] = flag < 0 ? [] : args.slice(flag);
+const suite = flag < 0 ? 'proxy' : first === '--suite' ? second : first.slice('--suite='.length);
+if (!Object.hasOwn(SUITES, suite)) {
+  console.error(
+    `bench: --suite: expected one of ${Object.keys(SUITES).join(', ')}, got ${JSON.stringify(suite)}`,
+  );
+  process.exit(2);
+}
+if (flag >= 0) args.splice(flag, first === '--suite' ? 2 : 1);
+const main = fileURLToPath(new URL(SUITES[suite], import.meta.url));
+const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
   cwd: root,
   stdio: 'inherit',
 });

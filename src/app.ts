@@ -1,61 +1,70 @@
 // Puts the halves together from a resolved configuration: CA, plugins, gateway, adaptation, proxy.
-// Everything below takes plain options; only this file knows the configuration's shape.
+// Everything below takes plain options; only this file and gateway/from-config.ts know the configuration's shape.
 
-import { readFileSync } from 'node:fs';
-import { BlockList } from 'node:net';
-import { rootCertificates } from 'node:tls';
-import { CertificateAuthority } from './ca/authority.ts';
-import { LeafContexts } from './ca/leaf-cache.ts';
-import type { AdaptationConfig, AdaptationRule, ResolvedConfig } from './config/types.ts';
-import { ConfigError, messageOf } from './errors.ts';
-import { Gateway } from './gateway/gateway.ts';
-import type { AdaptationService } from './icap/client/adaptation.ts';
-import { InProcessService } from './icap/client/in-process.ts';
-import { IcapServiceClient } from './icap/client/service-client.ts';
-import type { Blade } from './plugin/api.ts';
-import type { LoadedPlugin } from './plugin/loader.ts';
-import { closePlugins, loadPlugins } from './plugin/loader.ts';
-import { AdaptationPipeline } from './proxy/adaptation/pipeline.ts';
-import type { PlannedStep, StepCondition } from './proxy/adaptation/pipeline.ts';
-import { AdaptationStep } from './proxy/adaptation/step.ts';
-import type { StepService } from './proxy/adaptation/step.ts';
-import { hostMatcher } from './proxy/host-match.ts';
-import { isOwnAddress } from './proxy/origin/connector.ts';
-import { NativeEngine } from './proxy/origin/native-engine.ts';
-import { UndiciEngine } from './proxy/origin/undici-engine.ts';
+import { loadCa } from './app/ca-part.ts';
+import { BladeSet } from './app/blade-set.ts';
+import { Listeners } from './app/listeners.ts';
+import { makeProxyParts } from './app/proxy-parts.ts';
+import { tapped } from './app/record-tap.ts';
+import type { RecordHooks } from './app/record-tap.ts';
+import { reload } from './app/reload.ts';
+import type { ReloadResult } from './app/reload.ts';
+import { ReverseProxy } from './app/reverse.ts';
+import { gatewayPorts, idleWarnings, poolOf } from './app/running.ts';
+import type { Halves, OwnGateway, ProxyHalf, Running } from './app/running.ts';
+import { watchedFiles } from './app/watched-files.ts';
+import type { GatewayListener, ProxyListener, ResolvedConfig } from './config/types.ts';
+import { listenerSecurity, makeGateway } from './gateway/from-config.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import { poolRule } from './gateway/workers/pool-rule.ts';
+import { GatewaySupervisor } from './gateway/workers/supervisor.ts';
 import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
 import type { Log } from './telemetry/log.ts';
 import { formatAuthority } from './util/authority.ts';
-import { WEIR_VERSION } from './util/version.ts';
 
-export interface Halves {
-  readonly proxy: boolean;
-  readonly gateway: boolean;
-}
+export type { Halves } from './app/running.ts';
+export type { ReloadResult } from './app/reload.ts';
 
 export interface RunningWeir {
   /** `host:port` of each listener. */
   readonly proxyAddresses: readonly string[];
+  /** The same of proxy.reverse; `https://host:port` where TLS is spoken. */
+  readonly reverseAddresses: readonly string[];
+  /** The same; `icaps://host:port` where TLS is spoken. */
   readonly gatewayAddresses: readonly string[];
   /** Null where no proxy runs. */
   readonly ca: { readonly path: string; readonly created: boolean } | null;
   /** Paths of the gateway's services. */
   readonly services: readonly string[];
   readonly warnings: readonly string[];
+  /** The gateway's worker processes; null where it runs in this one. */
+  readonly gatewayWorkers: GatewaySupervisor | null;
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
-  /** Absent in this version: a changed configuration needs a restart. */
-  reload?(config: ResolvedConfig): Promise<void>;
+  /** Files and folders whose change is a reason to reload, as of now; absolute. */
+  readonly watched: readonly string[];
+  /** Writes a line to the log. */
+  event(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+  /**
+   * Takes over a configuration while running: all of it is loaded and checked first, then it is in force
+   * for whatever begins from then on. Calls are worked off one after the other.
+   * @throws {WeirError} as startWeir: nothing has changed then
+   */
+  reload(config: ResolvedConfig): Promise<ReloadResult>;
 }
 
 /**
  * Starts the halves.
  * @throws {WeirError} `ERR_LISTEN`, `ERR_CA_…`, `ERR_PLUGIN_…`, `ERR_CONFIG_…`; nothing is left running then
  */
-export async function startWeir(config: ResolvedConfig, halves: Halves): Promise<RunningWeir> {
-  const log = openLog(config.log);
+export async function startWeir(
+  config: ResolvedConfig,
+  halves: Halves,
+  hooks: RecordHooks = {},
+): Promise<RunningWeir> {
+  const log = tapped(openLog(config.log), hooks);
   const started: (() => void | Promise<void>)[] = [() => log.close()];
   try {
     return await start(config, halves, log, started);
@@ -71,221 +80,110 @@ async function start(
   log: Log,
   started: (() => void | Promise<void>)[],
 ): Promise<RunningWeir> {
-  const warnings: string[] = [];
-  const { blades, plugins } = await loadBlades(config, log);
-  started.push(() => closePlugins(plugins));
-  const gateway = makeGateway(config, blades, log);
-  for (const path of gateway.idleServices) {
-    warnings.push(`gateway service ${path} has no blade to inspect with: it lets everything pass`);
+  const rule = halves.gateway ? poolRule(config.gateway.workers, !halves.proxy) : null;
+  const workers = rule === null ? null : await GatewaySupervisor.start({ config, rule, log });
+  started.push(() => workers?.stop(0));
+  const own = workers === null || halves.proxy ? await startGateway(config, workers, log, started) : null;
+  if (own !== null && workers === null && halves.gateway) {
+    await own.listeners.start(config.gateway.listen);
   }
+  const proxy = halves.proxy ? await startProxy(config, own!.gateway, halves, log, started) : null;
+  const running: Running = {
+    ...{ halves, log, own, workers, proxy, config, configAtStart: config },
+    stopping: false,
+  };
+  for (const port of gatewayPorts(running)) proxy?.server.protectPort(port);
+  const warnings = idleWarnings(running);
   for (const warning of warnings) log.event('warn', warning, {});
-  const gatewayAddresses: string[] = [];
-  const gatewayPorts: number[] = [];
-  if (halves.gateway) {
-    started.push(() => gateway.close(0));
-    for (const { host, port } of config.gateway.listen) {
-      const address = await gateway.listen(port, host);
-      gatewayPorts.push(address.port);
-      gatewayAddresses.push(formatAuthority(host, address.port));
-    }
-  }
-  let ca: RunningWeir['ca'] = null;
-  const proxyAddresses: string[] = [];
-  let proxy: ProxyServer | null = null;
-  const services: AdaptationService[] = [];
-  if (halves.proxy) {
-    const authority = await CertificateAuthority.loadOrCreate(config.proxy.certs);
-    ca = { path: authority.ca.certificatePath, created: authority.created };
-    proxy = makeProxy(config, new LeafContexts(authority.ca), gateway, halves, log, services);
-    const running = proxy;
-    started.push(() => running.close(0));
-    for (const port of gatewayPorts) proxy.protectPort(port);
-    for (const { host, port } of config.proxy.listen) {
-      const address = await proxy.listen(port, host);
-      proxyAddresses.push(formatAuthority(host, address.port));
-    }
-  }
-  const stop = async (graceMs: number): Promise<void> => {
-    // The proxy first: it may still need the gateway for what is under way.
-    await proxy?.close(graceMs);
-    if (halves.gateway) await gateway.close(graceMs);
-    for (const service of services) await service.close();
-    await closePlugins(plugins);
-    log.close();
-  };
+  warnings.push(...(own?.gateway.warnings ?? [])); // it has logged them itself
+  let reloading: Promise<unknown> = Promise.resolve();
   return {
-    proxyAddresses,
-    gatewayAddresses,
-    ca,
-    services: gateway.paths,
-    warnings,
-    flushLog: () => log.flush(),
-    stop,
-  };
-}
-
-async function loadBlades(
-  config: ResolvedConfig,
-  log: Log,
-): Promise<{ blades: Blade[]; plugins: LoadedPlugin[] }> {
-  const blades: Blade[] = [];
-  const plugins = await loadPlugins(config.plugins, {
-    log: log.logger,
-    onBlade: (blade) => void blades.push(blade),
-  });
-  return { blades, plugins };
-}
-
-function makeGateway(config: ResolvedConfig, blades: readonly Blade[], log: Log): Gateway {
-  const { gateway, profiles } = config;
-  return new Gateway({
-    via: gateway.via ? gateway.name : null,
-    strict: gateway.strict,
-    allow: gateway.allow.map((network) => `${network.address}/${network.prefix}`),
-    limits: gateway.limits,
-    spool: config.adaptation.spool,
-    telemetry: log,
-    blades,
-    services: Object.values(gateway.services).map((service) => ({
-      name: service.name,
-      kind: service.kind,
-      profile: service.profile === null ? null : profiles[service.profile]!,
-      methods: service.methods,
-      previewBytes: service.previewBytes,
-      maxConnections: service.maxConnections,
-      optionsTtlSeconds: Math.round(service.optionsTtlMs / 1000),
-    })),
-  });
-}
-
-function makeProxy(
-  config: ResolvedConfig,
-  contexts: LeafContexts,
-  gateway: Gateway,
-  halves: Halves,
-  log: Log,
-  services: AdaptationService[],
-): ProxyServer {
-  const { limits, upstream, tls, targets } = config.proxy;
-  const deny = new BlockList();
-  const deniedHosts: string[] = [];
-  for (const entry of targets.deny) {
-    if (entry.kind === 'host') deniedHosts.push(entry.pattern);
-    else deny.addSubnet(entry.address, entry.prefix, entry.family);
-  }
-  return new ProxyServer({
-    pipeline: makePipeline(config, gateway, halves, services),
-    tlsRules: tls.rules,
-    limits: { ...limits, targetBytes: limits.uriBytes },
-    telemetry: log,
-    contextFor: (name) => contexts.contextFor(name),
-    upstream: { ...upstream, ca: trustOf(upstream.trust) },
-    engine: (connector) => {
-      const engine = { connector, responseTimeoutMs: upstream.responseTimeoutMs };
-      return upstream.engine === 'undici' ? new UndiciEngine(engine) : new NativeEngine(engine);
+    get proxyAddresses() {
+      return proxy?.listeners.addresses ?? [];
     },
-    deny: { networks: deny, hosts: deniedHosts },
-  });
-}
-
-/** Own PEM files beside Node's roots; null where there are none. @throws {ConfigError} `ERR_CONFIG_UNREADABLE` */
-function trustOf(files: readonly string[]): readonly string[] | null {
-  if (files.length === 0) return null;
-  const own = files.map((path) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new ConfigError(
-        'ERR_CONFIG_UNREADABLE',
-        `proxy.upstream.trust: ${messageOf(error)}`,
-        { path },
-        error,
-      );
-    }
-  });
-  return [...rootCertificates, ...own];
-}
-
-function makePipeline(
-  config: ResolvedConfig,
-  gateway: Gateway,
-  halves: Halves,
-  opened: AdaptationService[],
-): AdaptationPipeline {
-  const { adaptation } = config;
-  const members = new Map<string, StepService>();
-  for (const service of Object.values(adaptation.services)) {
-    const used = isUsed(adaptation, service.name);
-    if (!used) continue;
-    const way = wayTo(service, config, gateway, halves);
-    opened.push(way);
-    members.set(service.name, { service: way, onError: service.onError, busy: 0 });
-  }
-  const steps = new Map<string, AdaptationStep>();
-  for (const [name, member] of members) steps.set(name, new AdaptationStep(name, [member], 'failover'));
-  for (const group of Object.values(adaptation.groups)) {
-    const of = group.services.flatMap((name) => members.get(name) ?? []);
-    if (of.length > 0) steps.set(group.name, new AdaptationStep(group.name, of, group.strategy));
-  }
-  const plan = (point: AdaptationRule['point']): PlannedStep[] =>
-    adaptation.rules
-      .filter((rule) => rule.point === point)
-      .flatMap((rule) => rule.use.map((name) => ({ step: steps.get(name)!, when: conditionOf(rule) })));
-  return new AdaptationPipeline(plan('reqmod'), plan('respmod'), adaptation.spool);
-}
-
-function isUsed({ rules, groups }: AdaptationConfig, service: string): boolean {
-  return rules.some((rule) =>
-    rule.use.some((name) => name === service || groups[name]?.services.includes(service)),
-  );
-}
-
-/** In this process when the URL is our own gateway's, unless the service says otherwise (contract). */
-function wayTo(
-  service: AdaptationConfig['services'][string],
-  config: ResolvedConfig,
-  gateway: Gateway,
-  halves: Halves,
-): AdaptationService {
-  const { url, name } = service;
-  const path = url.path.length > 1 && url.path.endsWith('/') ? url.path.slice(0, -1) : url.path;
-  const own =
-    halves.gateway &&
-    !url.secure &&
-    config.gateway.listen.some((listener) => listener.port === url.port && reaches(url.host, listener.host));
-  if (own && service.inProcess) return new InProcessService(name, gateway, path, url.query.slice(1));
-  return new IcapServiceClient({
-    name,
-    secure: url.secure,
-    host: url.host,
-    port: url.port,
-    path: `${url.path}${url.query}`,
-    user: url.user,
-    password: url.password,
-    timeoutMs: service.timeoutMs,
-    connectTimeoutMs: service.connectTimeoutMs,
-    previewBytes: service.previewBytes,
-    spool: config.adaptation.spool,
-    userAgent: `Weir/${WEIR_VERSION}`,
-  });
-}
-
-function reaches(host: string, listener: string): boolean {
-  if (host === listener) return true;
-  const local = (name: string): boolean => name === 'localhost' || name === '::' || isOwnAddress(name);
-  return local(host) && local(listener);
-}
-
-function conditionOf(rule: AdaptationRule): StepCondition | null {
-  const { when } = rule;
-  if (when === null) return null;
-  const any = when.hosts.length === 0 || when.hosts.includes('*');
-  const matches = hostMatcher(Object.fromEntries(when.hosts.map((host) => [host, true as const])));
-  const unlimited = (list: readonly string[], all: string): readonly string[] =>
-    list.includes(all) ? [] : list;
-  return {
-    matchesHost: any ? () => true : (host) => matches(host) === true,
-    types: unlimited(when.types, '*/*'),
-    methods: unlimited(when.methods, '*'),
+    get reverseAddresses() {
+      return (proxy?.reverse.listeners.opened ?? []).map(({ listener, port }) => {
+        return `${listener.tls === null ? '' : 'https://'}${formatAuthority(listener.host, port)}`;
+      });
+    },
+    get gatewayAddresses() {
+      if (workers === null)
+        return own!.listeners.opened.map(({ listener, port }) => gatewayAddress(listener, port));
+      const { listen } = running.config.gateway;
+      return workers.addresses.map(({ port }, index) => gatewayAddress(listen[index]!, port));
+    },
+    get ca() {
+      return proxy === null ? null : { path: proxy.ca.authority.certificatePath, created: proxy.ca.created };
+    },
+    get services() {
+      return own?.gateway.paths ?? workers!.paths;
+    },
+    get watched() {
+      return watchedFiles(running);
+    },
+    warnings,
+    gatewayWorkers: workers,
+    flushLog: () => log.flush(),
+    event: (level, message, fields) => log.event(level, message, fields),
+    reload: (next) => {
+      const turn = reloading.then(() => reload(running, next));
+      reloading = turn.catch(() => {});
+      return turn;
+    },
+    stop: async (graceMs) => {
+      running.stopping = true;
+      // The proxy first: it may still need the gateway for what is under way.
+      await Promise.all([proxy?.server.close(graceMs), proxy?.reverse.close(graceMs)]);
+      await Promise.all([workers?.stop(graceMs), halves.gateway ? own?.gateway.close(graceMs) : null]);
+      for (const service of proxy?.parts.adaptation.services ?? []) await service.close();
+      await reloading; // it undoes what it had prepared
+      for (const set of own?.bladeSets ?? []) await set.close();
+      log.close();
+    },
   };
+}
+
+/** `host:port`, with its scheme where that is not `icap`. */
+function gatewayAddress({ host, tls }: GatewayListener, port: number): string {
+  return `${tls === null ? '' : 'icaps://'}${formatAuthority(host, port)}`;
+}
+
+/** The gateway of this process; it does not listen yet. */
+async function startGateway(
+  config: ResolvedConfig,
+  workers: GatewaySupervisor | null,
+  log: Log,
+  started: (() => void | Promise<void>)[],
+): Promise<OwnGateway> {
+  const blades = await BladeSet.load(config, log);
+  started.push(() => blades.close());
+  const gateway = makeGateway(config, blades.blades, log, poolOf(workers));
+  started.push(() => gateway.close(0));
+  const listeners = new Listeners<GatewayListener>({
+    listen: (listener) => gateway.listen(listener.port, listener.host, listenerSecurity(listener)),
+    unlisten: (address) => gateway.unlisten(address),
+  });
+  return { gateway, listeners, blades, bladeSets: new Set([blades]) };
+}
+
+async function startProxy(
+  config: ResolvedConfig,
+  gateway: Gateway,
+  halves: Halves,
+  log: Log,
+  started: (() => void | Promise<void>)[],
+): Promise<ProxyHalf> {
+  const ca = await loadCa(config.proxy.certs, null);
+  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null);
+  const server = new ProxyServer({ ...parts.options, telemetry: log });
+  started.push(() => server.close(0));
+  const listeners = new Listeners<ProxyListener>({
+    listen: ({ host, port }) => server.listen(port, host),
+    unlisten: (address) => server.unlisten(address),
+  });
+  await listeners.start(config.proxy.listen);
+  const reverse = new ReverseProxy(server, log, config, parts);
+  started.push(() => reverse.close(0));
+  await reverse.listeners.start(config.proxy.reverse);
+  return { server, listeners, reverse, ca, parts };
 }

@@ -36,7 +36,25 @@ export const ERRORS = {
   ERR_ICAP_BAD_COMPOSITION: spec(418, 502, true, 'Send the encapsulated sections that the service needs.'),
   ERR_ICAP_NOT_FOUND: spec(404, 502, true, 'Use one of the service paths that the server offers.'),
   ERR_ICAP_NOT_ALLOWED: spec(405, 502, true, 'Use one of the methods in the Methods field.'),
-  ERR_ICAP_FORBIDDEN: spec(403, 502, false, 'Add the client network to gateway.allow.'),
+  ERR_ICAP_FORBIDDEN: spec(
+    403,
+    502,
+    false,
+    'Add the client network to gateway.allow, or give the client a certificate of clientCa.',
+  ),
+  ERR_ICAP_AUTH: spec(407, 502, false, 'Log in with a user and password of the gateway (Basic).'),
+  ERR_ICAP_PROXY_HEADER: spec(
+    400,
+    502,
+    false,
+    'Let the balancer send a PROXY header and name its network in proxyProtocol, or remove that key.',
+  ),
+  ERR_ICAP_TLS: spec(
+    400,
+    502,
+    false,
+    'Speak TLS 1.2 or later on this port, trust its certificate, and show a certificate if it asks for one.',
+  ),
   ERR_ICAP_TIMEOUT: spec(408, 504, false, 'Send the request without pauses.'),
   ERR_ICAP_OVERLOADED: spec(503, 503, false, 'Stay below Max-Connections, or raise it.'),
   ERR_ICAP_SERVICE: spec(500, 502, true, 'Look up the incident in the gateway log.'),
@@ -51,7 +69,78 @@ export const ERRORS = {
     'The ICAP server broke the protocol: examine it with its vendor.',
   ),
   ERR_ADAPT_STATUS: spec(502, 502, true, 'The ICAP server refused the message: read its log.'),
+  ERR_ADAPT_BUSY: spec(
+    502,
+    503,
+    true,
+    'Add ICAP servers to the group, or raise Max-Connections of the server and maxConnections of the service.',
+  ),
+  ERR_ADAPT_TLS: spec(
+    502,
+    502,
+    true,
+    'See the service under adaptation.services: its tls.ca, tls.serverName, tls.cert and tls.key.',
+  ),
+  ERR_ADAPT_AUTH: spec(
+    502,
+    502,
+    true,
+    'Put user and password into the URL of the service: icap://user:password@host/path.',
+  ),
   ERR_ADAPT_METHOD: spec(502, 502, true, 'The ICAP service does not offer this method: use another path.'),
+  ERR_ADAPT_CHAIN: spec(
+    502,
+    502,
+    true,
+    'Use fewer services for one message; look for a circle in X-Next-Services.',
+  ),
+  ERR_ADAPT_NOT_SCANNED: spec(
+    502,
+    403,
+    true,
+    'Messages like this may not pass unscanned: change adaptation.notScanned or the rules to allow it.',
+  ),
+
+  // The hand-held client, `weir icap …` (src/icap/probe).
+  ERR_PROBE_CONNECT: spec(
+    502,
+    502,
+    false,
+    'Check host and port, and that the ICAP server runs and is reachable from here.',
+  ),
+  ERR_PROBE_TLS: spec(
+    502,
+    502,
+    false,
+    'Use icaps:// only where the server speaks TLS, give its CA with --ca, or look anyway with --insecure.',
+  ),
+  ERR_PROBE_TIMEOUT: spec(
+    502,
+    504,
+    false,
+    'Wait longer with --timeout, or see with --raw what the server got.',
+  ),
+  ERR_PROBE_CLOSED: spec(
+    502,
+    502,
+    false,
+    'See with --raw how far the exchange went, and read the log of the server.',
+  ),
+  ERR_PROBE_NOT_ICAP: spec(502, 502, false, 'Check the port: another protocol answers there.'),
+  ERR_PROBE_PROTOCOL: spec(
+    502,
+    502,
+    false,
+    'See the bytes with --raw: the server broke the ICAP protocol there.',
+  ),
+  ERR_PROBE_TOO_LARGE: spec(
+    502,
+    502,
+    false,
+    'The server sent more than this client keeps: see with --raw how the answer begins.',
+  ),
+  ERR_PROBE_INPUT: spec(502, 502, false, 'Give a file that can be read and that nobody changes meanwhile.'),
+  ERR_PROBE_OUTPUT: spec(502, 502, false, 'Check free space and permissions of the folder.'),
 
   // HTTP messages from clients (4xx) and origins (502).
   ERR_HTTP_REQUEST_LINE: spec(400, 400, false, 'Send `METHOD target HTTP/1.1`.'),
@@ -106,6 +195,35 @@ export const ERRORS = {
   ERR_CONFIG_UNSUPPORTED: spec(500, 500, false, 'Remove the key until this version supports it.'),
   ERR_LISTEN: spec(500, 500, false, 'Choose another address, or stop the program that uses it.'),
 
+  // Status of what runs (src/dashboard, `weir icap status`).
+  ERR_STATUS_CONNECT: spec(500, 502, false, 'Start Weir, or name its dashboard.listen with --url.'),
+  ERR_STATUS_TOKEN: spec(
+    500,
+    401,
+    true,
+    'Give the token with --token: it was printed at the start and is in certs/dashboard.token.',
+  ),
+
+  // Traces of transactions (src/trace, `weir why`).
+  ERR_TRACE_STORE: spec(500, 500, true, 'Check free space and permissions of trace.folder.'),
+
+  // Worker processes of the gateway (src/gateway/workers).
+  ERR_GATEWAY_WORKER: spec(
+    500,
+    500,
+    false,
+    'Read what the worker logged before it ended; plugins run in it, and so may be to blame.',
+  ),
+
+  // Weir inside another program (src/embed).
+  ERR_EMBED_INPUT: spec(500, 500, true, 'Give text, a Buffer, a stream or an iterable of these.'),
+  ERR_EMBED_BODY_READ: spec(
+    500,
+    500,
+    true,
+    'Put icapMiddleware before everything that reads the request body, such as body parsers.',
+  ),
+
   // Plugins, scanning, unpacking.
   ERR_PLUGIN_LOAD: spec(500, 500, false, 'Check the path or package name and its default export.'),
   ERR_PLUGIN_OPTIONS: spec(500, 500, false, "Check the plugin's options."),
@@ -114,7 +232,12 @@ export const ERRORS = {
   ERR_SCAN_UNAVAILABLE: spec(500, 502, true, 'Check that the scanner runs and is reachable.'),
   ERR_UNPACK_BUDGET: spec(500, 502, true, 'Raise the unpacking limits if the content is legitimate.'),
   ERR_UNPACK_MALFORMED: spec(500, 502, true, 'The archive or coding is damaged.'),
-  ERR_SPOOL: spec(500, 500, true, 'Check free space and permissions of the temporary folder.'),
+  ERR_SPOOL: spec(
+    500,
+    500,
+    true,
+    'Check free space and permissions of the temporary folder, and adaptation.spool.total.',
+  ),
   ERR_ABORTED: spec(500, 500, false, 'The other side gave up; nothing to do.'),
 } satisfies Record<string, ErrorSpec>;
 

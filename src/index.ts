@@ -14,9 +14,30 @@ export {
   printable,
 } from './errors.ts';
 export type { ErrorCode, ErrorFields } from './errors.ts';
+export { fieldValue } from './icap/codec/fields.ts';
 export type { RawHeaders, RequestHead, ResponseHead } from './icap/codec/http-head.ts';
+export { attachIcap } from './embed/attach.ts';
+export type { HttpProxyServer } from './embed/attach.ts';
+export type { WeirConfig } from './embed/config-input.ts';
+export { createGateway, createProxy } from './embed/create.ts';
+export type { EmbeddedWeir, EmbedOptions, ProxyOptions } from './embed/create.ts';
+export { IcapClient } from './embed/icap-client.ts';
+export type {
+  HeadersInput,
+  IcapMessageInput,
+  IcapRequestInput,
+  IcapResponseInput,
+  IcapResult,
+  IcapServiceOptions,
+} from './embed/icap-client.ts';
+export { icapMiddleware } from './embed/middleware.ts';
+export type { IcapMiddleware } from './embed/middleware.ts';
+export type { BodyInput } from './embed/node-streams.ts';
+export type { IcapTlsOptions } from './icap/client/connector.ts';
+export type { IcapConnectionOptions, IcapPolicyOptions } from './embed/policy.ts';
+export type { GatewayRecord, ProxyRecord, ThreatRecord } from './telemetry/records.ts';
 export { startWeir } from './app.ts';
-export type { RunningWeir } from './app.ts';
+export type { ReloadResult, RunningWeir } from './app.ts';
 export { loadConfig } from './config/load.ts';
 export type { ResolvedConfig } from './config/types.ts';
 export { IcapServer } from './icap/server/server.ts';

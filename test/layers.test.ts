@@ -13,9 +13,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'util'],
   ['icap/codec'],
   ['http'],
-  ['icap', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'pages'],
+  ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'trace', 'pages'],
   ['proxy', 'gateway'],
-  ['app.ts', 'index.ts'],
+  ['embed'],
+  ['embed/create.ts', 'app', 'app.ts', 'index.ts'],
   ['cli'],
 ];
 

@@ -25,7 +25,8 @@ export interface Server {
 
 export interface ServerCommand {
   readonly name: string;
-  readonly core: number | undefined;
+  /** As `taskset -c` takes it: a core, or `0,1`; undefined: any. */
+  readonly core: number | string | undefined;
   readonly command: string;
   readonly args: readonly string[];
   readonly port: number;
@@ -34,7 +35,7 @@ export interface ServerCommand {
 
 /** Puts `taskset` before a command; without a core the command stays as it is. */
 export function pinned(
-  core: number | undefined,
+  core: number | string | undefined,
   command: string,
   args: readonly string[],
 ): [string, string[]] {

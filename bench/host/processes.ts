@@ -65,6 +65,11 @@ export function coreBusyMicros(core: number): number {
   return (user + nice + system + irq + softirq + steal) * MICROS_PER_TICK;
 }
 
+/** CPU time since their start of each process of a tree, by process id; ended children are in their parents'. */
+export function cpuByProcess(root: number): Map<number, number> {
+  return new Map(descendants(root, readAll()).map(({ pid, ticks }) => [pid, ticks * MICROS_PER_TICK]));
+}
+
 export interface Usage {
   readonly cpuMicros: number;
   readonly residentBytes: number;

@@ -23,30 +23,46 @@ export function hasCommand(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
+type Tool = 'openssl' | 'taskset' | 'squid' | 'c-icap';
+
+/** The Debian package of each. */
+const PACKAGES: Readonly<Record<Tool, string>> = {
+  openssl: 'openssl',
+  taskset: 'util-linux',
+  squid: 'squid-openssl',
+  'c-icap': 'c-icap',
+};
+
 /**
- * Checks that the peers chosen can be started on this machine.
+ * Checks that a bench with these tools can run on this machine.
  *
  * @throws {UsageError} one line that names what is missing and the Debian package it is in
  */
-export function requirePeers(peers: readonly PeerId[]): void {
+export function requireTools(tools: readonly Tool[]): void {
   if (process.platform !== 'linux') throw new UsageError('the comparison reads /proc and runs on Linux only');
-  const packages: string[] = [];
-  if (!hasCommand('openssl')) packages.push('openssl');
-  if (!hasCommand('taskset')) packages.push('util-linux');
-  if (
-    peers.some((peer) => peer.startsWith('squid')) &&
-    (!hasCommand('squid') || certgenPath() === undefined)
-  ) {
-    packages.push('squid-openssl');
-  }
-  if (peers.some((peer) => peer.startsWith('squid') || peer === 'weir-icap') && !hasCommand('c-icap')) {
-    packages.push('c-icap');
-  }
+  const isThere = (tool: Tool): boolean =>
+    hasCommand(tool) && (tool !== 'squid' || certgenPath() !== undefined);
+  const packages = tools.filter((tool) => !isThere(tool)).map((tool) => PACKAGES[tool]);
   if (packages.length > 0) {
     throw new UsageError(`missing ${packages.join(', ')}: apt-get install ${packages.join(' ')}`);
   }
   if (cpus().length < 2)
     throw new UsageError('the comparison needs two cores: one for the peer, one for the load');
+}
+
+/**
+ * Checks that the peers chosen can be started on this machine.
+ *
+ * @throws {UsageError} as `requireTools`
+ */
+export function requirePeers(peers: readonly PeerId[]): void {
+  const squid = peers.some((peer) => peer.startsWith('squid'));
+  requireTools([
+    'openssl',
+    'taskset',
+    ...(squid ? (['squid'] as const) : []),
+    ...(squid || peers.includes('weir-icap') ? (['c-icap'] as const) : []),
+  ]);
 }
 
 function firstLine(command: string, args: readonly string[]): string | undefined {

@@ -1,6 +1,7 @@
 // The load process: obeys one request of the bench at a time and answers it.
+import { serveHelper } from '../host/helper.ts';
 import { Driver } from './driver.ts';
-import type { LoadReply, LoadRequest, PhaseResult } from './protocol.ts';
+import type { LoadRequest, PhaseResult } from './protocol.ts';
 
 let driver: Driver | undefined;
 
@@ -22,16 +23,4 @@ async function obey(request: LoadRequest): Promise<PhaseResult | undefined> {
   }
 }
 
-function reply(message: LoadReply): void {
-  process.send?.(message);
-}
-
-process.on('message', (request: LoadRequest) => {
-  obey(request).then(
-    (result) => reply(result === undefined ? { type: 'done' } : { type: 'done', result }),
-    (error: unknown) =>
-      reply({ type: 'failed', message: error instanceof Error ? error.message : String(error) }),
-  );
-});
-// The bench has gone: so does its load.
-process.on('disconnect', () => process.exit(0));
+serveHelper(obey);

@@ -36,7 +36,3 @@ export type LoadRequest =
   | { readonly type: 'phase'; readonly limit: PhaseLimit }
   | { readonly type: 'hold'; readonly tunnels: number }
   | { readonly type: 'close' };
-
-export type LoadReply =
-  | { readonly type: 'done'; readonly result?: PhaseResult }
-  | { readonly type: 'failed'; readonly message: string };

@@ -2,45 +2,41 @@
 // blocks; content that could not be inspected is judged by `onUnscannable` and never passes unmentioned.
 
 import path from 'node:path';
-import { definePlugin, type Blade, type BladeBody, type BladeMessage, type PluginLogger } from 'weir';
+import { definePlugin, type Blade, type BladeBody, type BladeMessage } from 'weir';
 import { decodeContent, Ledger, parseCodings } from 'weir/detect';
 import { Clamd } from './clamd.ts';
+import { ClamdVersion } from './clamd-version.ts';
 import { optionsSchema, type AntivirusOptions } from './options.ts';
 import { hashRules, readRules } from './rules-folder.ts';
 import { Scanner } from './scanner.ts';
 import { blockHit, blockSignature, judgeTroubles } from './verdict.ts';
-import { messageOf } from './text.ts';
-
-const CLAMD_VERSION_AGE_MS = 5 * 60_000;
 
 export default definePlugin<AntivirusOptions>({
   name: 'antivirus',
   version: '0.1.0',
   options: optionsSchema,
-  async setup({ options, folder, log, blade }) {
+  async setup({ options, folder, log, blade, watch }) {
+    for (const rules of options.rules) watch(path.resolve(rules));
     const own = await readRules([path.join(folder, 'rules')]);
     const users = await readRules(options.rules);
     const scanner = await Scanner.open(own, users, options);
     const settings = JSON.stringify([options.budget, options.onUnscannable]);
     const rulesHash = hashRules([...own, ...users], settings);
     if (options.clamd === null) {
-      blade(createBlade(scanner, null, options, () => rulesHash));
+      blade(createBlade(scanner, null, null, options, () => rulesHash));
       return;
     }
     const clamd = new Clamd(options.clamd);
-    const version = await VersionWatch.start(clamd, log);
-    blade(
-      createBlade(scanner, clamd, options, () => {
-        version.refresh();
-        return hashRules([], rulesHash, version.current);
-      }),
-    );
+    const version = await ClamdVersion.watch(clamd, log, options.clamd.versionInterval);
+    const fingerprint = (): string => hashRules([], rulesHash, version.current);
+    blade(createBlade(scanner, clamd, version, options, fingerprint));
   },
 });
 
 function createBlade(
   scanner: Scanner,
   clamd: Clamd | null,
+  version: ClamdVersion | null,
   options: AntivirusOptions,
   fingerprint: () => string,
 ): Blade {
@@ -59,7 +55,10 @@ function createBlade(
       const left = troubles.filter(({ kind }) => kind !== 'unsupported');
       return judgeTroubles(left, options.onUnscannable);
     },
-    close: () => scanner.close(),
+    close: () => {
+      version?.close();
+      return scanner.close();
+    },
   };
 }
 
@@ -75,41 +74,4 @@ async function scanByClamd(
   // The outcome of decoding is known from the embedded engine, which went by the same budget.
   const content = decodeContent(body.stream(), codings, new Ledger(options.budget));
   return clamd.scan(content, signal);
-}
-
-/** Keeps clamd's signature version for the fingerprint, which must answer at once. */
-class VersionWatch {
-  readonly #clamd: Clamd;
-  readonly #log: PluginLogger;
-  #current = 'unknown';
-  #askedAt = 0;
-
-  private constructor(clamd: Clamd, log: PluginLogger) {
-    this.#clamd = clamd;
-    this.#log = log;
-  }
-
-  static async start(clamd: Clamd, log: PluginLogger): Promise<VersionWatch> {
-    const watch = new VersionWatch(clamd, log);
-    await watch.#ask();
-    return watch;
-  }
-
-  get current(): string {
-    return this.#current;
-  }
-
-  /** Asks anew where the answer is old; the next fingerprint has it. */
-  refresh(): void {
-    if (Date.now() - this.#askedAt > CLAMD_VERSION_AGE_MS) void this.#ask();
-  }
-
-  async #ask(): Promise<void> {
-    this.#askedAt = Date.now();
-    try {
-      this.#current = await this.#clamd.version();
-    } catch (error) {
-      this.#log.warn({ scanner: this.#clamd.address, error: messageOf(error) }, 'clamd does not answer');
-    }
-  }
 }

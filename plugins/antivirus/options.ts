@@ -41,6 +41,8 @@ const clamdTimeouts = {
   replyTimeout: duration.default(30_000),
   /** Scans at once; more wait their turn. Default 10, below clamd's MaxThreads of 10 to 12. */
   connections: count.max(1000).default(10),
+  /** How often its signature version is asked for, which the ISTag follows. Default 1m. */
+  versionInterval: duration.default(60_000),
 };
 
 export const optionsSchema = z.strictObject({

@@ -55,7 +55,7 @@ function run(job: ScanJob, engine: WindowScanner): void {
 
 function reply(message: WorkerReply<ScanResult>): void {
   if (parentPort !== null) parentPort.postMessage(message);
-  else process.send!(message);
+  else process.send!(message, undefined, {}, () => {}); // when nobody is left, `disconnect` ends us
 }
 
 function failure(error: unknown): WorkerFailure {

@@ -3,8 +3,10 @@
 
 import { PluginError, workerOptions, type BladeMessage, type ErrorCode } from 'weir';
 import { containerKind, detectType, multipartBoundary, parseCodings } from 'weir/detect';
+import { canary } from './canary.ts';
 import { EngineError, RuleEngine, type RuleFile } from './engine.ts';
 import type { AntivirusOptions } from './options.ts';
+import { hashRules } from './rules-folder.ts';
 import type { ScanJob, ScanResult } from './scan-job.ts';
 import { startProcess, startThread } from './scan-host.ts';
 import type { ScanSetup } from './scan-worker.ts';
@@ -42,9 +44,9 @@ export class Scanner {
   }
 
   /**
-   * Compiles the rules. The plugin's own are compiled here, those of users in a first process.
-   * @throws {PluginError} `ERR_PLUGIN_OPTIONS` naming the file that does not compile;
-   *         `ERR_SCAN_UNAVAILABLE` where the engine cannot be loaded
+   * Compiles the rules and tries them. The plugin's own are compiled here, those of users in a first process.
+   * @throws {PluginError} `ERR_PLUGIN_OPTIONS` naming the file that does not compile, or that with them the
+   *         EICAR test file is not found; `ERR_SCAN_UNAVAILABLE` where the engine cannot be loaded
    */
   static async open(
     own: readonly RuleFile[],
@@ -53,18 +55,41 @@ export class Scanner {
   ): Promise<Scanner> {
     let inline: RuleEngine;
     try {
-      inline = RuleEngine.compile(own);
+      inline = compiledOnce(own);
     } catch (error) {
       const code: ErrorCode = error instanceof EngineError ? error.code : 'ERR_PLUGIN_FAILED';
       throw new PluginError(code, messageOf(error), {}, error);
     }
-    if (users.length === 0) return new Scanner(own, inline, options);
-    const scanner = new Scanner([...own, ...users], null, options);
-    await scanner.#pool.warmUp().catch(async (error: unknown) => {
+    const alone = users.length === 0;
+    const scanner = new Scanner([...own, ...users], alone ? inline : null, options);
+    try {
+      if (!alone) await scanner.#pool.warmUp();
+      await scanner.#tryCanary();
+      return scanner;
+    } catch (error) {
       await scanner.close();
       throw error;
-    });
-    return scanner;
+    }
+  }
+
+  async #tryCanary(): Promise<void> {
+    const bytes = new Uint8Array(canary());
+    const { hit } =
+      this.#inline === null
+        ? await this.#pool.run({
+            bytes,
+            file: null,
+            contentEncoding: undefined,
+            contentType: undefined,
+            budget: this.#budget,
+          })
+        : { hit: this.#inline.scan(Buffer.from(bytes), 0) };
+    if (hit !== null) return;
+    throw new PluginError(
+      'ERR_PLUGIN_OPTIONS',
+      'antivirus rules: with these rules the EICAR test file is not found, so others would be missed too: ' +
+        'look for `global` rules, which hide all others where they do not match',
+    );
   }
 
   /** Scans a message's body. Errors: see `WorkerPool.run` and `runScan`. */
@@ -93,4 +118,13 @@ export class Scanner {
   close(): Promise<void> {
     return this.#pool.close();
   }
+}
+
+let lastCompiled: { readonly hash: string; readonly engine: RuleEngine } | null = null;
+
+/** The plugin's own rules do not change from one set-up to the next, and compiling blocks the thread. */
+function compiledOnce(rules: readonly RuleFile[]): RuleEngine {
+  const hash = hashRules(rules);
+  if (lastCompiled?.hash !== hash) lastCompiled = { hash, engine: RuleEngine.compile(rules) };
+  return lastCompiled.engine;
 }

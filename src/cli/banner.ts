@@ -5,16 +5,27 @@ import { hostToReach } from './overrides.ts';
 import { shellWord, shortPath } from './shell.ts';
 import { packageVersion } from './version.ts';
 
+type Shown = Pick<
+  RunningWeir,
+  'proxyAddresses' | 'reverseAddresses' | 'gatewayAddresses' | 'ca' | 'services' | 'gatewayWorkers'
+>;
+
 /**
  * The lines to print after a start, ending in an empty one.
  * @param file  configuration file, null for the embedded defaults
  * @param cwd  the CA's path is shown relative to it where that is shorter
  */
-export function banner(weir: RunningWeir, file: string | null, cwd: string): string {
+export function banner(weir: Shown, file: string | null, cwd: string): string {
   const rows: [string, string][] = [];
   for (const address of weir.proxyAddresses) rows.push(['proxy', asUrl('http', address)]);
+  for (const address of weir.reverseAddresses) rows.push(['reverse', asUrl('http', address)]);
   for (const address of weir.gatewayAddresses) {
     for (const service of weir.services) rows.push(['gateway', serviceUrl(address, service)]);
+  }
+  const { gatewayWorkers } = weir;
+  if (gatewayWorkers !== null) {
+    const { workers, handlers } = gatewayWorkers.status();
+    rows.push(['workers', `${workers.length} processes, at most ${handlers.most} requests at a time`]);
   }
   if (weir.ca !== null) {
     rows.push([
@@ -27,7 +38,7 @@ export function banner(weir: RunningWeir, file: string | null, cwd: string): str
   return [`Weir ${packageVersion()}`, '', ...table, '', ...tryIt(weir, cwd)].join('\n');
 }
 
-function tryIt({ proxyAddresses, ca }: RunningWeir, cwd: string): string[] {
+function tryIt({ proxyAddresses, ca }: Shown, cwd: string): string[] {
   const proxy = proxyAddresses[0];
   if (proxy === undefined) return [''];
   const trust = ca === null ? [] : ['--cacert', shellWord(shortPath(ca.path, cwd))];

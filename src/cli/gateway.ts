@@ -2,17 +2,20 @@
 
 import type { Command } from 'commander';
 import { type CommandContext, configOption, examples } from './context.ts';
+import { addGatewayPasswdCommand } from './gateway-passwd.ts';
 import { gatewayListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 
 export function addGatewayCommand(program: Command, context: CommandContext): void {
-  program
+  const gateway = program
     .command('gateway')
     .description('run only the ICAP server')
+    .helpCommand(false)
     .addOption(configOption())
     .addOption(gatewayListenOption())
     .addHelpText('after', examples('weir gateway --gateway-listen 127.0.0.1:1345'))
     .action(async (options: ServeOptions) => {
       context.exitCode = await serve({ proxy: false, gateway: true }, options, context.terminal);
     });
+  addGatewayPasswdCommand(gateway, context);
 }

@@ -7,6 +7,7 @@ import { addCheckCommand } from './check.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { addGatewayCommand } from './gateway.ts';
+import { addIcapCommand } from './icap/index.ts';
 import { addPluginsCommand } from './plugins.ts';
 import { addProxyCommand } from './proxy.ts';
 import { reportError } from './report-error.ts';
@@ -76,5 +77,6 @@ function createProgram(context: CommandContext): Command {
   addCheckCommand(program, context);
   addCaCommand(program, context);
   addPluginsCommand(program, context);
+  addIcapCommand(program, context);
   return program;
 }

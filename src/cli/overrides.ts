@@ -33,7 +33,7 @@ export function withListenOptions(config: ResolvedConfig, options: ListenOptions
     const services = followGateway(config, address);
     result = {
       ...result,
-      gateway: { ...result.gateway, listen: [{ ...address, tls: null }] },
+      gateway: { ...result.gateway, listen: [{ ...address, tls: null, proxyProtocol: null }] },
       adaptation: { ...result.adaptation, services },
     };
   }
@@ -42,11 +42,12 @@ export function withListenOptions(config: ResolvedConfig, options: ListenOptions
 
 function followGateway(config: ResolvedConfig, to: ListenAddress): Record<string, AdaptationService> {
   const pointsHere = (url: IcapUrl): boolean =>
+    url.socketPath === null &&
     config.gateway.listen.some(({ host, port }) => port === url.port && hostToReach(host) === url.host);
   const services = Object.create(null) as Record<string, AdaptationService>; // names come from the file
   for (const [name, service] of Object.entries(config.adaptation.services)) {
     const url = pointsHere(service.url)
-      ? icapUrl({ ...service.url, host: hostToReach(to.host), port: to.port })
+      ? icapUrl({ ...service.url, secure: false, host: hostToReach(to.host), port: to.port })
       : service.url;
     services[name] = { ...service, url };
   }

@@ -8,6 +8,7 @@ import { banner } from './banner.ts';
 import { type ConfigOption, configSource } from './context.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type ListenOptions, withListenOptions } from './overrides.ts';
+import { type LoadedForServing, Reloading } from './reloading.ts';
 import { reportError, reportStartError } from './report-error.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -26,15 +27,24 @@ const GRACE_MARGIN_MS = 500;
  * @throws whatever loadConfig() throws; a failed start is printed and gives its exit code
  */
 export async function serve(halves: Halves, options: ServeOptions, terminal: Terminal): Promise<number> {
-  const load = async (): Promise<{ config: ResolvedConfig; file: string | null }> => {
-    const { config, file, warnings } = await loadConfig(configSource(options, terminal));
+  const load = async (known: string | null): Promise<LoadedForServing> => {
+    const source = configSource(options, terminal);
+    // A file that was there at the start must be there: without it the defaults would take over.
+    const { config, file, warnings } = await loadConfig(known === null ? source : { ...source, path: known });
     for (const line of formatProblems(warnings, file)) terminal.stderr.write(`warning: ${line}\n`);
     return { config: withListenOptions(config, options), file };
   };
-  const { config, file } = await load();
+  const loaded = await load(null);
+  const { config, file } = loaded;
   allowHeapGrowth();
   const { startWeir } = await loadApp();
   using handlers = processHandlers();
+  let reloading: Reloading | null = null;
+  let signalledEarly = false;
+  handlers.on('SIGHUP', () => {
+    if (reloading === null) signalledEarly = true;
+    else reloading.onSignal();
+  });
   let weir: RunningWeir;
   try {
     weir = await startWeir(config, halves);
@@ -42,33 +52,22 @@ export async function serve(halves: Halves, options: ServeOptions, terminal: Ter
     return reportStartError(error, config, terminal);
   }
   for (const warning of weir.warnings) terminal.stderr.write(`warning: ${warning}\n`);
+  let graceMs = config.shutdown.graceMs;
+  const onApplied = ({ shutdown }: ResolvedConfig): void => {
+    graceMs = shutdown.graceMs;
+  };
+  reloading = await Reloading.start({ weir, loaded, terminal, load, onApplied });
+  if (signalledEarly) reloading.onSignal();
   // When standard output is no terminal it carries the log, one JSON object a line.
   const out = terminal.stdout.isTTY === true ? terminal.stdout : terminal.stderr;
   out.write(banner(weir, file, terminal.cwd));
 
-  let graceMs = config.shutdown.graceMs;
-  handlers.on('SIGHUP', () => {
-    void (async () => {
-      try {
-        const next = await load();
-        if (weir.reload === undefined) {
-          terminal.stderr.write('weir: this version cannot reload: restart it\n');
-          return;
-        }
-        await weir.reload(next.config);
-        graceMs = next.config.shutdown.graceMs;
-        terminal.stderr.write('weir: configuration reloaded\n');
-      } catch (error) {
-        reportError(error, terminal);
-        terminal.stderr.write('weir: reload refused, the former configuration stays in force\n');
-      }
-    })();
-  });
   handlers.on('uncaughtException', (error) => {
     reportError(error, terminal);
     process.exit(EXIT_FAILED); // its state is unknown: a supervisor starts a clean one
   });
   await handlers.stopRequested;
+  reloading.close();
   terminal.stderr.write(
     `weir: stopping, at most ${graceMs / 1000} s for what is under way (again: at once)\n`,
   );

@@ -7,7 +7,22 @@ export interface OutputStream {
   write(chunk: string | Uint8Array): unknown;
 }
 
+/** Of `process.stdin` what reading a password needs. */
+export interface InputStream extends AsyncIterable<string | Uint8Array> {
+  readonly isTTY?: boolean;
+  setEncoding(encoding: 'utf8'): unknown;
+  setRawMode?(raw: boolean): unknown;
+  on(event: 'data', listener: (chunk: string) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  off(event: 'data', listener: (chunk: string) => void): unknown;
+  off(event: 'end', listener: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
 export interface Terminal {
+  /** Absent: that of the process. */
+  readonly stdin?: InputStream;
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   /** Absolute path. */

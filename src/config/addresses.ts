@@ -31,10 +31,12 @@ export interface HostPattern {
 export interface IcapUrl {
   /** True for `icaps`. */
   secure: boolean;
-  /** Without brackets. */
+  /** Without brackets; `localhost` for a Unix socket. */
   host: string;
   /** 1344, or 11344 with `icaps`, unless given. */
   port: number;
+  /** Path of a Unix socket that stands in for host and port, or null. */
+  socketPath: string | null;
   /** Begins with `/`. */
   path: string;
   /** Begins with `?`, or is empty. */
@@ -53,6 +55,8 @@ const LISTEN = 'host:port such as 127.0.0.1:8080 or [::1]:8080';
 const HOST = 'a host name, an IP address, *.suffix or *';
 const NETWORK = 'an IP address or network such as 10.0.0.0/8 or "::1"';
 const ICAP = 'an ICAP URL such as icap://127.0.0.1:1344/service';
+const ICAP_UNIX = 'an absolute path and a service, such as icap+unix:/run/icap.sock?/service';
+const MAX_SOCKET_PATH = 107; // bytes; the system has no room for more
 
 /**
  * Reads `host:port`; IPv6 addresses stand in brackets.
@@ -85,6 +89,19 @@ export function parseNetwork(value: unknown): Network {
   const prefix = Number(digits ?? bits);
   if (version === 0 || prefix > bits) throw notAllowed(NETWORK, value);
   return { kind: 'network', address: address.toLowerCase(), prefix, family: version === 6 ? 'ipv6' : 'ipv4' };
+}
+
+/**
+ * Reads who may send a PROXY header: true, false, or a list of networks.
+ * @throws {ConfigError} `ERR_CONFIG_VALUE`
+ */
+export function parseTrustedBalancers(value: unknown): boolean | Network[] {
+  if (typeof value === 'boolean') return value;
+  if (typeof value === 'string') return [parseNetwork(value)];
+  if (!Array.isArray(value) || value.length === 0) {
+    throw notAllowed('true, false or a list of networks such as [10.0.0.5, 10.1.0.0/24]', value);
+  }
+  return value.map(parseNetwork);
 }
 
 /**
@@ -121,12 +138,14 @@ export function parseHost(value: unknown): string {
 }
 
 /**
- * Reads an `icap://` or `icaps://` URL; user and password are percent-decoded and taken out of `href`.
+ * Reads an `icap://` or `icaps://` URL; user and password are percent-decoded and taken out of `href`. A Unix
+ * socket is written `icap+unix:/path/of.sock?/service?query`.
  * @throws {ConfigError} `ERR_CONFIG_VALUE`: another scheme, no or a malformed host, a fragment, port 0,
  *         white space or control characters (they would end up in a request line)
  * @see RFC 3507 §4.2
  */
 export function parseIcapUrl(value: unknown): IcapUrl {
+  if (typeof value === 'string' && /^icap\+unix:/i.test(value)) return parseIcapUnixUrl(value);
   const url = typeof value === 'string' && /^icaps?:\/\/[\x21-\x7e]+$/i.test(value) ? urlOrNull(value) : null;
   if (url === null || url.hash !== '') throw notAllowed(ICAP, value);
   const secure = url.protocol === 'icaps:';
@@ -137,11 +156,27 @@ export function parseIcapUrl(value: unknown): IcapUrl {
   if (host === null || port === 0 || user === undefined || password === undefined) {
     throw notAllowed(ICAP, value);
   }
-  return icapUrl({ secure, host, port, path: url.pathname || '/', query: url.search, user, password });
+  const path = url.pathname || '/';
+  return icapUrl({ secure, host, port, socketPath: null, path, query: url.search, user, password });
+}
+
+/** `icap+unix:`, the percent-encoded path of a socket, and behind `?` the path and query of the service. */
+function parseIcapUnixUrl(value: string): IcapUrl {
+  const [, encoded, path = '/', query = ''] =
+    matched(value, /^[^:]*:(?:\/\/(?=\/))?(\/[^?]+)(?:\?(\/[^?]*)?(\?.*)?)?$/) ?? [];
+  const socketPath = /^[\x21-\x7e]+$/.test(value) ? decoded(encoded ?? '') : null;
+  if (socketPath == null || /#|%00/.test(value)) throw notAllowed(ICAP_UNIX, value);
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
+    throw notAllowed(`a path of a socket of at most ${MAX_SOCKET_PATH} bytes`, value);
+  }
+  const place = { secure: false, host: 'localhost', port: ICAP_PORT, socketPath };
+  return icapUrl({ ...place, path, query, user: null, password: null });
 }
 
 /** Completes the parts of an ICAP URL with its `href`. */
 export function icapUrl(parts: Omit<IcapUrl, 'href'>): IcapUrl {
+  const { socketPath } = parts;
+  if (socketPath !== null) return { ...parts, href: `icap+unix:${socketPath}?${parts.path}${parts.query}` };
   const scheme = parts.secure ? 'icaps' : 'icap';
   return { ...parts, href: `${scheme}://${formatListen(parts)}${parts.path}${parts.query}` };
 }

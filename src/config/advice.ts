@@ -3,7 +3,6 @@
 import { formatListen } from './addresses.ts';
 import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
 import { DEFAULT_SERVICE } from './resolve.ts';
-import { configSchema } from './schema.ts';
 import type { ResolvedConfig } from './types.ts';
 
 /**
@@ -13,7 +12,6 @@ import type { ResolvedConfig } from './types.ts';
  */
 export function advise(raw: unknown, config: ResolvedConfig): UnplacedProblem[] {
   const { proxy, adaptation, gateway, dashboard } = config;
-  const preset = configSchema.parse({});
   const warnings: UnplacedProblem[] = [];
   const warn = (path: ConfigPath, found: unknown, allowed: string, message: string) => {
     warnings.push({
@@ -26,18 +24,26 @@ export function advise(raw: unknown, config: ResolvedConfig): UnplacedProblem[] 
     });
   };
 
-  const { min, max } = gateway.workers;
-  if (min !== preset.gateway.workers.min || max !== preset.gateway.workers.max) {
-    warn(
-      ['gateway', 'workers'],
-      gateway.workers,
-      'the default',
-      'has no effect: this version has one process',
-    );
+  const secrets = [gateway, ...Object.values(gateway.services)].some(({ auth }) => auth !== null);
+  for (const [index, listener] of gateway.listen.entries()) {
+    const address = formatListen(listener);
+    if (secrets && listener.tls === null && !isLoopback(listener.host)) {
+      const message = `passwords cross the network unencrypted to ${address}: give it tls, or let it listen on loopback`;
+      warn(['gateway', 'listen', index], address, 'a listener with tls', message);
+    }
+    if (listener.proxyProtocol?.some(({ prefix }) => prefix === 0) === true) {
+      const message = 'lets everybody who reaches the listener claim any address: name the balancers';
+      warn(['gateway', 'listen', index, 'proxyProtocol'], 'every network', 'networks of balancers', message);
+    }
   }
-  const presetListen = formatListen(preset.dashboard.listen);
-  if (dashboard.token !== null || formatListen(dashboard.listen) !== presetListen) {
-    warn(['dashboard'], dashboard, 'the default', 'has no effect: this version has no dashboard');
+  if (gateway.trustIdentity.some(({ prefix }) => prefix === 0)) {
+    const message = 'lets every ICAP client say who its user is: name the proxies';
+    warn(['gateway', 'trustIdentity'], 'every network', 'networks of proxies', message);
+  }
+  if (dashboard.listen !== null && !isLoopback(dashboard.listen.host)) {
+    const address = formatListen(dashboard.listen);
+    const message = `${address} may be reached from other machines, and its token crosses the network unencrypted`;
+    warn(['dashboard', 'listen'], address, '127.0.0.1 or [::1]', message);
   }
 
   for (const [index, listener] of proxy.listen.entries()) {
@@ -51,11 +57,23 @@ export function advise(raw: unknown, config: ResolvedConfig): UnplacedProblem[] 
     warn(['proxy', 'upstream', 'verify'], false, 'true', message);
   }
 
+  for (const { name, url, tls } of Object.values(adaptation.services)) {
+    if (!url.secure || tls.verify) continue;
+    const message = 'is off: whoever sits in between can read and change every message';
+    warn(['adaptation', 'services', name, 'tls', 'verify'], false, 'true', message);
+  }
+
   const rulesGiven = (child(child(raw, 'adaptation'), 'rules') ?? null) !== null;
   const services = Object.keys(adaptation.services).filter((name) => name !== DEFAULT_SERVICE);
   if (!rulesGiven && services.length > 0) {
     const message = `no rule uses ${services.join(', ')}: everything goes to ${DEFAULT_SERVICE}; add adaptation.rules`;
     warn(['adaptation', 'services'], services, 'services that adaptation.rules use', message);
+  }
+  for (const [index, { point, use, when, stop }] of adaptation.rules.entries()) {
+    const behind = adaptation.rules.slice(index + 1).some((rule) => rule.point === point);
+    if (!stop || when !== null || !behind) continue;
+    const message = `ends the chain for every message: no rule for ${point} behind it is ever used`;
+    warn(['adaptation', 'rules', index], use.length === 0 ? 'use: []' : 'stop: true', 'a `when`', message);
   }
   if (adaptation.rules.length === 0) {
     const message = 'is empty: nothing is sent to any service, nothing is scanned';

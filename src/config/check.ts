@@ -6,6 +6,7 @@ import { nearest } from '../util/nearest.ts';
 import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
 import { baseOf, BUILT_IN_PROFILES } from './profiles.ts';
 import { BUILT_IN_SERVICES, DEFAULT_SERVICE } from './resolve.ts';
+import { checkRule } from './rules-check.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
 
@@ -20,7 +21,7 @@ export function crossCheck(raw: unknown): UnplacedProblem[] {
 }
 
 function checkAdaptation(adaptation: Tree): UnplacedProblem[] {
-  const problems: UnplacedProblem[] = [];
+  const problems: UnplacedProblem[] = checkServiceTls(at(adaptation, 'services'));
   const services = [...new Set([DEFAULT_SERVICE, ...Object.keys(at(adaptation, 'services'))])];
   const groups = at(adaptation, 'groups');
   for (const name of Object.keys(groups)) {
@@ -35,8 +36,21 @@ function checkAdaptation(adaptation: Tree): UnplacedProblem[] {
   for (const [index, rule] of list(adaptation['rules']).entries()) {
     const path = ['adaptation', 'rules', index, 'use'];
     problems.push(...checkNames(path, tree(rule)['use'], usable, 'service or group'));
+    problems.push(...checkRule(tree(rule), ['adaptation', 'rules', index]));
   }
   return problems;
+}
+
+/** A certificate without its key, or the other way round, would silently be none. */
+function checkServiceTls(services: Tree): UnplacedProblem[] {
+  return Object.keys(services).flatMap((name) => {
+    const { cert = null, key = null } = at(at(services, name), 'tls');
+    if ((cert === null) === (key === null)) return [];
+    const missing = cert === null ? 'cert' : 'key';
+    const path = ['adaptation', 'services', name, 'tls', cert === null ? 'key' : 'cert'];
+    const message = `needs tls.${missing} as well: a certificate and its key go together`;
+    return [problem(path, message, { allowed: 'cert and key, or neither', found: shown(cert ?? key) })];
+  });
 }
 
 function checkGateway(gateway: Tree, profiles: Tree): UnplacedProblem[] {
@@ -53,14 +67,29 @@ function checkGateway(gateway: Tree, profiles: Tree): UnplacedProblem[] {
       problems.push(...checkNames(path, [profile], known, 'profile').map((found) => ({ ...found, path })));
     }
   }
-  const { min, max } = at(gateway, 'workers');
-  if (typeof min === 'number' && typeof max === 'number' && min > max) {
-    const message = `expected at least gateway.workers.min (${min}), got ${max}`;
-    problems.push(
-      problem(['gateway', 'workers', 'max'], message, { allowed: `${min} or more`, found: `${max}` }),
-    );
-  }
+  problems.push(...checkWorkers(at(gateway, 'workers')));
   return problems;
+}
+
+/** Each pair is `[lower key, its default, upper key, its default]`; defaults as in schema.ts. */
+const WORKER_BOUNDS = [
+  ['min', 3, 'max', 10],
+  ['minSpare', 10, 'maxSpare', 20],
+] as const;
+
+function checkWorkers(workers: Tree): UnplacedProblem[] {
+  return WORKER_BOUNDS.flatMap(([lower, lowest, upper, most]) => {
+    const least = workers[lower] ?? lowest;
+    const found = workers[upper] ?? most;
+    if (typeof least !== 'number' || typeof found !== 'number' || least <= found) return [];
+    const path = ['gateway', 'workers', upper in workers ? upper : lower];
+    if (upper in workers) {
+      const message = `expected at least gateway.workers.${lower} (${least}), got ${found}`;
+      return [problem(path, message, { allowed: `${least} or more`, found: `${found}` })];
+    }
+    const message = `expected at most gateway.workers.${upper} (${found}), got ${least}`;
+    return [problem(path, message, { allowed: `${found} or less`, found: `${least}` })];
+  });
 }
 
 function checkProfiles(profiles: Tree): UnplacedProblem[] {
@@ -103,13 +132,10 @@ function faultOfBases(name: string, profiles: Tree): string | null {
 /** Keys of the contract that would promise more than this version does: better no start than false safety. */
 function checkSupport(raw: unknown): UnplacedProblem[] {
   const proxy = at(raw, 'proxy');
-  const gateway = at(raw, 'gateway');
   const given: [ConfigPath, unknown][] = [
     [['proxy', 'auth'], proxy['auth']],
     [['proxy', 'upstream', 'proxy'], at(proxy, 'upstream')['proxy']],
-    [['proxy', 'reverse'], list(proxy['reverse']).length > 0 ? proxy['reverse'] : null],
     ...listenersWithTls('proxy', proxy['listen']),
-    ...listenersWithTls('gateway', gateway['listen']),
   ];
   return given
     .filter(([, value]) => value !== undefined && value !== null)

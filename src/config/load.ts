@@ -45,8 +45,22 @@ export async function loadConfig(options: { path?: string; cwd?: string } = {}):
   return text === null ? checkConfig(null, null, cwd) : checkConfig(parseConfigText(text, file), file, cwd);
 }
 
-function checkConfig(document: ConfigDocument | null, file: string | null, cwd: string): LoadedConfig {
-  const raw = document?.value ?? {};
+/**
+ * The same for a configuration that is an object of the program's own: keys and values as in the file.
+ *
+ * @param folder  what relative paths are seen from; default: the working directory of the process
+ * @throws {ConfigProblemsError} as loadConfig, without lines
+ */
+export function checkConfigObject(value: object, folder: string = process.cwd()): LoadedConfig {
+  return checkConfig(null, null, path.resolve(folder), value);
+}
+
+function checkConfig(
+  document: ConfigDocument | null,
+  file: string | null,
+  cwd: string,
+  raw: unknown = document?.value ?? {},
+): LoadedConfig {
   const place = (problem: UnplacedProblem): ConfigProblem => placed(problem, document);
   const checked = configSchema.safeParse(raw, { reportInput: true });
   const crossed = crossCheck(raw);

@@ -36,3 +36,14 @@ export function defaultCertsFolder(place: PackagePlace, env: NodeJS.ProcessEnv, 
   const data = path.isAbsolute(given) ? given : path.join(home, '.local', 'share');
   return path.join(data, 'weir', 'certs');
 }
+
+/**
+ * Where traces lie unless `trace.folder` says otherwise: `.weir/trace` of a checkout; for an installed
+ * package `$XDG_STATE_HOME/weir/trace`, or `~/.local/state/weir/trace`.
+ */
+export function defaultTraceFolder(place: PackagePlace, env: NodeJS.ProcessEnv, home = os.homedir()): string {
+  if (!place.installed) return path.join(place.root, '.weir', 'trace');
+  const given = env['XDG_STATE_HOME'] ?? '';
+  const state = path.isAbsolute(given) ? given : path.join(home, '.local', 'state');
+  return path.join(state, 'weir', 'trace');
+}

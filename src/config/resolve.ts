@@ -5,12 +5,13 @@
 import os from 'node:os';
 import path from 'node:path';
 import { ICAP_PORT, icapUrl, type IcapUrl, type ListenAddress } from './addresses.ts';
-import { defaultCertsFolder, packagePlace, type PackagePlace } from './package-root.ts';
+import { defaultCertsFolder, defaultTraceFolder, packagePlace, type PackagePlace } from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
 import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
 import type {
   AdaptationConfig,
   AdaptationService,
+  BasicAuthConfig,
   GatewayConfig,
   GatewayService,
   PluginEntry,
@@ -51,6 +52,14 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
     }),
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
     log: { level: config.log.level, file: orNull(config.log.file, absolute) },
+    trace: {
+      enabled: config.trace.enabled,
+      folder: orNull(config.trace.folder, absolute) ?? defaultTraceFolder(place, env),
+      maxBytes: config.trace.maxBytes,
+      maxAgeMs: config.trace.maxAge,
+      bodies: config.trace.bodies,
+    },
+    reload: { watch: config.reload.watch },
     shutdown: { graceMs: config.shutdown.grace },
   };
 }
@@ -75,9 +84,14 @@ function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: strin
       connectTimeoutMs: upstream.connectTimeout,
       responseTimeoutMs: upstream.responseTimeout,
     },
-    auth: proxy.auth === null ? null : { basic: { file: absolute(proxy.auth.basic.file) } },
+    auth: resolveAuth(proxy.auth, absolute),
     targets: proxy.targets,
-    reverse: proxy.reverse,
+    reverse: proxy.reverse.map(({ listen, target, tls, trustForwarded }) => ({
+      ...listen,
+      target,
+      tls: tls === null ? null : resolvePaths(tls, absolute),
+      trustForwarded,
+    })),
     limits: {
       connections: limits.connections,
       headerBytes: limits.headerBytes,
@@ -97,7 +111,7 @@ function resolveAdaptation(
 ): AdaptationConfig {
   const own = { ...adaptationService.parse({ url: 'icap://localhost/' }), url: ownUrl(gateway) };
   const services = { [DEFAULT_SERVICE]: own, ...adaptation.services };
-  const { memory, folder } = adaptation.spool;
+  const { memory, total, folder } = adaptation.spool;
   return {
     services: table(
       Object.entries(services).map(([name, service]): [string, AdaptationService] => [
@@ -106,25 +120,57 @@ function resolveAdaptation(
           name,
           url: service.url,
           onError: service.onError,
+          onOverload: service.onOverload,
+          routing: service.routing,
+          maxConnections: service.maxConnections,
+          failureLimit: service.failureLimit,
           timeoutMs: service.timeout,
           connectTimeoutMs: service.connectTimeout,
           previewBytes: service.preview,
+          retries: service.retries,
+          allow: service.allow,
+          sendTrailers: service.sendTrailers,
+          identity: service.identity,
+          redact: service.redact,
+          strict: service.strict,
+          tls: {
+            ca: service.tls.ca.map(absolute),
+            cert: orNull(service.tls.cert, absolute),
+            key: orNull(service.tls.key, absolute),
+            verify: service.tls.verify,
+            serverName: service.tls.serverName,
+          },
           inProcess: service.inProcess,
         },
       ]),
     ),
     groups: table(Object.entries(adaptation.groups).map(([name, group]) => [name, { name, ...group }])),
-    rules: adaptation.rules,
-    spool: { memoryBytes: memory, folder: orNull(folder, absolute) ?? os.tmpdir() },
+    rules: adaptation.rules.map((rule) => ({ ...rule, stop: rule.stop ?? rule.use.length === 0 })),
+    share: adaptation.share,
+    notScanned: decided(adaptation.notScanned),
+    holdBytes: adaptation.hold,
+    spool: { memoryBytes: memory, totalBytes: total, folder: orNull(folder, absolute) ?? os.tmpdir() },
   };
+}
+
+/** The entries that are not null. */
+function decided<Key extends string, Value>(
+  entries: Readonly<Record<Key, Value | null>>,
+): Partial<Record<Key, Value>> {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== null)) as Partial<
+    Record<Key, Value>
+  >;
 }
 
 /** The gateway's own service as the proxy's client sees it; spelt as a URL though no socket is used. */
 function ownUrl(gateway: GatewayConfig): IcapUrl {
-  const listener: ListenAddress = gateway.listen[0] ?? { host: '127.0.0.1', port: ICAP_PORT };
+  const plain = gateway.listen.find(({ tls, proxyProtocol }) => tls === null && proxyProtocol === null);
+  const listener: ListenAddress = plain ?? gateway.listen[0] ?? { host: '127.0.0.1', port: ICAP_PORT };
+  const secure = plain === undefined && gateway.listen[0]?.tls != null;
   const host = listener.host === '0.0.0.0' ? '127.0.0.1' : listener.host === '::' ? '::1' : listener.host;
   const path = `/${DEFAULT_SERVICE}`;
-  return icapUrl({ secure: false, host, port: listener.port, path, query: '', user: null, password: null });
+  const place = { secure, host, port: listener.port, socketPath: null };
+  return icapUrl({ ...place, path, query: '', user: null, password: null });
 }
 
 function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): GatewayConfig {
@@ -136,11 +182,14 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
   const { limits } = gateway;
   return {
     name: gateway.name,
-    listen: gateway.listen.map(({ listen, tls }) => ({
+    listen: gateway.listen.map(({ listen, tls, proxyProtocol }) => ({
       ...listen,
       tls: tls === null ? null : { ...resolvePaths(tls, absolute), clientCa: orNull(tls.clientCa, absolute) },
+      proxyProtocol: proxyProtocol === false ? null : proxyProtocol === true ? gateway.allow : proxyProtocol,
     })),
     allow: gateway.allow,
+    trustIdentity: gateway.trustIdentity,
+    auth: resolveAuth(gateway.auth, absolute),
     strict: gateway.strict,
     via: gateway.via,
     workers: gateway.workers,
@@ -148,6 +197,16 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
       connections: limits.connections,
       idleTimeoutMs: limits.idleTimeout,
       requestTimeoutMs: limits.requestTimeout,
+      handshakeTimeoutMs: limits.handshakeTimeout,
+      drainBytes: limits.drainBytes,
+      drainTimeoutMs: limits.drainTimeout,
+      maxRequestsPerConnection: limits.maxRequestsPerConnection,
+      head: {
+        startLineBytes: limits.startLineBytes,
+        headerBytes: limits.headerBytes,
+        headerFields: limits.headerFields,
+        sectionBytes: limits.sectionBytes,
+      },
     },
     services: table(
       Object.entries(services).map(([name, service]): [string, GatewayService] => {
@@ -159,6 +218,7 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
             kind,
             profile: kind === 'scan' ? (service.profile ?? DEFAULT_PROFILE) : null,
             maxConnections: service.maxConnections ?? limits.connections,
+            auth: resolveAuth(service.auth === undefined ? gateway.auth : service.auth, absolute),
             previewBytes: service.preview,
             methods: kind === 'info' ? ['REQMOD'] : service.methods,
             optionsTtlMs: service.optionsTtl,
@@ -167,6 +227,10 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
       }),
     ),
   };
+}
+
+function resolveAuth(auth: BasicAuthConfig | null, absolute: Absolute): BasicAuthConfig | null {
+  return auth === null ? null : { basic: { file: absolute(auth.basic.file) } };
 }
 
 function resolvePaths(tls: { cert: string; key: string }, absolute: Absolute): { cert: string; key: string } {

@@ -10,13 +10,18 @@ import {
   parseListen,
   parseNetwork,
   parseTarget,
+  parseTrustedBalancers,
   parseUrl,
 } from './addresses.ts';
+import { notAllowed } from './problems.ts';
+import type { IdentityHeader } from './types.ts';
+import { adaptationGroups, adaptationRules, adaptationShare, notScanned } from './rules-schema.ts';
 import {
   duration,
   filePath,
   flag,
   inherited,
+  inheritedSectionOrNull,
   key,
   listOf,
   listOfSections,
@@ -42,20 +47,27 @@ const SECOND = 1000; // milliseconds
 const HOUR = 3600 * SECOND;
 
 const listen = read('host:port', parseListen);
+const proxyProtocol = read('true | false | list of network', parseTrustedBalancers);
+const IDENTITY_HEADERS: readonly IdentityHeader[] = [
+  'X-Client-IP',
+  'X-Server-IP',
+  'X-Authenticated-User',
+  'X-Authenticated-Groups',
+  'X-Authentication-User',
+  'X-Client-Username',
+];
 const hostPattern = read('host | *.suffix | *', parseHostPattern);
 const timeLimit = duration(1, 24 * HOUR);
 const previewSize = size(0, 64 * KiB);
-const method = text('method', 'an HTTP method in capitals, or *', /^(?:[A-Z][A-Z-]{0,31}|\*)$/);
-const mediaType = text(
-  'media type',
-  'a media type such as text/html, image/* or */*',
-  /^(?:\*\/\*|[\w.+-]{1,64}\/(?:\*|[\w.+-]{1,64}))$/,
-);
 const bladeName = text(
   'blade name',
   'a blade name of lower-case letters, digits and dashes',
   /^[a-z0-9][a-z0-9-]*$/,
 );
+
+const basicAuth = {
+  basic: section({ file: required(filePath, 'File of `weir gateway passwd`.') }, 'Basic authentication.'),
+};
 
 const proxyTls = {
   cert: required(filePath, 'PEM file with the certificate chain.'),
@@ -138,9 +150,15 @@ const proxy = section(
           read('URL', (input) => parseUrl(['http:', 'https:'], input)),
           'The application behind it.',
         ),
+        tls: sectionOrNull(proxyTls, 'Makes this listener an HTTPS one.'),
+        trustForwarded: listOf(
+          read('network', parseNetwork),
+          [],
+          'Networks of balancers in front whose X-Forwarded fields are kept; those of everybody else are replaced.',
+        ),
       },
       { preset: [] },
-      'Applications that Weir stands in front of.',
+      'Applications that Weir stands in front of: requests and responses go through adaptation.rules.',
     ),
     limits: section(
       {
@@ -161,18 +179,97 @@ const proxy = section(
 /** An entry of adaptation.services; resolve.ts reads the built-in one through it as well. */
 export const adaptationService = section(
   {
-    url: required(read('ICAP URL', parseIcapUrl), 'icap://host:1344/path or icaps://host:11344/path.'),
+    url: required(
+      read('ICAP URL', parseIcapUrl),
+      'icap://host:1344/path, icaps://host:11344/path or icap+unix:/path/of.sock?/path; user:password@ before the host logs in.',
+    ),
     onError: key(
       oneOf('block', 'bypass'),
       'block',
       'What happens to a message when the service fails: block refuses it, bypass lets it pass unscanned.',
     ),
+    onOverload: key(
+      oneOf('wait', 'bypass', 'block'),
+      'wait',
+      'What a message does when all connections are busy: wait for one in line (then onError), bypass, or block.',
+    ),
+    routing: key(
+      flag,
+      false,
+      'Whether X-Next-Services in its answers names the services and groups that come next.',
+    ),
+    maxConnections: key(
+      orNull(whole(1, 100_000)),
+      null,
+      "Connections at a time. Null: the service's Max-Connections, or 256. The lower of both holds.",
+    ),
+    failureLimit: key(
+      whole(1, 10_000),
+      10,
+      'Messages that fail in a row before the service is suspended; it is probed again within a second.',
+    ),
     timeout: key(timeLimit, '30s', 'Longest silence of the service.'),
     connectTimeout: key(timeLimit, '5s', 'Time to a connection with the service, TLS included.'),
     preview: key(
-      orNull(previewSize),
+      read(`${previewSize.type} | false | null`, (input) =>
+        input === null || input === false ? input : previewSize.parse(input),
+      ),
       null,
-      'Bytes sent ahead for the service to decide on. Null: what its OPTIONS response says.',
+      'Bytes sent ahead for the service to decide on. Null: what its OPTIONS response says. False: none ever.',
+    ),
+    retries: key(
+      whole(0, 5),
+      0,
+      'Further attempts with a message when the service fails before it answers. A connection found dead is always replaced once.',
+    ),
+    allow: listOf(
+      oneOf('204', '206', 'trailers'),
+      ['204', '206', 'trailers'],
+      'What the service may answer with: 204 not modified, 206 a changed start, trailers behind the body. Without any, OPTIONS and messages carry no Allow.',
+    ),
+    sendTrailers: key(
+      read('true | false | auto', (input) => (input === 'auto' ? input : flag.parse(input))),
+      'auto',
+      'Whether trailers of HTTP messages are sent. Auto: until the service closes the connection on them.',
+    ),
+    identity: section(
+      {
+        headers: key(
+          read('auto | list of field', parseIdentityHeaders),
+          'auto',
+          `Who the message is from, among ${IDENTITY_HEADERS.join(', ')}. Auto: what the service asks for with X-Include.`,
+        ),
+        encoding: key(
+          oneOf('auto', 'base64', 'plain'),
+          'auto',
+          'Of users and groups. Auto: base64 of Local://name in X-Authenticated-User and -Groups, plain in the others.',
+        ),
+      },
+      'Identity fields of the ICAP header; sent only where the value is known.',
+    ),
+    redact: listOf(
+      text('field name', "a header field's name, such as cookie", /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/),
+      [],
+      'HTTP fields whose values the service does not see: a placeholder is sent, and the value put back afterwards.',
+    ),
+    strict: key(flag, false, 'Whether answers must agree with their Encapsulated offsets to the byte.'),
+    tls: section(
+      {
+        ca: listOf(
+          filePath,
+          [],
+          "PEM files with the authorities that vouch for the service. Empty: the system's.",
+        ),
+        cert: key(orNull(filePath), null, 'PEM file with a certificate for the service to know us by.'),
+        key: key(orNull(filePath), null, 'PEM file with its private key.'),
+        verify: key(flag, true, 'Whether the certificate of the service is verified.'),
+        serverName: key(
+          orNull(read('host', parseHost)),
+          null,
+          'Name that its certificate must bear. Null: the host of the URL.',
+        ),
+      },
+      'TLS of icaps URLs.',
     ),
     inProcess: key(flag, true, 'Whether a URL of the own gateway is served without a socket.'),
   },
@@ -186,45 +283,23 @@ const adaptation = section(
       adaptationService,
       'ICAP services by name. `sandblast`, of the own gateway, is always there unless given here.',
     ),
-    groups: mapOf(
-      name,
-      section(
-        {
-          services: requiredListOf(name, 'Members, in order of preference.'),
-          strategy: key(
-            oneOf('failover', 'round-robin', 'least-busy', 'hash'),
-            'failover',
-            'How a member is chosen.',
-          ),
-        },
-        'Services that stand in for each other.',
-      ),
-      'Groups of services by name.',
-    ),
-    rules: listOfSections(
-      {
-        point: required(oneOf('reqmod', 'respmod'), 'Whether requests or responses are sent.'),
-        use: requiredListOf(name, 'Services and groups, in this order.'),
-        when: sectionOrNull(
-          {
-            hosts: listOf(hostPattern, ['*'], 'Hosts of the URL.'),
-            types: listOf(mediaType, ['*/*'], 'Media types of the message.'),
-            methods: listOf(method, ['*'], 'Methods of the request.'),
-          },
-          'Restricts the rule; null means every message.',
-        ),
-      },
-      {
-        preset: [
-          { point: 'reqmod', use: ['sandblast'] },
-          { point: 'respmod', use: ['sandblast'] },
-        ],
-      },
-      'Which messages go to which services; all rules that match run, in order.',
+    groups: adaptationGroups,
+    rules: adaptationRules,
+    share: adaptationShare,
+    notScanned,
+    hold: key(
+      size(0, 1024 * 1024 * MiB),
+      '64MiB',
+      "Answers of ICAP servers up to this size are delivered whole or not at all: a server that breaks off is replaced by the group's next, or onError decides. Longer ones are streamed. 0: all are.",
     ),
     spool: section(
       {
         memory: key(size(0, 64 * MiB), '256KiB', 'Bytes of a body kept in memory before a file is used.'),
+        total: key(
+          size(MiB, 1024 * 1024 * MiB),
+          '4096MiB',
+          'Bytes kept for all messages together, in memory and files; beyond it messages fail as onError says.',
+        ),
         folder: key(orNull(filePath), null, "Folder for spool files. Null: the system's temporary folder."),
       },
       'Where bodies wait for a verdict.',
@@ -241,6 +316,10 @@ export const gatewayService = section(
       orNull(whole(1, 1_000_000)),
       null,
       'Connections that clients are told to open. Null: gateway.limits.connections.',
+    ),
+    auth: inheritedSectionOrNull(
+      basicAuth,
+      'Who may use the service; null: every client that may connect. Default: gateway.auth.',
     ),
     preview: key(previewSize, '4KiB', 'Preview that clients are told to send.'),
     methods: listOf(oneOf('REQMOD', 'RESPMOD'), ['REQMOD', 'RESPMOD'], 'Methods that are offered.'),
@@ -264,7 +343,12 @@ const gateway = section(
             ...proxyTls,
             clientCa: key(orNull(filePath), null, 'PEM file; clients must then show a certificate of it.'),
           },
-          'Makes this listener an icaps one.',
+          'Makes this listener an icaps one; 11344 is the usual port.',
+        ),
+        proxyProtocol: key(
+          proxyProtocol,
+          false,
+          'Networks of balancers that name their clients in a PROXY header (v1 or v2), which is then required. True: those of gateway.allow.',
         ),
       },
       { preset: ['127.0.0.1:1344'], short: 'listen' },
@@ -275,20 +359,41 @@ const gateway = section(
       ['127.0.0.0/8', '::1'],
       'Networks of the ICAP clients that are served.',
     ),
+    trustIdentity: listOf(
+      read('network', parseNetwork),
+      [],
+      'Networks of ICAP clients whose X-Client-IP, X-Authenticated-User and the like are believed, not only logged. Loopback always is.',
+    ),
+    auth: sectionOrNull(basicAuth, 'ICAP clients must log in. Null: they need not.'),
     strict: key(flag, false, 'Refuses messages that the protocol tolerates.'),
     via: key(flag, true, 'Whether adapted messages carry a Via field.'),
-    workers: section(
+    workers: sectionOrNull(
       {
-        min: key(whole(1, 256), 3, 'Workers that are always there.'),
-        max: key(whole(1, 256), 8, 'Workers under load.'),
+        min: key(whole(0, 256), 3, 'Processes that are always there. 0: none, one process does it all.'),
+        max: key(whole(1, 256), 10, 'Processes under load.'),
+        minSpare: key(whole(0, 100_000), 10, 'Free handlers at or below which a process is started.'),
+        maxSpare: key(whole(1, 100_000), 20, 'Free handlers at or above which an idle process is stopped.'),
+        perProcess: key(whole(1, 10_000), 10, 'Handlers of a process: requests that it serves at a time.'),
       },
-      'Processes that scan.',
+      'Processes that serve ICAP clients. Null: those of this section for `weir gateway`; for `weir start` none, one process does it all.',
     ),
     limits: section(
       {
         connections: key(whole(1, 1_000_000), 1000, 'ICAP connections at a time; more are answered 503.'),
         idleTimeout: key(timeLimit, '60s', 'Time that an unused connection is kept.'),
         requestTimeout: key(timeLimit, '30s', 'Longest pause within a request.'),
+        handshakeTimeout: key(timeLimit, '10s', 'Time for a PROXY header, and for the TLS handshake.'),
+        maxRequestsPerConnection: key(
+          whole(0, 1_000_000_000),
+          0,
+          'Requests after which a connection is closed. 0: no limit.',
+        ),
+        drainBytes: key(size(0, 64 * MiB), '1MiB', 'Rest of an answered request that is still read.'),
+        drainTimeout: key(timeLimit, '2s', 'Time for that rest.'),
+        startLineBytes: key(size(256, MiB), '8KiB', 'Size of a request line.'),
+        headerBytes: key(size(KiB, MiB), '64KiB', 'Size of an ICAP header.'),
+        headerFields: key(whole(1, 10_000), 200, 'Fields of an ICAP header.'),
+        sectionBytes: key(size(KiB, 4 * MiB), '128KiB', 'Size of an encapsulated HTTP header.'),
       },
       'Bounds on what an ICAP client may ask for.',
     ),
@@ -352,7 +457,11 @@ export const configSchema = section(
     ),
     dashboard: section(
       {
-        listen: key(listen, '127.0.0.1:8090', 'Address and port.'),
+        listen: key(
+          orNull(listen),
+          '127.0.0.1:8090',
+          'Address and port of `start` and `proxy`. Null: none.',
+        ),
         token: key(
           orNull(secret(text('text', 'text', /^[!-~]{1,256}$/))),
           null,
@@ -372,6 +481,34 @@ export const configSchema = section(
       },
       'The log.',
     ),
+    trace: section(
+      {
+        enabled: key(flag, true, 'Whether the steps of each transaction are kept for `weir why`.'),
+        folder: key(
+          orNull(filePath),
+          null,
+          'Folder of the traces. Null: .weir/trace of the checkout, or $XDG_STATE_HOME/weir/trace when installed.',
+        ),
+        maxBytes: key(size(MiB, 64 * 1024 * MiB), '64MiB', 'Size of all traces; the oldest go first.'),
+        maxAge: key(duration(60 * SECOND, 30 * 24 * HOUR), '24h', 'Time that traces are kept.'),
+        bodies: key(
+          size(0, 64 * KiB),
+          0,
+          'Bytes of each preview that are kept as well: they may hold what users have typed in.',
+        ),
+      },
+      'What is kept of each transaction, see why.md.',
+    ),
+    reload: section(
+      {
+        watch: key(
+          flag,
+          true,
+          'Whether a change of this file, or of a file that it names, is applied at once. SIGHUP always is.',
+        ),
+      },
+      'Taking over a changed configuration while running.',
+    ),
     shutdown: section(
       { grace: key(duration(0, HOUR), '10s', 'Time for transactions to finish after SIGTERM.') },
       'The end.',
@@ -382,3 +519,15 @@ export const configSchema = section(
 
 /** The configuration with all values read and checked one by one, defaults of the schema filled in. */
 export type CheckedConfig = z.output<typeof configSchema>;
+
+/** `auto`, or names of identity fields in any case. */
+function parseIdentityHeaders(input: unknown): 'auto' | IdentityHeader[] {
+  if (input === 'auto') return input;
+  const named = (name: unknown): IdentityHeader | undefined =>
+    IDENTITY_HEADERS.find((known) => known.toLowerCase() === String(name).toLowerCase());
+  const list = Array.isArray(input) ? input.map(named) : [undefined];
+  if (!list.every((name) => name !== undefined)) {
+    throw notAllowed(`auto or a list of ${IDENTITY_HEADERS.join(', ')}`, input);
+  }
+  return [...new Set(list)];
+}

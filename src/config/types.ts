@@ -10,9 +10,27 @@ export interface ResolvedConfig {
   /** By name; the built-in ones are always there. */
   profiles: Record<string, ResolvedProfile>;
   plugins: PluginEntry[];
-  dashboard: { listen: ListenAddress; token: string | null };
+  dashboard: DashboardConfig;
   log: { level: LogLevel; file: string | null };
+  trace: TraceConfig;
+  reload: { watch: boolean };
   shutdown: { graceMs: number };
+}
+
+export interface DashboardConfig {
+  /** Null: there is none. */
+  listen: ListenAddress | null;
+  /** Null: a random one. */
+  token: string | null;
+}
+
+export interface TraceConfig {
+  enabled: boolean;
+  folder: string;
+  maxBytes: number;
+  maxAgeMs: number;
+  /** Bytes of each preview. */
+  bodies: number;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -24,16 +42,24 @@ export interface ProxyConfig {
   tls: { rules: TlsRule[] };
   upstream: UpstreamConfig;
   /** Always null in this version. */
-  auth: { basic: { file: string } } | null;
+  auth: BasicAuthConfig | null;
   targets: { deny: (Network | HostPattern)[] };
-  /** Always empty in this version. */
-  reverse: { listen: ListenAddress; target: string }[];
+  reverse: ReverseListener[];
   limits: ProxyLimits;
 }
 
 export interface ProxyListener extends ListenAddress {
   /** Always null in this version. */
   tls: { cert: string; key: string } | null;
+}
+
+export interface ReverseListener extends ListenAddress {
+  /** `http://` or `https://` URL of the application; a path is put in front of every request's. */
+  target: string;
+  /** Null: plain HTTP. */
+  tls: { cert: string; key: string } | null;
+  /** Networks of balancers whose X-Forwarded fields are kept. */
+  trustForwarded: Network[];
 }
 
 export interface TlsRule {
@@ -71,43 +97,105 @@ export interface AdaptationConfig {
   services: Record<string, AdaptationService>;
   groups: Record<string, AdaptationGroup>;
   rules: AdaptationRule[];
-  spool: { memoryBytes: number; folder: string };
+  /** Names of ICAP fields that services of one transaction share. */
+  share: string[];
+  /** What happens to messages that were not scanned; without an entry, what the service says. */
+  notScanned: Partial<Record<NotScannedKey, 'allow' | 'block'>>;
+  /** Bytes up to which an answer is delivered whole or not at all. */
+  holdBytes: number;
+  spool: { memoryBytes: number; totalBytes: number; folder: string };
 }
 
 export interface AdaptationService {
   name: string;
   url: IcapUrl;
   onError: 'block' | 'bypass';
+  onOverload: 'wait' | 'bypass' | 'block';
+  /** X-Next-Services of its answers counts. */
+  routing: boolean;
+  /** Null: what the service's OPTIONS response says. */
+  maxConnections: number | null;
+  failureLimit: number;
   timeoutMs: number;
   connectTimeoutMs: number;
-  /** Null: what the service's OPTIONS response says. */
-  previewBytes: number | null;
+  /** Null: what the service's OPTIONS response says. False: never a preview. */
+  previewBytes: number | false | null;
+  /** Further attempts with a message that failed before it was answered. */
+  retries: number;
+  /** What the service is allowed to answer with. */
+  allow: ('204' | '206' | 'trailers')[];
+  sendTrailers: boolean | 'auto';
+  identity: {
+    /** Field names, or `auto`: those of the service's X-Include. */
+    headers: 'auto' | IdentityHeader[];
+    encoding: 'auto' | 'base64' | 'plain';
+  };
+  /** Names of HTTP fields whose values the service does not see, lower case. */
+  redact: string[];
+  strict: boolean;
+  /** Of `icaps` URLs. */
+  tls: {
+    /** PEM files; empty: the system's authorities. */
+    ca: string[];
+    /** PEM files; both or neither. */
+    cert: string | null;
+    key: string | null;
+    verify: boolean;
+    serverName: string | null;
+  };
   inProcess: boolean;
 }
+
+export type IdentityHeader =
+  | 'X-Client-IP'
+  | 'X-Server-IP'
+  | 'X-Authenticated-User'
+  | 'X-Authenticated-Groups'
+  | 'X-Authentication-User'
+  | 'X-Client-Username';
 
 export interface AdaptationGroup {
   name: string;
   /** Names of services, at least one. */
   services: string[];
   strategy: 'failover' | 'round-robin' | 'least-busy' | 'hash';
+  hedge: boolean;
 }
 
 export interface AdaptationRule {
   point: 'reqmod' | 'respmod';
-  /** Names of services or groups, at least one; no name is both. */
+  /** Names of services or groups, no name is both; none: the message is left out. */
   use: string[];
   /** Null: every message. */
   when: AdaptationCondition | null;
+  /** Rules behind it do not count for its messages. */
+  stop: boolean;
 }
 
-export interface AdaptationCondition {
+/** An empty list says nothing. */
+export interface AdaptationConditionLists {
   /** Host patterns. */
   hosts: string[];
-  /** Media types, either half may be `*`. */
-  types: string[];
   /** Request methods in capitals, or `*`. */
   methods: string[];
+  /** Media types in lower case, either half may be `*`. */
+  types: string[];
+  /** Path patterns with `*`. */
+  paths: string[];
+  clients: Network[];
+  users: string[];
 }
+
+export interface AdaptationCondition extends AdaptationConditionLists {
+  /** Bytes. */
+  size: { min: number | null; max: number | null } | null;
+  tls: boolean | null;
+  query: 'present' | 'absent' | null;
+  not: AdaptationConditionLists | null;
+}
+
+export type NotScannedKey =
+  'size' | 'type' | 'policy' | 'encrypted' | 'range' | 'stream' | 'timeout' | 'service-down';
 
 export interface GatewayConfig {
   name: string;
@@ -115,16 +203,47 @@ export interface GatewayConfig {
   allow: Network[];
   strict: boolean;
   via: boolean;
-  /** Without effect in this version, which has one process. */
-  workers: { min: number; max: number };
-  limits: { connections: number; idleTimeoutMs: number; requestTimeoutMs: number };
+  /** Null: what the command is for decides (`workerRule` in src/app.ts). */
+  workers: GatewayWorkers | null;
+  /** Networks of ICAP clients whose word on the user behind a message is taken; loopback is besides. */
+  trustIdentity: Network[];
+  /** Password file that ICAP clients log in against; null: nobody has to. */
+  auth: BasicAuthConfig | null;
+  limits: GatewayLimits;
   /** By name, which is the path without its slash; `sandblast`, `echo` and `info` are always there. */
   services: Record<string, GatewayService>;
 }
 
+export interface GatewayWorkers {
+  /** 0: no worker processes. */
+  min: number;
+  max: number;
+  minSpare: number;
+  maxSpare: number;
+  perProcess: number;
+}
+
 export interface GatewayListener extends ListenAddress {
-  /** Always null in this version. */
+  /** Null: plain icap. */
   tls: { cert: string; key: string; clientCa: string | null } | null;
+  /** Networks of the balancers that send a PROXY header first; null: none is expected. */
+  proxyProtocol: Network[] | null;
+}
+
+export interface BasicAuthConfig {
+  basic: { file: string };
+}
+
+export interface GatewayLimits {
+  connections: number;
+  idleTimeoutMs: number;
+  requestTimeoutMs: number;
+  handshakeTimeoutMs: number;
+  drainBytes: number;
+  drainTimeoutMs: number;
+  /** 0: unlimited. */
+  maxRequestsPerConnection: number;
+  head: { startLineBytes: number; headerBytes: number; headerFields: number; sectionBytes: number };
 }
 
 export interface GatewayService {
@@ -133,6 +252,8 @@ export interface GatewayService {
   /** Name of the profile; null for `echo` and `info`, which scan nothing. */
   profile: string | null;
   maxConnections: number;
+  /** Null: nobody has to log in. */
+  auth: BasicAuthConfig | null;
   previewBytes: number;
   methods: ('REQMOD' | 'RESPMOD')[];
   optionsTtlMs: number;

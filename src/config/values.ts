@@ -155,6 +155,11 @@ export function sectionOrNull<Shape extends z.ZodRawShape>(shape: Shape, descrip
   return z.strictObject(shape).nullable().prefault(null).describe(description);
 }
 
+/** A map with fixed keys, or null; inherits a value from elsewhere when it is not given. */
+export function inheritedSectionOrNull<Shape extends z.ZodRawShape>(shape: Shape, description: string) {
+  return z.strictObject(shape).nullable().optional().describe(description);
+}
+
 /** A map from names that users choose to values of one schema. */
 export function mapOf<Key extends string, Value extends z.ZodType>(
   names: Kind<Key>,
@@ -180,9 +185,9 @@ export function listOf<T>(kind: Kind<T>, preset: unknown[], description: string)
     .describe(description);
 }
 
-/** A list that must be given and must not be empty. */
-export function requiredListOf<T>(kind: Kind<T>, description: string) {
-  return z.array(schemaOf(kind)).min(1).describe(description);
+/** A list that must be given, with at least so many items. */
+export function requiredListOf<T>(kind: Kind<T>, description: string, least: 0 | 1 = 1) {
+  return z.array(schemaOf(kind)).min(least).describe(description);
 }
 
 /**

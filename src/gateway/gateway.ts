@@ -1,23 +1,37 @@
 // The gateway as a whole: its services by path, their reports as log records, and the ICAP listener in
 // front of them. The co-located proxy uses the same services without the listener.
 
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { WeirError } from '../errors.ts';
 import type { SpoolOptions } from '../http/spool.ts';
+import type { PasswordOptions } from '../icap/server/access.ts';
+import type { ListenerOptions } from '../icap/server/entrance.ts';
+import type { ChangeableOptions } from '../icap/server/server.ts';
 import { IcapServer } from '../icap/server/server.ts';
-import type { IcapServerLimits } from '../icap/server/context.ts';
-import type { IcapReport, IcapService, IcapServiceHost, ModMethod } from '../icap/service.ts';
+import type { IcapServerLimits, ServerPeers } from '../icap/server/context.ts';
+import type {
+  IcapReport,
+  IcapService,
+  IcapServiceHost,
+  IcapTransaction,
+  ModMethod,
+} from '../icap/service.ts';
 import { infoPage } from '../pages/index.ts';
-import type { PageAudience } from '../pages/index.ts';
+import type { Page, PageAudience } from '../pages/index.ts';
 import type { Blade } from '../plugin/api.ts';
+import { FloodGuard } from '../telemetry/flood-guard.ts';
 import type { GatewayRecord, Telemetry } from '../telemetry/records.ts';
 import { newIncidentId } from '../util/incident-id.ts';
+import { networkOf } from '../util/networks.ts';
+import { Usage } from '../util/usage.ts';
 import { WEIR_VERSION } from '../util/version.ts';
 import { messageUrl } from './blade-message.ts';
-import { readIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
+import { IdentityPolicy, readIdentity } from './identity.ts';
 import type { InspectionProfile } from './inspection.ts';
-import { ScanService } from './scan-service.ts';
+import { inspectionNoteOf, ScanService } from './scan-service.ts';
 import { EchoService, InfoService } from './simple-services.ts';
+import type { PoolStatus, WorkerState } from './workers/messages.ts';
 
 export interface GatewayServiceOptions {
   readonly name: string;
@@ -37,34 +51,87 @@ export interface GatewayOptions {
   readonly blades: readonly Blade[];
   readonly strict: boolean;
   readonly allow: readonly string[];
+  /** Networks of ICAP clients whose word on the user is taken; default none but loopback. */
+  readonly trustIdentity?: readonly string[];
+  /** Password files by service; default none. */
+  readonly passwords?: PasswordOptions;
+  /** For connections that are adopted; default none. */
+  readonly listeners?: readonly ListenerOptions[];
   readonly limits: IcapServerLimits;
   readonly spool: SpoolOptions;
   readonly telemetry: Telemetry;
+  /** The worker processes that it belongs to; absent or null where it runs alone. */
+  readonly pool?: GatewayPool | null;
+}
+
+/** What a listener has beside its address. */
+export type ListenerSecurity = Pick<ListenerOptions, 'tls' | 'proxyProtocol'>;
+
+/** The worker processes behind one port, as a gateway among or beside them sees them. */
+export interface GatewayPool {
+  /** Requests that all of them serve at a time, at most. */
+  readonly handlers: number;
+  /** Null for a gateway that is none of the workers: their load does not bound it. */
+  readonly peers: ServerPeers | null;
+  /** State of all processes for the status page; null when it cannot be had now. */
+  status(): Promise<PoolStatus | null>;
 }
 
 export class Gateway implements IcapServiceHost {
   readonly istag = `weir-${WEIR_VERSION.replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 20)}`;
-  readonly #services = new Map<string, IcapService>();
-  readonly #profiles = new Map<IcapService, string>();
-  readonly #blades: readonly Blade[];
+  #services = new Map<string, IcapService>();
+  readonly #profiles = new WeakMap<IcapService, string>();
+  #blades: readonly Blade[] = [];
+  /** Messages that the present blades are working on. */
+  #usage = new Usage();
   readonly #server: IcapServer;
   readonly #telemetry: Telemetry;
+  readonly #pool: GatewayPool | null;
   readonly #startedAt = new Date();
   readonly #counters = { allowed: 0, modified: 0, blocked: 0, error: 0 };
+  readonly #floods = new FloodGuard();
+  /** Told of already. */
+  readonly #warned = new Set<string>();
+  #identity: IdentityPolicy;
 
   constructor(options: GatewayOptions) {
-    this.#blades = options.blades;
     this.#telemetry = options.telemetry;
-    for (const service of options.services) this.#add(service, options.blades);
+    this.#pool = options.pool ?? null;
+    this.#identity = new IdentityPolicy(options.trustIdentity ?? []);
+    this.#install(options);
     this.#server = new IcapServer({
       services: this,
-      strict: options.strict,
-      via: options.via === null ? null : `ICAP/1.0 ${options.via} (Weir ${WEIR_VERSION})`,
-      limits: options.limits,
-      spool: options.spool,
-      allow: options.allow,
+      peers: this.#pool?.peers ?? null,
+      ...serverOptions(options),
       onRefused: (peer, error) => this.#onRefused(peer, error),
     });
+  }
+
+  /**
+   * Takes over services, blades, limits and access while it runs. Requests under way finish as they began;
+   * the next one, also on a connection that is open, meets the new ones, with their ISTag (S-16, G-22).
+   * The log and the pool stay.
+   * @returns settles when none of the blades of before is at work any more: then they may be closed
+   */
+  reconfigure(options: GatewayOptions): Promise<void> {
+    return this.prepare(options)();
+  }
+
+  /**
+   * The same in two steps: whatever can fail happens in the first.
+   * @throws {ConfigError} `ERR_CONFIG_…` for files of TLS and passwords
+   */
+  prepare(options: GatewayOptions): () => Promise<void> {
+    const identity = new IdentityPolicy(options.trustIdentity ?? []);
+    const applyServer = this.#server.prepare(serverOptions(options));
+    return () => {
+      const before = this.#usage;
+      this.#identity = identity;
+      this.#install(options);
+      applyServer();
+      this.#warn();
+      return before.free();
+    };
   }
 
   /** Paths of the services, in the order of the configuration. */
@@ -90,13 +157,70 @@ export class Gateway implements IcapServiceHost {
     );
   }
 
-  /** @throws {ConfigError} `ERR_LISTEN` */
-  listen(port: number, host: string): Promise<AddressInfo> {
-    return this.#server.listen(port, host);
+  /**
+   * Reads certificates and keys of the icaps listeners once more; connections stay.
+   * @throws {ConfigError} `ERR_CONFIG_…`; the former ones stay in force then
+   */
+  reloadTls(): void {
+    this.#server.reloadTls();
+    this.#warn();
+  }
+
+  /**
+   * Listens on one more address; plain and without a PROXY header unless `security` says otherwise.
+   * @throws {ConfigError} `ERR_LISTEN`, `ERR_CONFIG_…` for files of TLS and passwords
+   */
+  async listen(port: number, host: string, security?: ListenerSecurity): Promise<AddressInfo> {
+    const address = await this.#server.listen(port, host, security);
+    this.#warn();
+    return address;
+  }
+
+  /** What the operator should know about the files of listeners and access. */
+  get warnings(): readonly string[] {
+    return this.#server.warnings;
+  }
+
+  /** Stops listening there; connections that came that way end after the request under way. */
+  unlisten(address: AddressInfo): void {
+    this.#server.unlisten(address);
+  }
+
+  /**
+   * Makes ready to adopt connections: reads certificates and password files.
+   * @throws {ConfigError} `ERR_CONFIG_…`
+   */
+  open(): void {
+    this.#server.open();
+    this.#warn();
+  }
+
+  /** Serves a connection that the supervisor has accepted on that listener of `gateway.listen`. */
+  adopt(socket: Socket, overloaded: boolean, listener: number): void {
+    this.#server.adopt(socket, overloaded, listener);
+  }
+
+  /** Lets go of up to so many busy connections, for other processes to take them. */
+  shed(connections: number): void {
+    this.#server.shed(connections);
+  }
+
+  /** What this gateway does now, for those that share its load. */
+  get load(): Pick<WorkerState, 'connections' | 'busy' | 'services' | 'counters' | 'tags'> {
+    const { connections, busy, busyByService } = this.#server;
+    const tags = Object.fromEntries([...this.#services].map(([path, it]) => [path, it.describe().istag]));
+    return { connections, busy, services: busyByService, counters: { ...this.#counters }, tags };
   }
 
   close(graceMs: number): Promise<void> {
     return this.#server.close(graceMs);
+  }
+
+  #install({ services, blades }: GatewayOptions): void {
+    this.#services = new Map();
+    this.#blades = blades;
+    this.#usage = new Usage();
+    for (const service of services) this.#add(service, blades);
   }
 
   #add(options: GatewayServiceOptions, blades: readonly Blade[]): void {
@@ -107,13 +231,21 @@ export class Gateway implements IcapServiceHost {
     else if (options.kind === 'info')
       service = new InfoService(common, (audience) => this.#infoPage(audience));
     else {
-      service = new ScanService({ ...common, profile: options.profile!, blades });
+      const identify = (transaction: IcapTransaction): Identity => this.#identity.believed(transaction);
+      const profile = options.profile!;
+      service = new ScanService({ ...common, profile, blades, usage: this.#usage, identify });
       this.#profiles.set(service, options.profile!.name);
     }
     this.#services.set(path, service);
   }
 
-  #infoPage(audience: PageAudience) {
+  #infoPage(audience: PageAudience): Page | Promise<Page> {
+    if (this.#pool === null) return this.#page(audience, null);
+    return this.#pool.status().then((status) => this.#page(audience, status));
+  }
+
+  #page(audience: PageAudience, pool: PoolStatus | null): Page {
+    const load = { connections: this.#server.connections, busy: this.#server.busy };
     return infoPage(
       {
         version: WEIR_VERSION,
@@ -125,7 +257,8 @@ export class Gateway implements IcapServiceHost {
         })),
         blades: this.#blades.map((blade) => ({ name: blade.name, fingerprint: blade.fingerprint?.() ?? '' })),
         startedAt: this.#startedAt,
-        counters: { ...this.#counters, connections: this.#server.connections, busy: this.#server.busy },
+        counters: pool === null ? { ...this.#counters, ...load } : poolCounters(pool),
+        processes: pool?.workers ?? [],
       },
       audience,
     );
@@ -133,8 +266,7 @@ export class Gateway implements IcapServiceHost {
 
   #record(report: IcapReport, verdict: GatewayRecord['verdict']): GatewayRecord {
     const { transaction, error } = report;
-    const service = this.#services.get(report.service);
-    const note = service instanceof ScanService ? service.noteOf(transaction) : undefined;
+    const note = inspectionNoteOf(transaction);
     const identity = readIdentity(transaction.icapHeaders);
     const { block = null } = note ?? {};
     return {
@@ -152,19 +284,49 @@ export class Gateway implements IcapServiceHost {
       blades: note?.trace ?? [],
       bytes: note?.bytes ?? 0,
       ms: report.ms,
+      ...(transaction.icapUser == null ? {} : { icapUser: transaction.icapUser }),
+      ...(transaction.icapCertificate == null ? {} : { icapCertificate: transaction.icapCertificate }),
       ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
     };
   }
 
   #onRefused(peer: string, error: WeirError): void {
     this.#counters.error++;
+    const leftOut = this.#floods.pass(`${error.code} ${networkOf(peer)}`);
+    if (leftOut === null) return;
     this.#telemetry.event('warn', `ICAP request refused: ${error.message}`, {
       icapClient: peer,
       code: error.code,
       icapStatus: error.icapStatus,
+      remedy: error.remedy,
+      ...(leftOut === 0 ? {} : { leftOut }),
     });
   }
+
+  #warn(): void {
+    for (const warning of this.#server.warnings) {
+      if (this.#warned.has(warning)) continue;
+      this.#warned.add(warning);
+      this.#telemetry.event('warn', warning, {});
+    }
+  }
 }
+
+/** Sums over all worker processes. */
+function poolCounters(pool: PoolStatus): Record<string, number> {
+  const { counters, connections, waiting, handlers, started, stopped, lost } = pool;
+  const { busy, free, most } = handlers;
+  return { ...counters, connections, waiting, busy, free, most, started, stopped, lost };
+}
+
+/** What the listener is told of the options. */
+function serverOptions(options: GatewayOptions): ChangeableOptions {
+  const { strict, via, limits, spool, allow, passwords = NO_PASSWORDS, listeners = [] } = options;
+  const name = via === null ? null : `ICAP/1.0 ${via} (Weir ${WEIR_VERSION})`;
+  return { strict, via: name, limits, spool, allow, passwords, listeners };
+}
+
+const NO_PASSWORDS: PasswordOptions = { file: null, services: {} };
 
 function verdictOf({ outcome, error }: IcapReport): GatewayRecord['verdict'] {
   if (error !== null || outcome === null) return 'error';

@@ -72,9 +72,6 @@ export async function inspect(
 /** A blade that does not answer in time has failed, whether it heeds its signal or not. */
 async function timeBoxed(blade: Blade, message: BladeMessage, signal: AbortSignal, timeoutMs: number) {
   const limit = new AbortController();
-  const overdue = new PluginError('ERR_SCAN_TIMEOUT', `${blade.name} took longer than ${timeoutMs} ms`, {
-    blade: blade.name,
-  });
   let timer: NodeJS.Timeout | null = null;
   let onAbort: () => void = () => {};
   const cut = new Promise<never>((_, reject) => {
@@ -82,6 +79,8 @@ async function timeBoxed(blade: Blade, message: BladeMessage, signal: AbortSigna
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     timer = setTimeout(() => {
+      const text = `${blade.name} took longer than ${timeoutMs} ms`;
+      const overdue = new PluginError('ERR_SCAN_TIMEOUT', text, { blade: blade.name });
       limit.abort(overdue);
       reject(overdue);
     }, timeoutMs);

@@ -16,9 +16,10 @@ import type {
 import { audienceOf, blockPage } from '../pages/index.ts';
 import type { Blade, BlockVerdict, ModifyVerdict } from '../plugin/api.ts';
 import { WEIR_VERSION } from '../util/version.ts';
+import type { Usage } from '../util/usage.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { bladeMessage } from './blade-message.ts';
-import { readIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import type { BladeTrace, InspectionProfile } from './inspection.ts';
 import { enabledBlades, inspect } from './inspection.ts';
 
@@ -31,6 +32,10 @@ export interface ScanServiceOptions {
   readonly previewBytes: number;
   readonly maxConnections: number;
   readonly optionsTtlSeconds: number;
+  /** Counts the messages that blades are working on. */
+  readonly usage?: Usage;
+  /** Who is behind a message, as far as it is believed. */
+  readonly identify: (transaction: IcapTransaction) => Identity;
 }
 
 /** What the log wants to know of an inspection beyond its outcome. */
@@ -44,6 +49,14 @@ export interface InspectionNote {
 const INCLUDE = ['X-Client-IP', 'X-Server-IP', 'X-Authenticated-User', 'X-Authenticated-Groups'];
 const UNMODIFIED: IcapOutcome = { kind: 'unmodified' };
 
+/** Kept apart from the services: one that was replaced finishes what it began, and that is logged too. */
+const notes = new WeakMap<IcapTransaction, InspectionNote>();
+
+/** What was noted while a transaction was inspected. */
+export function inspectionNoteOf(transaction: IcapTransaction): InspectionNote | undefined {
+  return notes.get(transaction);
+}
+
 export class ScanService implements IcapService {
   readonly path: string;
   readonly methods: readonly ModMethod[];
@@ -51,7 +64,6 @@ export class ScanService implements IcapService {
   readonly profile: InspectionProfile;
   readonly #options: ScanServiceOptions;
   readonly #blades: readonly Blade[];
-  readonly #notes = new WeakMap<IcapTransaction, InspectionNote>();
   #fingerprints = '';
   #description: ServiceDescription | null = null;
 
@@ -68,14 +80,9 @@ export class ScanService implements IcapService {
     return this.#blades;
   }
 
-  /** What was noted while a transaction was inspected. */
-  noteOf(transaction: IcapTransaction): InspectionNote | undefined {
-    return this.#notes.get(transaction);
-  }
-
   describe(): ServiceDescription {
     let fingerprints = '';
-    for (const blade of this.#blades) fingerprints += `${blade.name} ${blade.fingerprint?.() ?? ''}\n`;
+    for (const blade of this.#blades) fingerprints += `${blade.name} ${fingerprintOf(blade)}\n`;
     if (this.#description === null || fingerprints !== this.#fingerprints) {
       this.#fingerprints = fingerprints;
       this.#description = this.#makeDescription(fingerprints);
@@ -85,13 +92,23 @@ export class ScanService implements IcapService {
 
   handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome> {
     if (this.#blades.length === 0) return UNMODIFIED;
-    return this.#inspect(transaction);
+    return this.#counted(transaction);
+  }
+
+  async #counted(transaction: IcapTransaction): Promise<IcapOutcome> {
+    const { usage } = this.#options;
+    usage?.enter();
+    try {
+      return await this.#inspect(transaction);
+    } finally {
+      usage?.leave();
+    }
   }
 
   async #inspect(transaction: IcapTransaction): Promise<IcapOutcome> {
     const { body } = transaction;
     const content = body === null ? null : await body.hold();
-    const identity = readIdentity(transaction.icapHeaders);
+    const identity = this.#options.identify(transaction);
     const message = bladeMessage(transaction, identity, content);
     const incident = newIncidentId();
     const bytes = content?.size ?? 0;
@@ -99,7 +116,7 @@ export class ScanService implements IcapService {
     try {
       const result = await inspect(this.#blades, this.profile, message, transaction.signal);
       trace = result.trace;
-      this.#notes.set(transaction, { incident, bytes, trace, block: result.blocked });
+      notes.set(transaction, { incident, bytes, trace, block: result.blocked });
       if (result.blocked !== null) {
         body?.release();
         return this.#block(transaction, result.blocked, incident, message.url);
@@ -108,7 +125,7 @@ export class ScanService implements IcapService {
     } catch (error) {
       if (transaction.signal.aborted) body?.release(); // otherwise it may pass by another way
       trace = (error as { trace?: readonly BladeTrace[] }).trace ?? trace;
-      this.#notes.set(transaction, { incident, bytes, trace, block: null });
+      notes.set(transaction, { incident, bytes, trace, block: null });
       throw error;
     }
   }
@@ -158,8 +175,10 @@ export class ScanService implements IcapService {
 
   #makeDescription(fingerprints: string): ServiceDescription {
     const { previewBytes, maxConnections, optionsTtlSeconds } = this.#options;
+    const { name, onError, blades } = this.profile;
+    const settings = this.#blades.map((blade) => [blade.name, blades[blade.name]]);
     const hash = createHash('sha256').update(
-      `${WEIR_VERSION}\n${JSON.stringify(this.profile)}\n${fingerprints}`,
+      `${WEIR_VERSION}\n${JSON.stringify([name, onError, settings])}\n${fingerprints}`,
     );
     const inspected = this.#blades.map((blade) => blade.name).join(', ');
     return {
@@ -170,7 +189,17 @@ export class ScanService implements IcapService {
       service: inspected === '' ? 'Weir gateway (no inspection)' : `Weir gateway (${inspected})`,
       serviceId: this.path.slice(1),
       include: INCLUDE,
+      partialContent: this.#blades.length > 0,
     };
+  }
+}
+
+/** OPTIONS is answered whatever a blade does (S-14). */
+function fingerprintOf(blade: Blade): string {
+  try {
+    return blade.fingerprint?.() ?? '';
+  } catch {
+    return 'unknown';
   }
 }
 
@@ -185,15 +214,20 @@ function fieldText(text: string): string {
 function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): Adapted {
   const { request, response, method } = transaction;
   const inspected = method === 'REQMOD' ? request! : response!;
+  const made = change.body;
   let headers: RawHeaders = change.headers === undefined ? inspected.headers : [...change.headers];
-  let body: Body | null;
-  if (change.body === undefined) body = transaction.body?.restream() ?? null;
-  else {
+  if (made !== undefined) {
     transaction.body?.release();
-    body = Body.of(change.body);
-    headers = [...withoutField(headers, 'content-length'), 'Content-Length', String(change.body.length)];
+    headers = [...withoutField(headers, 'content-length'), 'Content-Length', String(made.length)];
   }
-  if (method === 'REQMOD')
-    return { kind: 'adapted', request: { ...request!, headers }, body, serverMade: false };
-  return { kind: 'adapted', response: { ...response!, headers }, body, serverMade: false };
+  const part = made ?? (transaction.body === null ? undefined : change.prefix);
+  return {
+    kind: 'adapted',
+    ...(method === 'REQMOD'
+      ? { request: { ...request!, headers } }
+      : { response: { ...response!, headers } }),
+    body: part === undefined ? null : Body.of(part),
+    ...(made === undefined ? { keepOriginalFrom: change.keepFrom ?? 0 } : {}),
+    serverMade: false,
+  };
 }

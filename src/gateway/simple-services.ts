@@ -52,9 +52,9 @@ export class InfoService implements IcapService {
   readonly path: string;
   readonly methods = ['REQMOD'] as const;
   readonly #description: ServiceDescription;
-  readonly #page: (audience: PageAudience) => Page;
+  readonly #page: (audience: PageAudience) => Page | Promise<Page>;
 
-  constructor(options: SimpleServiceOptions, page: (audience: PageAudience) => Page) {
+  constructor(options: SimpleServiceOptions, page: (audience: PageAudience) => Page | Promise<Page>) {
     this.path = options.path;
     this.#description = description(options, 'weir-info', 'Weir status page');
     this.#page = page;
@@ -64,10 +64,14 @@ export class InfoService implements IcapService {
     return this.#description;
   }
 
-  handle(transaction: IcapTransaction): IcapOutcome {
-    const { status, reason, headers, body } = this.#page(audienceOf(transaction.request?.headers ?? null));
+  handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome> {
+    const page = this.#page(audienceOf(transaction.request?.headers ?? null));
     transaction.body?.release();
-    const response = { version: '1.1', status, reason, headers };
-    return { kind: 'adapted', response, body: Body.of(body), serverMade: true };
+    return page instanceof Promise ? page.then(outcomeOf) : outcomeOf(page);
   }
+}
+
+function outcomeOf({ status, reason, headers, body }: Page): IcapOutcome {
+  const response = { version: '1.1', status, reason, headers };
+  return { kind: 'adapted', response, body: Body.of(body), serverMade: true };
 }

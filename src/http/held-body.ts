@@ -25,6 +25,7 @@ export class HeldBody {
   #target: BodySink | null = null; // where the source's bytes go now
   #intact = true;
   #sent = false;
+  #successor: HeldBody | null = null; // holds the body now, for another attempt
 
   constructor(source: Body, options: SpoolOptions = DEFAULT_SPOOL) {
     this.#source = source;
@@ -37,7 +38,7 @@ export class HeldBody {
 
   /** False once bytes have passed without being kept: the original cannot be had back. */
   get intact(): boolean {
-    return this.#intact;
+    return this.#successor?.intact ?? this.#intact;
   }
 
   /** All bytes of the body have arrived and wait in memory. */
@@ -45,12 +46,23 @@ export class HeldBody {
     return this.#source.ended && this.#source.error === null && this.#spool === null;
   }
 
+  /** Trailer fields; known once `ended`. */
+  get trailers(): RawHeaders {
+    return this.#source.trailers;
+  }
+
   /** The source has ended: nothing follows what is queued and held. */
   get ended(): boolean {
     return this.#source.ended;
   }
 
+  /** Bytes of the whole body once all have arrived; null before, and after it broke off. */
+  get size(): number | null {
+    return this.#source.ended && this.#source.error === null ? this.#source.pushedBytes : null;
+  }
+
   get error(): Error | null {
+    if (this.#successor !== null) return this.#successor.error;
     return this.#source.error ?? this.#spool?.error ?? null;
   }
 
@@ -113,11 +125,43 @@ export class HeldBody {
   }
 
   /**
+   * Waits until the body is here whole, or is known to be longer than `limit` bytes. Afterwards `restream`
+   * gives all of it either way. Rejects with the body's error, or `ERR_SPOOL`.
+   * @returns whether it is whole
+   */
+  async holdUpTo(limit: number): Promise<boolean> {
+    const source = this.#source;
+    // What fits the body's own queue needs no keeping, and its memory goes back where it came from.
+    if (!source.ended && source.error === null) {
+      await new Promise<void>((resolve) => source.whenReady(Infinity, resolve));
+    }
+    if (source.error !== null) throw source.error;
+    if (source.ended) return source.pushedBytes <= limit;
+    source.pin();
+    const whole = await new Promise<boolean>((resolve, reject) => {
+      let size = 0;
+      this.#keepWhileSending({
+        onData: (chunk) => {
+          size += chunk.length;
+          if (size > limit) resolve(false);
+          return size <= limit;
+        },
+        onEnd: () => resolve(true),
+        onError: reject,
+      });
+    });
+    const { error } = this.#spool!;
+    if (error !== null) throw error;
+    return whole;
+  }
+
+  /**
    * The original body from its first byte: what was kept, then what is still to come. To be called once;
    * a sink of `forwardRest` gets nothing more. Spooled bytes are freed when the result was consumed or
    * cancelled.
    */
   restream(): Body {
+    if (this.#successor !== null) return this.#successor.restream();
     if (!this.#intact) throw new TypeError('the original body was not kept');
     const spool = this.#spool;
     if (spool === null) {
@@ -130,8 +174,18 @@ export class HeldBody {
     return this.#restreamSpool(spool);
   }
 
+  /**
+   * The whole body again for another attempt, out of reach of the attempt that failed. Whoever knows this one
+   * may still ask it for the original.
+   */
+  renewed(): HeldBody {
+    this.#successor = this.#successor?.renewed() ?? new HeldBody(this.restream(), this.#options);
+    return this.#successor;
+  }
+
   /** The original is not needed any more, but `forwardRest` goes on. */
   stopKeeping(): void {
+    this.#successor?.stopKeeping();
     this.#intact = false;
     this.#spool?.dispose();
     this.#spool = null;
@@ -246,6 +300,7 @@ export class HeldBody {
 
   /** Drops everything: the rest is cancelled, what was kept is freed. */
   release(reason?: Error): void {
+    if (this.#successor !== null) return this.#successor.release(reason);
     this.#intact = false;
     this.#source.cancel(reason);
     this.#held = [];

@@ -24,6 +24,8 @@ import { Body } from './body.ts';
 export interface SpoolOptions {
   /** Bytes kept in memory before a file is used. */
   readonly memoryBytes: number;
+  /** Bytes that all spools of this process may keep together; absent: no limit. */
+  readonly totalBytes?: number;
   /** Folder for the files; null: a folder of this process inside the system's temporary folder. */
   readonly folder: string | null;
 }
@@ -35,9 +37,12 @@ const READ_SIZE = 64 * 1024; // bytes read back at a time
 const FOLDER_PREFIX = 'weir-spool-';
 const STALE_FOLDER = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`);
 
+let keptByAll = 0; // bytes
+
 export class Spool {
   readonly #options: SpoolOptions;
   #size = 0;
+  #counted = 0; // of keptByAll
   #memory: Buffer[] = [];
   #pending: Buffer[] = [];
   #pendingBytes = 0;
@@ -76,6 +81,12 @@ export class Spool {
   append(chunk: Buffer, onDrain: () => void): boolean {
     this.#size += chunk.length;
     if (this.#error !== null) return true;
+    this.#counted += chunk.length;
+    keptByAll += chunk.length;
+    if (keptByAll > (this.#options.totalBytes ?? Infinity)) {
+      this.#fail(new Error(`all messages together keep more than ${this.#options.totalBytes} bytes`));
+      return true;
+    }
     if (this.#path === null && this.#size <= this.#options.memoryBytes) {
       this.#memory.push(chunk);
       return true;
@@ -110,6 +121,7 @@ export class Spool {
   /** Frees memory and removes the file. */
   dispose(): void {
     this.#disposed = true;
+    this.#uncount();
     this.#memory = [];
     this.#pending = [];
     this.#pendingBytes = 0;
@@ -174,7 +186,13 @@ export class Spool {
     for (const done of this.#idle.splice(0)) done();
   }
 
+  #uncount(): void {
+    keptByAll -= this.#counted;
+    this.#counted = 0;
+  }
+
   #fail(error: Error): void {
+    this.#uncount();
     this.#error = new HttpError('ERR_SPOOL', `cannot spool a body: ${error.message}`, {}, error);
     this.#memory = [];
     this.#pending = [];

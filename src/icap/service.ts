@@ -17,6 +17,10 @@ export interface IcapTransaction {
   readonly icapHeaders: RawHeaders;
   /** Address of the ICAP client; `in-process` for the co-located proxy. */
   readonly icapClient: string;
+  /** Subject of the ICAP client's certificate; absent or null without one. */
+  readonly icapCertificate?: string | null;
+  /** Name that the ICAP client has logged in with; absent or null where it did not. */
+  readonly icapUser?: string | null;
   /** Parsed on first use. @throws {IcapError} `ERR_ICAP_SECTION` where it is no HTTP request head */
   readonly request: RequestHead | null;
   /** Parsed on first use; null also where the section holds no response (C-28). */
@@ -26,10 +30,23 @@ export interface IcapTransaction {
   readonly signal: AbortSignal;
 }
 
+/** ICAP fields that are known only once the body has been sent: sent behind it (C-100, C-101). */
+export interface IcapTrailer {
+  /** What the answer announces in `Trailer`; a field that is not named here is not sent. */
+  readonly names: readonly string[];
+  /**
+   * Asked once, after the last byte of the body; never where the client did not agree to trailers. A throw
+   * cuts the connection, as the body is out and the message stays incomplete.
+   */
+  fields(): RawHeaders | Promise<RawHeaders>;
+}
+
 export interface Unmodified {
   readonly kind: 'unmodified';
   /** Extra ICAP fields of the answer. */
   readonly headers?: RawHeaders;
+  /** Not sent with 204. */
+  readonly trailer?: IcapTrailer;
 }
 
 export interface Adapted {
@@ -37,10 +54,20 @@ export interface Adapted {
   /** Exactly one of both. A response to REQMOD answers in the origin's stead. */
   readonly request?: RequestHead;
   readonly response?: ResponseHead;
+  /** The whole new body; with `keepOriginalFrom` only what stands before the part that is kept. */
   readonly body: Body | null;
+  /**
+   * Byte offset into the original body from which it goes on behind `body`: 0 keeps all of it, past its end
+   * nothing. Without it the original is dropped. The service must leave the original where it is: `hold`
+   * is allowed, `restream` and `release` are not. Content-Length is mended to fit the assembled body, or
+   * removed where its length is not known (C-66). No effect on a message without a body (C-67), nor on a
+   * response to REQMOD, which has no original.
+   */
+  readonly keepOriginalFrom?: number;
   /** Made by the server, not derived from the message: gets no Via (C-94). */
   readonly serverMade: boolean;
   readonly headers?: RawHeaders;
+  readonly trailer?: IcapTrailer;
 }
 
 export type IcapOutcome = Unmodified | Adapted;
@@ -60,6 +87,10 @@ export interface ServiceDescription {
   readonly transferComplete?: string;
   /** Identity headers that the service wants, e.g. `X-Client-IP`. */
   readonly include?: readonly string[];
+  /** May answer with `keepOriginalFrom`: 206 is offered to clients that know it (C-62). Default false. */
+  readonly partialContent?: boolean;
+  /** May answer with a `trailer`: offered to clients that know them (C-101). Default false. */
+  readonly trailers?: boolean;
 }
 
 export interface IcapService {

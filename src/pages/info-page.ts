@@ -18,11 +18,26 @@ export interface InfoPageInput {
   readonly blades: readonly { readonly name: string; readonly fingerprint: string }[];
   readonly startedAt: Date;
   readonly counters: Readonly<Record<string, number>>;
+  /** The gateway's worker processes; empty or absent where it runs in one. */
+  readonly processes?: readonly InfoProcess[];
+}
+
+export interface InfoProcess {
+  readonly pid: number;
+  readonly phase: string;
+  readonly generation: number;
+  readonly startedAt: Date;
+  readonly connections: number;
+  /** Handlers with and without a request. */
+  readonly busy: number;
+  readonly free: number;
+  readonly memoryBytes: number;
 }
 
 const MAX_ROWS = 200; // of each table; what a sane configuration never reaches
 const MAX_METHODS = 10; // of one service; ICAP has three
 const MAX_CELL = 100; // characters
+const MIB = 1024 * 1024;
 
 /** The 200 response of /info; same guarantees as `blockPage`, without an incident. */
 export function infoPage(input: InfoPageInput, audience: PageAudience): Page {
@@ -50,6 +65,7 @@ export function infoPage(input: InfoPageInput, audience: PageAudience): Page {
         services: facts.services,
         blades: facts.blades,
         counters: Object.fromEntries(facts.counters),
+        ...(facts.processes.length === 0 ? {} : { processes: facts.processes }),
       }),
       text: () => `${title}\n\n${fill(lead, { version, since })}\n${tables.map(tableLines).join('')}`,
     },
@@ -59,7 +75,7 @@ export function infoPage(input: InfoPageInput, audience: PageAudience): Page {
 }
 
 /** The input as it may be shown: each text cut and made visible, each list bounded. */
-function factsOf({ version, services, blades, startedAt, counters }: InfoPageInput) {
+function factsOf({ version, services, blades, startedAt, counters, processes = [] }: InfoPageInput) {
   const cell = (text: string): string => shown(text, MAX_CELL);
   return {
     version: shown(version, 32),
@@ -77,6 +93,16 @@ function factsOf({ version, services, blades, startedAt, counters }: InfoPageInp
     counters: Object.entries(counters)
       .slice(0, MAX_ROWS)
       .map(([name, value]): [string, number] => [cell(name), value]),
+    processes: processes.slice(0, MAX_ROWS).map(({ startedAt: since, phase, ...numbers }) => ({
+      pid: numbers.pid,
+      phase: cell(phase),
+      generation: numbers.generation,
+      startedAt: isoTime(since) ?? '',
+      connections: numbers.connections,
+      busy: numbers.busy,
+      free: numbers.free,
+      memoryBytes: numbers.memoryBytes,
+    })),
   };
 }
 
@@ -92,7 +118,27 @@ interface Table {
   readonly numeric: boolean;
 }
 
-function tablesOf({ services, blades, counters }: Facts): Table[] {
+function tablesOf({ services, blades, counters, processes }: Facts): Table[] {
+  const processTable: Table = {
+    id: 'processes',
+    heading: 'info.processes',
+    none: 'info.processes.none',
+    columns: [
+      'info.process.pid',
+      'info.process.phase',
+      'info.process.generation',
+      'info.process.since',
+      'info.process.connections',
+      'info.process.busy',
+      'info.process.free',
+      'info.process.memory',
+    ],
+    rows: processes.map(({ pid, phase, generation, startedAt, connections, busy, free, memoryBytes }) => [
+      ...[`${pid}`, phase, `${generation}`, startedAt, `${connections}`, `${busy}`, `${free}`],
+      `${Math.round(memoryBytes / MIB)} MiB`,
+    ]),
+    numeric: true,
+  };
   return [
     {
       id: 'services',
@@ -123,6 +169,7 @@ function tablesOf({ services, blades, counters }: Facts): Table[] {
       rows: counters.map(([name, value]) => [name, value.toLocaleString('en-US')]),
       numeric: true,
     },
+    ...(processes.length === 0 ? [] : [processTable]),
   ];
 }
 

@@ -61,6 +61,16 @@ const en = {
   'info.counters.none': 'Nothing has been counted yet.',
   'info.counter.name': 'Counter',
   'info.counter.value': 'Value',
+  'info.processes': 'Processes',
+  'info.processes.none': 'The gateway runs in one process.',
+  'info.process.pid': 'Process',
+  'info.process.phase': 'State',
+  'info.process.generation': 'Configuration',
+  'info.process.since': 'Since',
+  'info.process.connections': 'Connections',
+  'info.process.busy': 'Busy handlers',
+  'info.process.free': 'Free handlers',
+  'info.process.memory': 'Memory',
 } as const;
 
 interface ErrorText {

@@ -24,12 +24,20 @@ export interface BlockVerdict {
   readonly reason: string;
 }
 
+/**
+ * What a blade changes of a message. Content-Length is set to fit. A change of the header fields alone, or of
+ * the start of the body, costs no second copy of the body: an ICAP client that can, keeps the original.
+ */
 export interface ModifyVerdict {
   readonly kind: 'modify';
   /** Replaces header fields (flat name, value list); absent keeps them. */
   readonly headers?: readonly string[];
-  /** Replaces the body; absent keeps it. */
+  /** Replaces the body; absent keeps it, apart from what `prefix` and `keepFrom` say. */
   readonly body?: Buffer;
+  /** Bytes in front of what is kept of the original body, in its Content-Encoding. No body: no effect. */
+  readonly prefix?: Buffer;
+  /** First byte of the original body that is kept; what stands before it is dropped. Default 0. */
+  readonly keepFrom?: number;
 }
 
 export type Verdict = AllowVerdict | BlockVerdict | ModifyVerdict;
@@ -44,8 +52,19 @@ export function block(found: { threat: string; severity?: Severity; reason: stri
   return { kind: 'block', threat: found.threat, severity: found.severity ?? 'high', reason: found.reason };
 }
 
-/** Verdict: pass with other headers and/or another body. */
-export function modify(change: { headers?: readonly string[]; body?: Buffer }): ModifyVerdict {
+/**
+ * Verdict: pass with other headers, another body, or another start of the body, e.g.
+ * `modify({ prefix: Buffer.from('<!-- checked -->') })`.
+ * @throws {TypeError} for `body` together with `prefix` or `keepFrom`, and a `keepFrom` that is no byte offset
+ */
+export function modify(change: Omit<ModifyVerdict, 'kind'>): ModifyVerdict {
+  const { body, prefix, keepFrom = 0 } = change;
+  if (body !== undefined && (prefix !== undefined || keepFrom !== 0)) {
+    throw new TypeError('modify: give either `body`, or `prefix` and `keepFrom`');
+  }
+  if (!Number.isSafeInteger(keepFrom) || keepFrom < 0) {
+    throw new TypeError('modify: `keepFrom` must be a byte offset, 0 or more');
+  }
   return { kind: 'modify', ...change };
 }
 
@@ -89,7 +108,7 @@ export interface Blade {
   readonly name: string;
   /**
    * Changes exactly when verdicts may change (rules or engine data reloaded); part of the ISTag.
-   * Default: the plugin's version.
+   * Default: made of the plugin's version and its options.
    */
   fingerprint?(): string;
   /**
@@ -97,7 +116,10 @@ export interface Blade {
    * @param signal aborted when the client gave up or the time limit passed: stop working then
    */
   inspect(message: BladeMessage, signal: AbortSignal): Verdict | Promise<Verdict>;
-  /** Frees workers and sockets; called once at shutdown and before a reload. */
+  /**
+   * Frees workers and sockets. Called once: at shutdown, or after a reload when the blade that takes its
+   * place is at work and the last `inspect` of this one has settled.
+   */
   close?(): void | Promise<void>;
 }
 
@@ -116,6 +138,11 @@ export interface PluginContext<Options> {
   readonly folder: string;
   /** Registers a blade. */
   blade(blade: Blade): void;
+  /**
+   * Names a file or folder that `setup` reads, by its absolute path. When it changes, the plugin is set up
+   * anew, beside this one, and takes over if that succeeds.
+   */
+  watch(path: string): void;
 }
 
 /** Anything with `parse`, such as a zod schema: returns the options with defaults, or throws. */

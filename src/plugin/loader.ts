@@ -2,9 +2,13 @@
 // setup; and closes them again. Where a plugin lies is locate.ts; what its blades are asked is the
 // gateway's. A plugin runs with the rights of the process: whom to trust, the configuration decides.
 
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PluginError, isWeirError, messageOf, printable } from '../errors.ts';
 import { PLUGIN_API_VERSION, isPlugin, type Blade, type PluginDefinition, type PluginLogger } from './api.ts';
+import { sortedJson } from '../util/sorted-json.ts';
 import { locatePlugin, type PluginPlace } from './locate.ts';
 
 /** A plugin as the configuration names it. */
@@ -32,6 +36,10 @@ export interface LoadedPlugin {
   /** Absolute path of the plugin's folder. */
   readonly folder: string;
   readonly blades: readonly Blade[];
+  /** Absolute paths that the plugin wants to be set up anew for when they change. */
+  readonly watched: readonly string[];
+  /** The module has changed since this process imported it: it runs as it was. */
+  readonly outdated: boolean;
   readonly log: PluginLogger;
 }
 
@@ -105,6 +113,7 @@ async function loadPlugin(
   }
 
   const blades: Blade[] = [];
+  const watched: string[] = [];
   const pluginLog = log.child({ plugin: definition.name });
   let refusal: PluginError | null = null; // thrown again after setup, which may have swallowed it
   let inSetup = true;
@@ -112,7 +121,7 @@ async function loadPlugin(
     const reason = inSetup
       ? whyNot(blade, blades, before, definition.name)
       : 'blades are registered in setup';
-    if (reason === null) return void blades.push(blade);
+    if (reason === null) return void blades.push(fingerprinted(blade, definition, entry));
     throw (refusal ??= fail(reason));
   };
   try {
@@ -122,6 +131,7 @@ async function loadPlugin(
         log: pluginLog,
         folder: place.folder,
         blade: register,
+        watch: (file) => void watched.push(path.resolve(place.folder, file)),
       });
     await within(setup(), deadline - Date.now(), late);
     if (refusal !== null) throw refusal as PluginError;
@@ -133,7 +143,33 @@ async function loadPlugin(
     inSetup = false;
   }
   const { name, version } = definition;
-  return { name, version, use: entry.use, file: place.file, folder: place.folder, blades, log: pluginLog };
+  const { file, folder } = place;
+  const outdated = await isOutdated(file);
+  return { name, version, use: entry.use, file, folder, blades, watched, outdated, log: pluginLog };
+}
+
+/** When modules were changed last, as of their import: an ES module is never imported a second time. */
+const importedAsOf = new Map<string, number>();
+
+async function isOutdated(file: string): Promise<boolean> {
+  const { mtimeMs } = await stat(file);
+  const before = importedAsOf.get(file) ?? mtimeMs;
+  importedAsOf.set(file, before);
+  return mtimeMs !== before;
+}
+
+/** The blade with a fingerprint: its own, or one of what its verdicts can depend on. */
+function fingerprinted(blade: Blade, { version }: PluginDefinition, { with: given }: PluginEntry): Blade {
+  if (blade.fingerprint !== undefined) return blade;
+  const fingerprint = createHash('sha256')
+    .update(`${version}\n${sortedJson(given)}`)
+    .digest('hex');
+  return {
+    name: blade.name,
+    fingerprint: () => fingerprint,
+    inspect: (message, signal) => blade.inspect(message, signal),
+    close: () => blade.close?.(),
+  };
 }
 
 type Fail = (message: string, cause?: unknown) => PluginError;

@@ -1,7 +1,7 @@
 // One transaction through the proxy, in the order in which it happens: judge the request, REQMOD, the
 // origin, RESPMOD, answer, log. Every failure on the way becomes one page and one record.
 
-import { HttpError } from '../errors.ts';
+import { HttpError, IcapError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import type { Body } from '../http/body.ts';
 import { readHeaderFacts } from '../http/framing.ts';
@@ -10,8 +10,13 @@ import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
+import { OriginNote, TransactionNotes } from '../trace/notes.ts';
+import { formatAuthority, parseAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
+import type { Coverage, NotScannedReason } from './adaptation/coverage.ts';
+import { CLEAN, notScanned, worseOf } from './adaptation/coverage.ts';
 import type { PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
+import type { SharedFields } from './adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './origin/engine.ts';
 import { splitAbsoluteForm } from './request-target.ts';
@@ -24,6 +29,8 @@ interface Outgoing {
   head: RequestHead;
   /** Request line target in absolute form, as services see it. */
   url: string;
+  /** Authority in it. */
+  authority: string;
   body: Body | null;
   contentLength: number | null;
   trailer: string | null;
@@ -35,6 +42,8 @@ export class Transaction {
   readonly #exchange: ServerExchange;
   readonly #id = newIncidentId();
   readonly #trace: StepTrace[] = [];
+  /** Null: nobody traces. */
+  readonly #notes: TransactionNotes | null;
   #url: string;
   #responding = false;
   #answeredBody: Body | null = null;
@@ -42,12 +51,19 @@ export class Transaction {
   #verdict: ProxyRecord['verdict'] = 'allowed';
   #threat: ProxyRecord['threat'] = null;
   #incident: string | null = null;
+  #coverage: Coverage | null = null;
+  /** ICAP fields that go from REQMOD to RESPMOD (K-72). */
+  readonly #shared: SharedFields | undefined;
 
   constructor(context: ProxyContext, session: Session, exchange: ServerExchange) {
     this.#context = context;
     this.#session = session;
     this.#exchange = exchange;
     this.#url = exchange.head.target;
+    this.#shared = context.pipeline.newShared();
+    const { traces } = context;
+    this.#notes =
+      traces === null ? null : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null);
   }
 
   /** Runs to the end; never rejects. */
@@ -59,7 +75,11 @@ export class Transaction {
       failure = asWeirError(error);
       await this.#answerFailure(failure);
     }
-    if (this.#context.telemetry.records) this.#context.telemetry.proxy(this.#record(failure));
+    const { telemetry, traces } = this.#context;
+    if (!telemetry.records && traces === null) return;
+    const record = this.#record(failure);
+    if (telemetry.records) telemetry.proxy(record);
+    traces?.add(record, this.#notes);
   }
 
   async #forward(): Promise<void> {
@@ -73,10 +93,13 @@ export class Transaction {
         return this.#respond(adaptedAnswer(adapted.response, adapted.body, outgoing.head.method));
       outgoing.body = adapted.body;
       if (adapted.request !== null) this.#adoptRequest(outgoing, adapted.request);
-    }
+    } else this.#leaveOut(outgoing.body);
     const response = await this.#context.engine.send(this.#originRequest(outgoing));
     if (response.upgraded !== null) return this.#upgrade(response);
-    if (!pipeline.has('RESPMOD')) return this.#respond(originAnswer(response, response.body));
+    if (!pipeline.has('RESPMOD')) {
+      this.#leaveOut(response.body);
+      return this.#respond(originAnswer(response, response.body));
+    }
     const { facts } = response;
     const seen: ResponseHead = { ...response.head, version: '1.1', headers: facts.endToEnd };
     const adapted = await this.#adapt('RESPMOD', outgoing, seen, response.body, response.serverIp);
@@ -108,6 +131,7 @@ export class Transaction {
       target,
       head: { method: head.method, target: path, version: '1.1', headers },
       url: this.#url,
+      authority,
       body,
       contentLength: framing.kind === 'length' ? framing.length : null,
       trailer: facts.trailer,
@@ -140,33 +164,61 @@ export class Transaction {
       serverIp,
       user: this.#session.user,
       cancellation: this.#exchange.cancellation,
+      notes: this.#notes,
+      ...(this.#shared === undefined ? {} : { shared: this.#shared }),
     };
     return this.#context.pipeline.run(method, input, this.#trace).then((output) => {
       if (output.verdict !== 'allowed') this.#verdict = output.verdict;
       if (output.threat !== null) this.#threat = output.threat;
       if (output.incident !== null) this.#incident = output.incident;
+      this.#coverage = worseOf(this.#coverage, output.coverage);
       return output;
     });
   }
 
-  /** Goes on with the request that a service made of it, also to another place (K-51). */
+  /** A message at a point without rules. @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` */
+  #leaveOut(body: Body | null): void {
+    if (body === null) return;
+    try {
+      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('policy'));
+    } catch (error) {
+      body.cancel(error as WeirError);
+      throw error;
+    }
+  }
+
+  /**
+   * Goes on with the request that a service made of it, also to another place (K-51).
+   * @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED`: a place that the client could not have asked for
+   */
   #adoptRequest(outgoing: Outgoing, adapted: RequestHead): void {
     const facts = readHeaderFacts(adapted.headers);
     const split = splitAbsoluteForm(adapted.target, adapted.method, ['http', 'https']);
+    if (adapted.method === 'CONNECT') {
+      throw new IcapError('ERR_ADAPT_PROTOCOL', 'an ICAP service made a CONNECT of another request');
+    }
+    let headers = facts.endToEnd;
     if (split !== null && adapted.target !== outgoing.url) {
+      // Inside a tunnel the authority of the URL is that of Host, and the tunnel's target decides.
       const { host, port, secure } = split.target;
-      const same =
-        host === outgoing.target.host && port === outgoing.target.port && secure === outgoing.target.secure;
-      if (!same && !(this.#session.tunnel !== null && split.authority === facts.host)) {
+      const before = parseAuthority(outgoing.authority, outgoing.target.secure ? 443 : 80);
+      const moved =
+        before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
+      if (moved) {
         this.#context.checkTarget(host, port);
+        if (secure && this.#context.decide(host) === 'terminate') {
+          throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
+        }
         outgoing.target = split.target;
+        outgoing.authority = split.authority;
+        headers = withHost(headers, facts.host, split.authority);
       }
       outgoing.url = adapted.target;
     }
     const path = split?.path ?? adapted.target;
     const hasBody = outgoing.body !== null;
     outgoing.contentLength = hasBody ? facts.contentLength : null;
-    const headers = hasBody ? facts.endToEnd : withoutUntrueLength(facts);
+    if (!hasBody) headers = withoutUntrueLength({ ...facts, endToEnd: headers });
     outgoing.head = { method: adapted.method, target: path, version: '1.1', headers };
   }
 
@@ -185,8 +237,15 @@ export class Transaction {
       // Never towards h2c: it would leave inspection behind.
       upgrade: upgrade !== null && outgoing.body === null && !/\bh2c\b/i.test(upgrade) ? upgrade : null,
       cancellation: this.#exchange.cancellation,
+      note: this.#noteOrigin(outgoing.target),
       onInformation: (status, reason, headers) => this.#exchange.inform(status, reason, headers),
     };
+  }
+
+  #noteOrigin({ host, port }: OriginTarget): OriginNote | null {
+    if (this.#notes === null) return null;
+    this.#notes.origin = new OriginNote(formatAuthority(host, port));
+    return this.#notes.origin;
   }
 
   // --- the answer ---
@@ -195,13 +254,24 @@ export class Transaction {
     this.#responding = true;
     this.#status = answer.status;
     this.#answeredBody = answer.body;
+    if (this.#notes !== null) {
+      const { status, reason, headers } = answer;
+      this.#notes.answer = { status, reason, headers };
+    }
     return this.#exchange.respond(answer);
   }
 
+  /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` where nothing may pass uninspected */
   #upgrade(response: OriginResponse): void {
+    const { socket: origin, rest } = response.upgraded!;
+    try {
+      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('stream'));
+    } catch (error) {
+      origin.destroy();
+      throw error;
+    }
     this.#responding = true;
     this.#status = 101;
-    const { socket: origin, rest } = response.upgraded!;
     const { reason, headers } = response.head;
     this.#exchange.inform(101, reason, headers);
     const { socket: client, rest: early } = this.#exchange.takeOver();
@@ -209,7 +279,7 @@ export class Transaction {
   }
 
   async #answerFailure(error: WeirError): Promise<void> {
-    this.#verdict = 'error';
+    this.#verdict = error.code === 'ERR_ADAPT_NOT_SCANNED' ? 'blocked' : 'error';
     const exchange = this.#exchange;
     exchange.body?.cancel(error);
     if (this.#responding || exchange.cancellation.reason !== null) return;
@@ -238,10 +308,18 @@ export class Transaction {
       verdict: this.#verdict,
       threat: this.#threat,
       incident: this.#incident,
+      coverage: coverageOf(failure, this.#coverage),
       ms: performance.now() - this.#exchange.startedAt,
       ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
     };
   }
+}
+
+/** What is logged: null where a failure left it open. */
+function coverageOf(failure: WeirError | null, seen: Coverage | null): Coverage | null {
+  if (failure === null) return seen ?? CLEAN;
+  if (failure.code !== 'ERR_ADAPT_NOT_SCANNED') return null;
+  return notScanned(failure.fields['reason'] as NotScannedReason);
 }
 
 /** The origin's answer as it came. */

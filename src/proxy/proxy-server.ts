@@ -1,98 +1,85 @@
 // The proxy's listeners and the life of client connections: counting, HTTP on them, CONNECT, and a
 // graceful stop. One transaction is forward.ts, a tunnel's first bytes are tunnel.ts.
 
-import type { AddressInfo, BlockList, Server, Socket } from 'node:net';
-import { createServer, isIP } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { SecureContext } from 'node:tls';
 import { ConfigError, HttpError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import { Body } from '../http/body.ts';
-import type { HeadLimits } from '../http/message-reader.ts';
 import type { ServerExchange } from '../http/server-connection.ts';
 import { HttpServerConnection } from '../http/server-connection.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
-import { isAllowed } from '../icap/server/server.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
+import type { TraceSink, TunnelNote } from '../trace/notes.ts';
+import { OriginNote, TransactionNotes } from '../trace/notes.ts';
 import { Deadlines } from '../util/deadlines.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
-import type { AdaptationPipeline } from './adaptation/pipeline.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import { Transaction } from './forward.ts';
-import { hostMatcher } from './host-match.ts';
-import { OriginConnector, isOwnAddress } from './origin/connector.ts';
-import type { OriginEngine, OriginTarget } from './origin/engine.ts';
+import type { ProxyArrangementOptions, ProxyGround } from './arrangement.ts';
+import { ProxyArrangement } from './arrangement.ts';
+import type { OriginTarget } from './origin/engine.ts';
 import { parseConnectTarget } from './request-target.ts';
-import type { ProxyContext, Session, TunnelTls } from './session.ts';
-import type { TlsRule } from './tls-rules.ts';
-import { tlsDecider } from './tls-rules.ts';
+import type { Session, TunnelTls } from './session.ts';
 import { openTunnel } from './tunnel.ts';
-import type { TunnelContext } from './tunnel.ts';
 
-export interface ProxyLimits extends HeadLimits {
-  /** Client connections; further ones are answered 503 and closed. */
-  readonly connections: number;
-  readonly headTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly handshakeTimeoutMs: number;
-}
-
-export interface ProxyServerOptions {
-  readonly pipeline: AdaptationPipeline;
-  readonly tlsRules: readonly TlsRule[];
-  readonly limits: ProxyLimits;
+export interface ProxyServerOptions extends ProxyArrangementOptions {
   readonly telemetry: Telemetry;
-  /** Leaf certificate and key for a name (src/ca). */
-  contextFor(name: string): SecureContext;
-  readonly upstream: {
-    /** Certificates (PEM) that vouch for origins; null: Node's own roots. */
-    readonly ca: readonly string[] | null;
-    readonly verify: boolean;
-    readonly hosts: Readonly<Record<string, string>>;
-    readonly connectTimeoutMs: number;
-  };
-  /** Makes the origin engine on the proxy's connector. */
-  engine(connector: OriginConnector): OriginEngine;
-  readonly deny: { readonly networks: BlockList; readonly hosts: readonly string[] };
+  /** Default null: nothing is traced. */
+  readonly traces?: TraceSink | null;
 }
 
 const OVERLOAD_LOG_MS = 1000; // at most one line a second about refused connections
 
-export class ProxyServer implements ProxyContext, TunnelContext {
-  readonly pipeline: AdaptationPipeline;
+/** A connection that carries HTTP: of whom, and by which listener it came. */
+interface Served {
+  readonly session: Session;
+  readonly listener: Server;
+}
+
+export class ProxyServer implements ProxyGround {
   readonly telemetry: Telemetry;
-  readonly engine: OriginEngine;
-  readonly connector: OriginConnector;
+  readonly traces: TraceSink | null;
   readonly deadlines = new Deadlines();
   readonly viaName = `weir-${randomBytes(5).toString('hex')}`;
-  readonly handshakeTimeoutMs: number;
-  readonly decide: TunnelContext['decide'];
-  readonly #options: ProxyServerOptions;
-  readonly #deniedHost: (host: string) => true | undefined;
   readonly #listeners: Server[] = [];
   readonly #ownPorts = new Set<number>();
   readonly #sockets = new Set<Socket>();
-  readonly #connections = new Set<HttpServerConnection>();
+  readonly #connections = new Map<HttpServerConnection, Served>();
+  #arrangement: ProxyArrangement;
   #stopping = false;
   #overloadLoggedAt = -Infinity;
   #refusedSince = 0;
 
   constructor(options: ProxyServerOptions) {
-    this.#options = options;
-    this.pipeline = options.pipeline;
     this.telemetry = options.telemetry;
-    this.handshakeTimeoutMs = options.limits.handshakeTimeoutMs;
-    this.decide = tlsDecider(options.tlsRules);
-    this.#deniedHost = hostMatcher(
-      Object.fromEntries(options.deny.hosts.map((host) => [host, true as const])),
-    );
-    this.connector = new OriginConnector({
-      ...options.upstream,
-      isOwnPort: (port) => this.#ownPorts.has(port),
-      isDeniedAddress: (address) => isAllowed(options.deny.networks, address),
-    });
-    this.engine = options.engine(this.connector);
+    this.traces = options.traces ?? null;
+    this.#arrangement = new ProxyArrangement(this, options, null);
+  }
+
+  /**
+   * Makes what {@link apply} takes over; nothing changes yet.
+   * @throws whatever TLS says of `upstream.ca`
+   */
+  arrange(options: ProxyArrangementOptions): ProxyArrangement {
+    return new ProxyArrangement(this, options, this.#arrangement);
+  }
+
+  /**
+   * Takes over another arrangement while it runs. Transactions and tunnels under way finish as they
+   * began, the next request on a connection meets the new one; limits of heads and idle times hold for new
+   * connections. A tunnel whose target is refused now ends after the transaction under way.
+   */
+  apply(next: ProxyArrangement): void {
+    const before = this.#arrangement;
+    this.#arrangement = next;
+    // Connections that are in use now are closed as soon as they are idle.
+    if (before.engine !== next.engine) before.engine.close();
+    for (const [connection, { session }] of this.#connections) {
+      if (!next.admits(session)) connection.drain();
+    }
   }
 
   /** Names a port of this program that must not be reached through the proxy. */
@@ -100,12 +87,23 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     this.#ownPorts.add(port);
   }
 
+  /** Takes that back, for a port that is not listened on any more. */
+  unprotectPort(port: number): void {
+    this.#ownPorts.delete(port);
+  }
+
+  isOwnPort(port: number): boolean {
+    return this.#ownPorts.has(port);
+  }
+
   /**
    * Listens on one more address.
    * @throws {ConfigError} `ERR_LISTEN`
    */
   listen(port: number, host: string): Promise<AddressInfo> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#accept(socket, server);
+    });
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const fields = { host, port, errno: error.code };
@@ -129,6 +127,23 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     });
   }
 
+  /** Stops listening there. Connections that came that way end after the transaction under way. */
+  unlisten({ address, port }: AddressInfo): void {
+    const at = this.#listeners.findIndex((server) => {
+      const own = server.address() as AddressInfo | null;
+      return own?.address === address && own.port === port;
+    });
+    const [listener] = at < 0 ? [] : this.#listeners.splice(at, 1);
+    if (listener === undefined) return;
+    listener.close();
+    if (!this.#listeners.some((other) => (other.address() as AddressInfo | null)?.port === port)) {
+      this.unprotectPort(port);
+    }
+    for (const [connection, served] of this.#connections) {
+      if (served.listener === listener) connection.drain();
+    }
+  }
+
   /** Open client connections. */
   get connections(): number {
     return this.#sockets.size;
@@ -140,39 +155,23 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     const closed = this.#listeners.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections.keys()) connection.drain();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await Promise.all(closed);
     clearTimeout(cut);
-    this.engine.close();
-  }
-
-  // --- for transactions and tunnels ---
-
-  contextFor(name: string): SecureContext {
-    return this.#options.contextFor(name);
-  }
-
-  checkTarget(host: string, port: number): void {
-    const isAddress = isIP(host) !== 0;
-    if (this.#ownPorts.has(port) && (isAddress ? isOwnAddress(host) : /^(.+\.)?localhost$/.test(host))) {
-      throw new HttpError('ERR_PROXY_SELF', `${host}:${port} is one of Weir's own ports`, { host, port });
-    }
-    const denied =
-      this.#deniedHost(host) === true || (isAddress && isAllowed(this.#options.deny.networks, host));
-    if (denied) throw new HttpError('ERR_PROXY_DENIED', `${host} is on proxy.targets.deny`, { host });
+    this.#arrangement.engine.close();
   }
 
   // --- connections ---
 
-  #accept(socket: Socket): void {
-    if (this.#sockets.size >= this.#options.limits.connections) return this.#turnAway(socket);
+  #accept(socket: Socket, listener: Server): void {
+    if (this.#sockets.size >= this.#arrangement.limits.connections) return this.#turnAway(socket);
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     const client = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
-    this.#serve(socket, { client, user: null, tls: null, tunnel: null });
+    this.#serve(socket, listener, { client, user: null, tls: null, tunnel: null });
   }
 
   #turnAway(socket: Socket): void {
@@ -180,14 +179,14 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     const now = performance.now();
     const error = new HttpError(
       'ERR_PROXY_OVERLOADED',
-      `more than ${this.#options.limits.connections} client connections`,
+      `more than ${this.#arrangement.limits.connections} client connections`,
     );
     if (now - this.#overloadLoggedAt > OVERLOAD_LOG_MS) {
       this.#overloadLoggedAt = now;
       const fields = {
         code: error.code,
         refused: this.#refusedSince,
-        limit: this.#options.limits.connections,
+        limit: this.#arrangement.limits.connections,
       };
       this.telemetry.event('warn', `${error.message}: ${error.remedy}`, fields);
       this.#refusedSince = 0;
@@ -199,22 +198,24 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     socket.destroySoon();
   }
 
-  #serve(socket: Socket, session: Session): void {
-    const { limits } = this.#options;
+  #serve(socket: Socket, listener: Server, session: Session): void {
+    const { limits } = this.#arrangement;
     const connection = new HttpServerConnection(socket, {
       limits,
       headTimeoutMs: limits.headTimeoutMs,
       idleTimeoutMs: limits.idleTimeoutMs,
       deadlines: this.deadlines,
       onRequest: (exchange) => {
-        if (exchange.head.method === 'CONNECT') this.#connect(exchange, session);
-        else void new Transaction(this, session, exchange).run();
+        if (exchange.head.method === 'CONNECT') this.#connect(exchange, listener, session);
+        else void new Transaction(this.#arrangement, session, exchange).run();
       },
       onBadRequest: (error) => this.#badRequest(error, session),
       onClose: () => this.#connections.delete(connection),
     });
-    this.#connections.add(connection);
-    if (this.#stopping) connection.drain();
+    this.#connections.set(connection, { session, listener });
+    // The target of a tunnel may have been refused by a reload while the handshake went on.
+    const admitted = listener.listening && this.#arrangement.admits(session);
+    if (this.#stopping || !admitted) connection.drain();
   }
 
   #badRequest(error: WeirError, session: Session): { head: ResponseHead; body: Body } {
@@ -227,10 +228,11 @@ export class ProxyServer implements ProxyContext, TunnelContext {
 
   // --- CONNECT ---
 
-  #connect(exchange: ServerExchange, session: Session): void {
+  #connect(exchange: ServerExchange, listener: Server, session: Session): void {
+    const arrangement = this.#arrangement;
     let target: { host: string; port: number };
     try {
-      target = this.#judgeConnect(exchange, session);
+      target = this.#judgeConnect(arrangement, exchange, session);
     } catch (thrown) {
       return this.#refuseConnect(exchange, session, asWeirError(thrown));
     }
@@ -240,14 +242,21 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     socket.write('HTTP/1.1 200 Connection Established\r\n\r\n', 'latin1');
     const authority = formatAuthority(host, port, 443);
     const url = formatAuthority(host, port);
-    openTunnel(this, socket, rest, target, {
-      onHttp: (inner, origin, tls) => this.#onTunnelHttp(inner, session, origin, authority, tls),
-      onSpliced: (tls) => this.#recordTunnel(exchange, session, url, tls),
+    openTunnel(arrangement, socket, rest, target, {
+      onHttp: (inner, origin, tls) => {
+        const opening = this.#opening(arrangement, exchange, url, host, tls);
+        this.#onTunnelHttp(inner, listener, { ...session, opening }, origin, authority, tls);
+      },
+      onSpliced: (tls, origin) => {
+        const opening = this.#opening(arrangement, exchange, url, host, tls);
+        this.#recordTunnel(exchange, { ...session, opening }, url, tls, origin);
+      },
       onFailed: (error, tls) => {
+        const opening = this.#opening(arrangement, exchange, url, host, tls);
         this.#recordFailure(
           error,
           newIncidentId(),
-          { ...session, tls },
+          { ...session, tls, opening },
           'CONNECT',
           url,
           200,
@@ -257,7 +266,11 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     });
   }
 
-  #judgeConnect(exchange: ServerExchange, session: Session): { host: string; port: number } {
+  #judgeConnect(
+    arrangement: ProxyArrangement,
+    exchange: ServerExchange,
+    session: Session,
+  ): { host: string; port: number } {
     const target = parseConnectTarget(exchange.head.target);
     if (session.tunnel !== null)
       throw new HttpError('ERR_HTTP_TARGET', 'CONNECT inside a tunnel is not supported');
@@ -265,8 +278,8 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     if (exchange.facts.via?.includes(this.viaName)) {
       throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
     }
-    this.checkTarget(target.host, target.port);
-    if (this.decide(target.host) === 'terminate') {
+    arrangement.checkTarget(target.host, target.port);
+    if (arrangement.decide(target.host) === 'terminate') {
       throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${target.host}`, {
         host: target.host,
       });
@@ -279,10 +292,12 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     const answer = errorAnswer(error, id, exchange.head.target, exchange.head);
     exchange.body?.cancel();
     exchange.respond(answer).catch(() => {});
+    const host = String(error.fields['host'] ?? '');
+    const opening = this.#opening(this.#arrangement, exchange, exchange.head.target, host, null);
     this.#recordFailure(
       error,
       id,
-      session,
+      { ...session, opening },
       'CONNECT',
       exchange.head.target,
       answer.status,
@@ -292,6 +307,7 @@ export class ProxyServer implements ProxyContext, TunnelContext {
 
   #onTunnelHttp(
     socket: Socket,
+    listener: Server,
     session: Session,
     target: OriginTarget,
     authority: string,
@@ -301,18 +317,45 @@ export class ProxyServer implements ProxyContext, TunnelContext {
       const fields = { client: session.client, sni: tls.sni, host: target.host };
       this.telemetry.event('info', 'SNI differs from the CONNECT host', fields);
     }
-    this.#serve(socket, { client: session.client, user: session.user, tls, tunnel: { target, authority } });
+    this.#serve(socket, listener, {
+      client: session.client,
+      user: session.user,
+      tls,
+      tunnel: { target, authority },
+      opening: session.opening ?? null,
+    });
+  }
+
+  /** How a tunnel began, or why not; null where nobody traces. */
+  #opening(
+    arrangement: ProxyArrangement,
+    exchange: ServerExchange,
+    authority: string,
+    host: string,
+    tls: TunnelTls | null,
+  ): TunnelNote | null {
+    if (this.traces === null) return null;
+    const ms = performance.now() - exchange.startedAt;
+    return { authority, rule: arrangement.tlsRule(tls?.sni ?? null, host), ms };
   }
 
   // --- records ---
 
-  #recordTunnel(exchange: ServerExchange, session: Session, url: string, tls: TunnelTls): void {
-    if (!this.telemetry.records) return;
-    this.telemetry.proxy({
-      ...this.#emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200),
-      verdict: 'bypassed',
-      ms: performance.now() - exchange.startedAt,
-    });
+  #recordTunnel(
+    exchange: ServerExchange,
+    session: Session,
+    url: string,
+    tls: TunnelTls,
+    originAddress: string | null,
+  ): void {
+    const ms = performance.now() - exchange.startedAt;
+    const origin = new OriginNote(url);
+    origin.way = { address: originAddress, tls: null, connectMs: ms };
+    this.#report(
+      { ...this.#emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200), verdict: 'bypassed', ms },
+      session,
+      origin,
+    );
   }
 
   #recordFailure(
@@ -324,14 +367,22 @@ export class ProxyServer implements ProxyContext, TunnelContext {
     status: number,
     startedAt = performance.now(),
   ): void {
-    if (!this.telemetry.records) return;
-    this.telemetry.proxy({
+    const record: ProxyRecord = {
       ...this.#emptyRecord(id, session, method, url, status),
       verdict: 'error',
       ms: performance.now() - startedAt,
       incident: status >= 400 ? id : null, // a tunnel that fails shows no page
       error: { code: error.code, message: error.message },
-    });
+    };
+    this.#report(record, session, null);
+  }
+
+  #report(record: ProxyRecord, session: Session, origin: OriginNote | null): void {
+    if (this.telemetry.records) this.telemetry.proxy(record);
+    if (this.traces === null) return;
+    const notes = new TransactionNotes(0, null, session.opening ?? null);
+    notes.origin = origin;
+    this.traces.add(record, notes);
   }
 
   #emptyRecord(id: string, session: Session, method: string, url: string, status: number): ProxyRecord {

@@ -1,8 +1,10 @@
 // What is known of a client connection, and what all connections of one proxy share.
 
 import type { Telemetry } from '../telemetry/records.ts';
+import type { TraceSink, TunnelNote } from '../trace/notes.ts';
 import type { AdaptationPipeline } from './adaptation/pipeline.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
+import type { TlsAction } from './tls-rules.ts';
 
 /** What was done with a tunnel's TLS, and what the client said in its ClientHello. */
 export interface TunnelTls {
@@ -19,6 +21,8 @@ export interface Session {
   readonly tls: TunnelTls | null;
   /** Where a tunnel leads; null for a connection that sends absolute-form requests. */
   readonly tunnel: { readonly target: OriginTarget; readonly authority: string } | null;
+  /** How the tunnel came about; only where transactions are traced. */
+  readonly opening?: TunnelNote | null;
 }
 
 /** What every transaction needs of its proxy. */
@@ -26,8 +30,12 @@ export interface ProxyContext {
   readonly pipeline: AdaptationPipeline;
   readonly engine: OriginEngine;
   readonly telemetry: Telemetry;
+  /** Null: nothing is traced. */
+  readonly traces: TraceSink | null;
   /** Name of this instance in Via; seen again in a request, it is a loop. */
   readonly viaName: string;
+  /** What proxy.tls.rules say of a host; null: nothing. */
+  decide(host: string): TlsAction | null;
   /** @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED` */
   checkTarget(host: string, port: number): void;
 }

@@ -12,9 +12,14 @@ export interface TlsRule {
 
 /** Compiles rules into a decision; null where no rule fits. */
 export function tlsDecider(rules: readonly TlsRule[]): (host: string) => TlsAction | null {
-  const compiled = rules.map((rule) => ({
-    matches: hostMatcher(Object.fromEntries(rule.hosts.map((host) => [host, true as const]))),
-    action: rule.action,
-  }));
-  return (host) => compiled.find((rule) => rule.matches(host) !== undefined)?.action ?? null;
+  const find = tlsRuleFinder(rules);
+  return (host) => rules[find(host)]?.action ?? null;
+}
+
+/** The same as the rule's place in the list; -1 where none fits. */
+export function tlsRuleFinder(rules: readonly TlsRule[]): (host: string) => number {
+  const compiled = rules.map(({ hosts }) =>
+    hostMatcher(Object.fromEntries(hosts.map((host) => [host, true as const]))),
+  );
+  return (host) => compiled.findIndex((matches) => matches(host) !== undefined);
 }

@@ -28,7 +28,7 @@ export interface TunnelEvents {
   /** Decrypted (or plain) HTTP begins on `socket`. */
   onHttp(socket: Socket, target: OriginTarget, tls: TunnelTls | null): void;
   /** The tunnel carries bytes that are not looked at. */
-  onSpliced(tls: TunnelTls): void;
+  onSpliced(tls: TunnelTls, originAddress: string | null): void;
   /** The tunnel is over before it carried anything. */
   onFailed(error: WeirError, tls: TunnelTls | null): void;
 }
@@ -136,7 +136,7 @@ function splice(
         origin.destroy();
         return;
       }
-      events.onSpliced(tls);
+      events.onSpliced(tls, origin.remoteAddress ?? null);
       joinSockets(socket, Buffer.alloc(0), origin, Buffer.alloc(0));
     },
     (error: WeirError) => {

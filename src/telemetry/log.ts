@@ -1,7 +1,7 @@
 // Log records as JSON lines through pino, to standard output or a file; on a terminal as one readable
 // line a transaction instead. Writing is batched: a record costs no system call of its own.
 
-import { closeSync, openSync } from 'node:fs';
+import fs, { closeSync, openSync } from 'node:fs';
 import pino from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import { ConfigError, messageOf } from '../errors.ts';
@@ -10,14 +10,30 @@ import { colours, formatProxyRecord } from './terminal-line.ts';
 
 export interface LogOptions {
   readonly level: string;
-  /** Null: standard output. */
+  /** Null: standard output, or `descriptor`. */
   readonly file: string | null;
+  /** An open descriptor that takes JSON in place of standard output: the log of a worker process. */
+  readonly descriptor?: number;
 }
 
 export interface Log extends Telemetry {
   readonly logger: Logger;
+  /** Takes over what another process has logged: whole lines of JSON. */
+  lines(text: string): void;
   flush(): void;
   close(): void;
+  /**
+   * Prepares other options: the file is opened, so that what is wrong with it is known.
+   * @throws {ConfigError} as `openLog`; everything stays as it was
+   */
+  prepare(options: LogOptions): PreparedLog;
+}
+
+/** Exactly one of the two is called. */
+export interface PreparedLog {
+  /** Writes there from now on; a file of the same name is opened anew, for whoever has moved it away. */
+  apply(): void;
+  discard(): void;
 }
 
 /**
@@ -25,46 +41,111 @@ export interface Log extends Telemetry {
  * @throws {ConfigError} `ERR_CONFIG_UNREADABLE` when the file cannot be written
  */
 export function openLog(options: LogOptions): Log {
-  const onTerminal = options.file === null && process.stdout.isTTY === true;
-  const destination =
-    options.file === null
-      ? pino.destination({ fd: 1, sync: false, minLength: 4096 })
-      : openFile(options.file);
-  const timer = setInterval(() => destination.flush(), 250).unref();
-  destination.on('error', () => {}); // a closed pipe ends the log, not the proxy
+  let output = openOutput(options.file, options.descriptor);
+  const timer = setInterval(() => output.destination.flush(), 250).unref();
   const logger = pino(
     {
       level: options.level,
-      base: null,
+      base: options.descriptor === undefined ? null : { worker: process.pid },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['*.authorization', '*.cookie', '*.password', '*.token'], censor: '[redacted]' },
     },
-    onTerminal ? terminalStream(destination) : destination,
+    { write: (line: string) => output.stream.write(line) },
   );
-  const paint = colours(onTerminal && process.env['NO_COLOR'] === undefined);
-  const records = logger.isLevelEnabled('info');
+  const paint = colours(process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined);
+  let records = logger.isLevelEnabled('info');
   return {
     logger,
-    records,
+    get records() {
+      return records;
+    },
     proxy: (record: ProxyRecord) => {
-      if (onTerminal) destination.write(formatProxyRecord(record, paint));
+      if (output.onTerminal) output.destination.write(formatProxyRecord(record, paint));
       else logger.info({ kind: 'proxy', ...rounded(record) });
     },
     gateway: (record: GatewayRecord) => {
-      if (!onTerminal) logger.info({ kind: 'gateway', ...rounded(record) });
+      if (!output.onTerminal) logger.info({ kind: 'gateway', ...rounded(record) });
     },
     event: (level, message, fields) => logger[level](fields, message),
-    flush: () => destination.flush(),
-    close: () => {
-      clearInterval(timer);
-      try {
-        destination.flushSync();
-      } catch {
-        // nothing was ever written, or the pipe is closed
+    lines: (text) => {
+      if (!output.onTerminal) return void output.destination.write(text);
+      for (const line of text.trimEnd().split('\n')) {
+        if (!line.includes('"kind":"gateway"')) output.stream.write(line);
       }
     },
+    flush: () => output.destination.flush(),
+    close: () => {
+      clearInterval(timer);
+      flushed(output);
+    },
+    prepare: ({ level, file }) => {
+      const next = file === null && output.file === null ? output : openOutput(file);
+      return {
+        apply: () => {
+          logger.level = level;
+          records = logger.isLevelEnabled('info');
+          if (next === output) return;
+          flushed(output);
+          if (output.file !== null) output.destination.end();
+          output = next;
+        },
+        discard: () => {
+          if (next !== output) next.destination.end();
+        },
+      };
+    },
   };
+}
+
+interface Output {
+  /** Null: standard output. */
+  readonly file: string | null;
+  readonly onTerminal: boolean;
+  readonly destination: ReturnType<typeof pino.destination>;
+  /** Takes lines of JSON. */
+  readonly stream: DestinationStream;
+}
+
+/** @throws {ConfigError} `ERR_CONFIG_UNREADABLE` when the file cannot be written */
+function openOutput(file: string | null, descriptor?: number): Output {
+  const onTerminal = file === null && descriptor === undefined && process.stdout.isTTY === true;
+  const destination =
+    file === null ? pino.destination({ fd: descriptor ?? 1, sync: false, minLength: 4096 }) : openFile(file);
+  destination.on('error', () => {}); // a closed pipe ends the log, not the proxy
+  const flushSync = destination.flushSync.bind(destination);
+  destination.flushSync = () => once(flushSync); // also called when the process exits
+  return { file, onTerminal, destination, stream: onTerminal ? terminalStream(destination) : destination };
+}
+
+function flushed({ destination }: Output): void {
+  try {
+    destination.flushSync();
+  } catch {
+    // nothing was ever written, or the pipe is closed
+  }
+}
+
+/**
+ * Flushes without endless repetition: the library tries again for ever where writing fails for good (a
+ * closed pipe, a full disk), and the process would never end. Here what is left is lost then.
+ */
+function once(flushSync: () => void): void {
+  const { writeSync } = fs;
+  const write = (descriptor: number, data: string | Buffer): number => {
+    try {
+      return typeof data === 'string' ? writeSync(descriptor, data) : writeSync(descriptor, data);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') throw error;
+      return Buffer.byteLength(data);
+    }
+  };
+  fs.writeSync = write as typeof writeSync; // nothing else runs meanwhile: all of it is synchronous
+  try {
+    flushSync();
+  } finally {
+    fs.writeSync = writeSync;
+  }
 }
 
 function openFile(path: string) {

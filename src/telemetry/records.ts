@@ -35,6 +35,8 @@ export interface ProxyRecord {
   readonly threat: ThreatRecord | null;
   /** Id on the page that took the place of content: the gateway's for a block, our own for an error. */
   readonly incident: string | null;
+  /** What inspection came to; null where a failure left it open. `reason` says why it is `not-scanned`. */
+  readonly coverage?: { readonly state: string; readonly reason: string | null } | null;
   readonly ms: number;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
@@ -43,6 +45,10 @@ export interface ProxyRecord {
 export interface GatewayRecord {
   readonly id: string;
   readonly icapClient: string;
+  /** Name that the ICAP client has logged in with, where it had to. */
+  readonly icapUser?: string;
+  /** Subject of its certificate, where it has shown one. */
+  readonly icapCertificate?: string;
   readonly service: string;
   readonly method: string;
   readonly icapStatus: number;

@@ -3,11 +3,11 @@ import { banner } from '../../src/cli/banner.ts';
 
 const RUNNING = {
   proxyAddresses: ['127.0.0.1:8080'],
+  reverseAddresses: [],
   gatewayAddresses: ['127.0.0.1:1344'],
   ca: { path: '/home/me/weir/certs/ca.pem', created: true },
   services: ['sandblast', 'echo'],
-  warnings: [],
-  stop: () => Promise.resolve(),
+  gatewayWorkers: null,
 };
 
 test('the banner names addresses, services, the new CA and a line to paste', () => {

@@ -60,7 +60,7 @@ test('a port in use names the address and the flag that chooses another', async 
 test("a gateway's port that needs rights names the gateway's flag", async () => {
   const { lines, terminal } = capture();
   const config = await defaults();
-  config.gateway.listen = [{ host: '127.0.0.1', port: 344, tls: null }];
+  config.gateway.listen = [{ host: '127.0.0.1', port: 344, tls: null, proxyProtocol: null }];
   const error = new WeirError('ERR_LISTEN', 'no', { host: '127.0.0.1', port: 344, errno: 'EACCES' });
   expect(reportStartError(error, config, terminal)).toBe(2);
   expect(lines[0]).toContain('--gateway-listen 127.0.0.1:1024');

@@ -25,11 +25,10 @@ describe('warnings', () => {
   });
 
   test('tell what has no effect in this version', async () => {
-    expect(await warningsFor('gateway: { workers: { max: 16 } }\ndashboard: { token: secret }\n')).toEqual([
-      'weir.yaml:1:21  gateway.workers: has no effect: this version has one process',
-      'weir.yaml:2:12  dashboard: has no effect: this version has no dashboard',
+    expect(await warningsFor('dashboard: { token: secret }\n')).toEqual([
+      'weir.yaml:1:12  dashboard: has no effect: this version has no dashboard',
     ]);
-    expect(await warningsFor('gateway: { workers: { min: 3 } }\ndashboard: { token: null }\n')).toEqual([]);
+    expect(await warningsFor('dashboard: { token: null }\n')).toEqual([]);
   });
 
   test('tell that a proxy is open to other machines', async () => {

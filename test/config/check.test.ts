@@ -77,12 +77,21 @@ describe('crossCheck', () => {
     expect(told({ gateway: { workers: { min: 4, max: 4 } } })).toEqual([]);
   });
 
+  test('holds the bounds of workers against the defaults of those that are not given', () => {
+    expect(told({ gateway: { workers: { min: 11 } } })).toEqual([
+      'gateway.workers.min: expected at most gateway.workers.max (10), got 11',
+    ]);
+    expect(told({ gateway: { workers: { max: 2, maxSpare: 9 } } })).toEqual([
+      'gateway.workers.max: expected at least gateway.workers.min (3), got 2',
+      'gateway.workers.maxSpare: expected at least gateway.workers.minSpare (10), got 9',
+    ]);
+    expect(told({ gateway: { workers: { min: 0, max: 2 } } })).toEqual([]);
+  });
+
   test.each([
     ['proxy.auth', { proxy: { auth: { basic: { file: 'users' } } } }],
     ['proxy.upstream.proxy', { proxy: { upstream: { proxy: 'http://parent:3128' } } }],
-    ['proxy.reverse', { proxy: { reverse: [{ listen: '127.0.0.1:1', target: 'http://h' }] } }],
     ['proxy.listen[0].tls', { proxy: { listen: { listen: '127.0.0.1:1', tls: { cert: 'c', key: 'k' } } } }],
-    ['gateway.listen[1].tls', { gateway: { listen: ['127.0.0.1:1', { listen: '127.0.0.1:2', tls: {} }] } }],
   ])('refuses %s, which this version lacks', (path, raw) => {
     expect(told(raw)).toEqual([`${path}: not supported by this version; remove it`]);
     expect(crossCheck(raw)[0]?.code).toBe('ERR_CONFIG_UNSUPPORTED');

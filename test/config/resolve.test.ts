@@ -2,6 +2,7 @@ import os from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { DEFAULT_SERVER_LIMITS } from '../../src/icap/server/context.ts';
 
 const place = { root: '/opt/weir', compiled: true, installed: false };
 
@@ -43,14 +44,19 @@ describe('resolveConfig', () => {
       idleTimeoutMs: 60_000,
       handshakeTimeoutMs: 15_000,
     });
-    expect(gateway.limits).toEqual({ connections: 1000, idleTimeoutMs: 60_000, requestTimeoutMs: 30_000 });
+    expect(gateway.limits).toEqual(DEFAULT_SERVER_LIMITS);
     expect(proxy.upstream).toMatchObject({
       engine: 'native',
       verify: true,
       connectTimeoutMs: 10_000,
       responseTimeoutMs: 300_000,
     });
-    expect(adaptation.spool).toEqual({ memoryBytes: 262_144, folder: os.tmpdir() });
+    expect(adaptation.holdBytes).toBe(67_108_864);
+    expect(adaptation.spool).toEqual({
+      memoryBytes: 262_144,
+      totalBytes: 4_294_967_296,
+      folder: os.tmpdir(),
+    });
   });
 
   test('always has the service sandblast, which is the own gateway', () => {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Written by programs when they run: may be missing in a fresh checkout. */
-const MADE_LATER = /^(?:certs\/ca\.|docs\/performance\.md$|dist(?:\/|$))/;
+const MADE_LATER = /^(?:certs\/ca\.|docs\/performance(?:-icap-server)?\.md$|dist(?:\/|$))/;
 
 export interface Page {
   /** Path from the root of the checkout, with slashes. */

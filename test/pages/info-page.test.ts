@@ -45,6 +45,21 @@ describe('infoPage', () => {
     });
   });
 
+  test('shows the worker processes where there are some, with memory for people and for programs', () => {
+    const process = {
+      ...{ pid: 4711, phase: 'serving', generation: 2, startedAt: new Date('2026-07-30T14:03:22Z') },
+      ...{ connections: 5, busy: 3, free: 7, memoryBytes: 105 * 1024 * 1024 },
+    };
+    const input = { ...INPUT, processes: [process] };
+    for (const form of ['html', 'text'] as const) {
+      const body = infoPage(input, form).body.toString();
+      for (const fact of ['Processes', '4711', 'serving', '105 MiB']) expect(body).toContain(fact);
+    }
+    const shown = JSON.parse(infoPage(input, 'json').body.toString()) as { processes: unknown };
+    expect(shown.processes).toEqual([{ ...process, startedAt: '2026-07-30T14:03:22.000Z' }]);
+    expect(infoPage(INPUT, 'html').body.toString()).not.toContain('Processes');
+  });
+
   test('says what it means when nothing is there', () => {
     const body = infoPage({ ...INPUT, services: [], blades: [], counters: {} }, 'html').body.toString();
     expect(body).toContain('No service is configured.');

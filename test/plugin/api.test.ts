@@ -60,5 +60,15 @@ describe('verdicts', () => {
     const body = Buffer.from('new');
     expect(modify({ body })).toEqual({ kind: 'modify', body });
     expect(modify({ headers: ['A', 'b'] })).toEqual({ kind: 'modify', headers: ['A', 'b'] });
+    expect(modify({ prefix: body, keepFrom: 7 })).toEqual({ kind: 'modify', prefix: body, keepFrom: 7 });
+  });
+
+  test.each([
+    [{ body: Buffer.from('x'), prefix: Buffer.from('y') }, 'either `body`'],
+    [{ body: Buffer.from('x'), keepFrom: 1 }, 'either `body`'],
+    [{ keepFrom: -1 }, 'byte offset'],
+    [{ keepFrom: 1.5 }, 'byte offset'],
+  ])('modify refuses %j', (change, reason) => {
+    expect(() => modify(change)).toThrow(reason);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
@@ -75,6 +75,38 @@ describe('loadPlugins', () => {
       ['compiled', '3', '@org/compiled', 'node_modules/@org/compiled'],
     ]);
     expect(seen).toEqual(['esm:one', 'esm:two', 'cjs:three', 'compiled:four']);
+  });
+
+  test('gives a blade without a fingerprint one of its plugin version and options, in any order', async () => {
+    await using dir = await tempDir();
+    await write(dir, 'own.mjs', plugin('own', blade('own', "fingerprint: () => 'mine'")));
+    const given = 'options: { parse: (value) => value },';
+    await write(dir, 'none.mjs', plugin('none', blade('none'), given));
+    const fingerprint = async (use: string, options: unknown) => {
+      const { loaded } = await load(dir, [{ use, with: options }]);
+      return loaded[0]!.blades[0]!.fingerprint!();
+    };
+    expect(await fingerprint('./own.mjs', {})).toBe('mine');
+    const first = await fingerprint('./none.mjs', { a: 1, b: { c: 2, d: 3 } });
+    expect(await fingerprint('./none.mjs', { b: { d: 3, c: 2 }, a: 1 })).toBe(first);
+    expect(await fingerprint('./none.mjs', { a: 2, b: { c: 2, d: 3 } })).not.toBe(first);
+  });
+
+  test('collects what plugins want to be watched, from their own folder where it is relative', async () => {
+    await using dir = await tempDir();
+    await write(dir, 'mine/index.mjs', plugin('mine', "ctx.watch('data'); ctx.watch('/etc/lists/a');"));
+    const { loaded } = await load(dir, ['./mine']);
+    expect(loaded[0]!.watched).toEqual([dir.join('mine/data'), '/etc/lists/a']);
+  });
+
+  test('says when the code of a plugin is no longer the one that runs', async () => {
+    await using dir = await tempDir();
+    await write(dir, 'mine.mjs', plugin('mine'));
+    const outdated = async () => (await load(dir, ['./mine.mjs'])).loaded[0]!.outdated;
+    expect([await outdated(), await outdated()]).toEqual([false, false]);
+    await write(dir, 'mine.mjs', plugin('mine', '/* changed */'));
+    await utimes(dir.join('mine.mjs'), 1, 1);
+    expect([await outdated(), await outdated()]).toEqual([true, true]);
   });
 
   test('loads TypeScript while the package runs from sources, and the blade works', async () => {

@@ -21,6 +21,8 @@ export interface Vector {
   readonly title: string;
   /** What must exist before all of it can run; null when nothing is missing. */
   readonly awaits: string | null;
+  /** The page says *Whole only*: the dialogue makes no sense when its requests are cut. */
+  readonly whole: boolean;
   /** In the order of the dialogue. */
   readonly frames: readonly Frame[];
 }
@@ -31,13 +33,19 @@ const FENCE = /^```icap (\S+) ([CS])(\d+) len=(\d+) sha256=([0-9a-f]+)$/;
 /** Reads `test/vectors/<name>`. Throws where a page is not written as the harness expects. */
 export async function readVectors(name: string): Promise<Vector[]> {
   const page = await readFile(fileURLToPath(new URL(`../vectors/${name}`, import.meta.url)), 'latin1');
-  const vectors: { id: string; title: string; awaits: string | null; frames: Frame[] }[] = [];
+  const vectors: (Omit<Vector, 'awaits' | 'whole' | 'frames'> & {
+    awaits: string | null;
+    whole: boolean;
+    frames: Frame[];
+  })[] = [];
   const lines = page.split('\n');
   for (let at = 0; at < lines.length; at++) {
     const heading = HEADING.exec(lines[at]!);
-    if (heading !== null) vectors.push({ id: heading[1]!, title: heading[2]!, awaits: null, frames: [] });
+    if (heading !== null)
+      vectors.push({ id: heading[1]!, title: heading[2]!, awaits: null, whole: false, frames: [] });
     const current = vectors.at(-1);
     if (current !== undefined && lines[at]!.startsWith('Awaits: ')) current.awaits = lines[at]!.slice(8);
+    if (current !== undefined && lines[at]!.startsWith('Whole only: ')) current.whole = true;
     if (!lines[at]!.startsWith('```')) continue;
     const fence = FENCE.exec(lines[at]!);
     if (fence === null || current === undefined || fence[1] !== current.id)
@@ -74,6 +82,8 @@ export interface Answer {
   /** Extension of the last chunk. */
   readonly extension: string;
   readonly trailers: string;
+  /** The block behind the message that `Trailer` announces; null where it announces none. */
+  readonly icapTrailer: string | null;
 }
 
 /** Reads the first answer in `bytes`; null while it is not complete. */
@@ -99,8 +109,9 @@ export function decodeAnswer(bytes: Buffer): { answer: Answer; length: number } 
   at += sections.length;
   const shown = fields.filter((field) => !/^(date|server): |^connection: keep-alive$/i.test(field)).sort();
   const head = { status: Number(status), fields: shown, sections };
+  const announced = shown.some((field) => field.startsWith('trailer: '));
   if (last === null || last[1] === 'null') {
-    return { answer: { ...head, body: null, extension: '', trailers: '' }, length: at };
+    return withIcapTrailer({ ...head, body: null, extension: '', trailers: '' }, text, at, announced);
   }
   let body = '';
   for (;;) {
@@ -114,13 +125,27 @@ export function decodeAnswer(bytes: Buffer): { answer: Answer; length: number } 
       const end = text.startsWith('\r\n', at) ? at - 2 : text.indexOf('\r\n\r\n', at);
       if (end < 0) return null;
       const trailers = text.slice(at, Math.max(at, end + 2));
-      return { answer: { ...head, body, extension: line[2] ?? '', trailers }, length: end + 4 };
+      const answer = { ...head, body, extension: line[2] ?? '', trailers };
+      return withIcapTrailer(answer, text, end + 4, announced);
     }
     if (text.length < at + size + 2) return null;
     body += text.slice(at, at + size);
     if (text.slice(at + size, at + size + 2) !== '\r\n') throw new Error('a chunk does not end in CR LF');
     at += size + 2;
   }
+}
+
+function withIcapTrailer(
+  answer: Omit<Answer, 'icapTrailer'>,
+  text: string,
+  at: number,
+  announced: boolean,
+): { answer: Answer; length: number } | null {
+  if (!announced) return { answer: { ...answer, icapTrailer: null }, length: at };
+  if (text.startsWith('\r\n', at)) return { answer: { ...answer, icapTrailer: '' }, length: at + 2 };
+  const end = text.indexOf('\r\n\r\n', at);
+  if (end < 0) return null;
+  return { answer: { ...answer, icapTrailer: text.slice(at, end + 2) }, length: end + 4 };
 }
 
 /** All answers in `bytes`, which must hold nothing else. */

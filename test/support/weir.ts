@@ -2,12 +2,12 @@
 // Ports are free ones, the CA and the log file are in a temporary folder; what the log says is parsed.
 
 import { readFileSync, statSync } from 'node:fs';
-import { startWeir } from '../../src/app.ts';
+import { type ReloadResult, type RunningWeir, startWeir } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type CurlResult, curl } from './curl.ts';
 import { spawnWeir, type WeirProcess } from './runCli.ts';
 import { freePort } from './supervised.ts';
-import { tempDir } from './tempDir.ts';
+import { type TempDir, tempDir } from './tempDir.ts';
 import { testCa } from './testCa.ts';
 
 const LOG_WAIT_MS = 5000;
@@ -55,6 +55,15 @@ export interface TestWeir extends AsyncDisposable {
   stop(graceMs?: number): Promise<void>;
 }
 
+/** A Weir in the test's own process, whose configuration can be changed. */
+export interface LocalWeir extends TestWeir {
+  readonly weir: RunningWeir;
+  /** Folder of the configuration; the CA is in `certs`, the log in `log`. */
+  readonly folder: TempDir;
+  /** Reloads with other settings, completed as at the start. */
+  reload(settings: WeirSettings): Promise<ReloadResult>;
+}
+
 /** A part of weir.yaml; the same keys, and objects where the file has maps. */
 export interface WeirSettings {
   readonly proxy?: Record<string, unknown>;
@@ -77,6 +86,7 @@ async function completed(settings: WeirSettings, gatewayPort: number, folder: st
     gateway: { listen: `127.0.0.1:${gatewayPort}`, ...gateway },
     dashboard: { listen: '127.0.0.1:0' },
     log: { file: `${folder}/log` },
+    trace: { folder: `${folder}/trace` },
     ...rest,
   };
   return JSON.stringify(config, null, 2); // every JSON text is YAML too
@@ -88,7 +98,7 @@ async function completed(settings: WeirSettings, gatewayPort: number, folder: st
  */
 export async function startTestWeir(
   settings: WeirSettings | ((gatewayPort: number) => WeirSettings) = {},
-): Promise<TestWeir> {
+): Promise<LocalWeir> {
   const folder = await tempDir('weir-lab-');
   try {
     const gatewayPort = await freePort();
@@ -97,7 +107,11 @@ export async function startTestWeir(
     const { config } = await loadConfig({ path });
     const weir = await startWeir(config, { proxy: true, gateway: true });
     let stopped: Promise<void> | null = null;
-    return handle({
+    const reload = async (next: WeirSettings): Promise<ReloadResult> => {
+      await folder.write('weir.yaml', await completed(next, gatewayPort, folder.path));
+      return weir.reload((await loadConfig({ path })).config);
+    };
+    const local = handle({
       proxyPort: portOf(weir.proxyAddresses[0]!),
       gatewayPort,
       caPath: weir.ca!.path,
@@ -109,6 +123,7 @@ export async function startTestWeir(
       },
       dispose: () => folder[Symbol.asyncDispose](),
     });
+    return Object.assign(local, { weir, folder, reload });
   } catch (error) {
     await folder[Symbol.asyncDispose]();
     throw error;

@@ -4,6 +4,7 @@
 import type { RequestHead, ResponseHead, RawHeaders } from '../codec/http-head.ts';
 import type { Body } from '../../http/body.ts';
 import type { HeldBody } from '../../http/held-body.ts';
+import type { ServiceNote } from '../../trace/notes.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
 import type { ModMethod } from '../service.ts';
 
@@ -21,7 +22,18 @@ export interface AdaptationMessage {
   readonly clientIp: string | null;
   readonly serverIp: string | null;
   readonly user: string | null;
+  /** Names of the user's groups, as far as known. */
+  readonly groups?: readonly string[];
+  /** Further fields of the ICAP header, e.g. what another service wants to be passed on (K-72). */
+  readonly extraIcapHeaders?: RawHeaders;
   readonly cancellation: Cancellation;
+  /**
+   * The original stays intact when the service has answered with a message of its own, until
+   * `Adaptation.dropOriginal` is called: its answer may still break off.
+   */
+  readonly keepOriginal?: boolean;
+  /** What is noted of it; only where transactions are traced. */
+  readonly note?: ServiceNote | null;
 }
 
 /** How a service answered; at most one of `request` and `response` is set. */
@@ -38,16 +50,25 @@ export interface Adaptation {
   readonly icapHeaders: RawHeaders;
   /** Bytes sent as preview; null without preview. */
   readonly preview: number | null;
+  /** The service does not want to see messages of this kind: nothing was sent. */
+  readonly ignored?: boolean;
+  /** Where the original was kept beyond the answer: frees it. */
+  readonly dropOriginal?: () => void;
 }
 
 /** A way to one ICAP service. */
 export interface AdaptationService {
   readonly name: string;
+  /** False while it is known to be down or suspended: a group asks its other members first. */
+  readonly available: boolean;
+  /** Bodies of its answers come over a connection, and may break off. */
+  readonly remote: boolean;
   /**
    * Sends one message through the service.
    * @throws {WeirError} `ERR_ADAPT_…`; the original can be had back while `message.body.intact`
    */
   adapt(message: AdaptationMessage): Adaptation | Promise<Adaptation>;
+  /** Keeps nothing open any more. Messages that are under way are finished, and so is one that comes late. */
   close(): void | Promise<void>;
 }
 

@@ -2,7 +2,7 @@
 // nothing of previews or verdicts; exchange.ts does. A byte that nobody asked for closes it (C-85).
 
 import type { Socket } from 'node:net';
-import { IcapError, isWeirError, messageOf } from '../../errors.ts';
+import { IcapError, isWeirError, messageOf, reasonOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { SlabReader } from '../../util/slab-reader.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
@@ -10,6 +10,7 @@ import type { IcapMethod } from '../codec/encapsulated.ts';
 import type { IcapResponseHead } from '../codec/head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
 import { IcapResponseParser } from '../codec/message-parser.ts';
+import { isTlsError } from './connector.ts';
 
 /** Whoever waits for a response on a connection. */
 export interface ConnectionUser {
@@ -25,6 +26,8 @@ export interface ConnectionUser {
 
 export class IcapClientConnection implements HasDeadline {
   deadlineAt = Infinity;
+  /** Milliseconds that it took to open it. */
+  openedMs = 0;
   readonly socket: Socket;
   /** Who keeps received bytes beyond the event needs a lease of it. */
   readonly reader: SlabReader;
@@ -32,37 +35,54 @@ export class IcapClientConnection implements HasDeadline {
   exchanges = 0;
   /** Response bytes were seen since the exchange began. */
   answered = false;
+  /** HTTP trailers were sent since the exchange began, which some servers do not bear. */
+  sentTrailers = false;
   readonly #parser: IcapResponseParser;
   readonly #onClosed: (connection: IcapClientConnection) => void;
   #user: ConnectionUser | null = null;
   #lost: WeirError | null = null;
+  #ended = false; // by the peer
   #spoilt = false; // bytes stand behind the end of a response
 
-  constructor(socket: Socket, reader: SlabReader, onClosed: (connection: IcapClientConnection) => void) {
+  /** @param strict  refuses what the protocol forbids but allows only one reading (K-36) */
+  constructor(
+    socket: Socket,
+    reader: SlabReader,
+    onClosed: (connection: IcapClientConnection) => void,
+    strict = false,
+  ) {
     this.socket = socket;
     this.reader = reader;
     this.#onClosed = onClosed;
     this.#parser = new IcapResponseParser(
       {
-        onMessage: (head, sections) => this.#user?.onMessage(head, sections),
+        onMessage: (head, sections) => {
+          if (this.#ended && head.status < 400) throw unavailable('the answer was cut off');
+          this.#user?.onMessage(head, sections);
+        },
         onData: (chunk) => this.#user?.onData(chunk),
         onEnd: (end) => this.#user?.onEnd(end),
       },
-      false,
+      strict,
       true,
     );
     reader.sink = (bytes) => this.#read(bytes);
     socket.on('drain', () => this.#user?.onDrain());
-    socket.on('error', (error) => this.#lose(unavailable(`connection failed: ${messageOf(error)}`, error)));
+    socket.on('error', (error) => this.#lose(connectionFailed(error)));
     socket.on('end', () => {
       reader.flush();
+      this.#ended = true;
+      // e2guardian ends an error without its blank line (V-19); nothing else is taken that way.
+      if (this.#user !== null && this.#parser.state === 'head' && this.#parser.midMessage) {
+        this.#read(Buffer.from('\r\n', 'latin1'));
+      }
       this.#lose(unavailable('the ICAP server closed the connection'));
     });
     socket.on('close', () => this.#lose(unavailable('the connection was closed')));
   }
 
   get usable(): boolean {
-    return this.#lost === null && !this.#spoilt && !this.socket.destroyed;
+    return this.#lost === null && !this.#spoilt && !this.#ended && !this.socket.destroyed;
   }
 
   /** Hands the connection to an exchange. */
@@ -70,6 +90,7 @@ export class IcapClientConnection implements HasDeadline {
     this.#user = user;
     this.exchanges++;
     this.answered = false;
+    this.sentTrailers = false;
     this.#parser.expect(method);
   }
 
@@ -105,14 +126,9 @@ export class IcapClientConnection implements HasDeadline {
       if (at < chunk.length) throw new IcapError('ERR_ICAP_FIELD', 'bytes follow the end of the response');
     } catch (error) {
       if (!isWeirError(error)) throw error;
-      this.#lose(
-        new IcapError(
-          'ERR_ADAPT_PROTOCOL',
-          `the ICAP server broke the protocol: ${error.message}`,
-          {},
-          error,
-        ),
-      );
+      if (error.code === 'ERR_ADAPT_UNAVAILABLE') return this.#lose(error);
+      const text = `the ICAP server broke the protocol: ${error.message}`;
+      this.#lose(new IcapError('ERR_ADAPT_PROTOCOL', text, {}, error));
     }
   }
 
@@ -125,6 +141,12 @@ export class IcapClientConnection implements HasDeadline {
     this.#onClosed(this);
     user?.onLost(error);
   }
+}
+
+function connectionFailed(error: Error): WeirError {
+  if (!isTlsError(error)) return unavailable(`connection failed: ${messageOf(error)}`, error);
+  const text = `the ICAP server ended TLS: ${reasonOf(error)}`;
+  return new IcapError('ERR_ADAPT_TLS', text, {}, error);
 }
 
 function unavailable(message: string, cause?: unknown): WeirError {

@@ -1,70 +1,61 @@
-// One REQMOD or RESPMOD over a connection: head and preview in one write, then whatever the server asks
-// for, until it has answered. Decides what each answer means; which connection and what to do after a
-// failure is service-client.ts. RFC 3507 §4.5, §4.6; K-10, K-11, K-30 … K-41.
+// One REQMOD or RESPMOD over a connection, until the server has answered. Decides what may come when; how
+// the request goes out is request-sender.ts, what an answer means answer.ts, which connection and what to do
+// after a failure service-client.ts. RFC 3507 §4.5, §4.6; K-30 … K-41.
 
 import { IcapError } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
-import type { BodySink } from '../../http/body.ts';
 import { Body } from '../../http/body.ts';
 import { cutOff } from '../../http/body-writer.ts';
 import type { HeldBody } from '../../http/held-body.ts';
-import { LAST_CHUNK, LAST_CHUNK_IEOF } from '../codec/chunked.ts';
 import type { IcapResponseHead } from '../codec/head.ts';
-import type { RequestHead, ResponseHead } from '../codec/http-head.ts';
-import { formatResponseHead, parseRequestHead, parseResponseHead } from '../codec/http-head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
-import { encodeWithBody, formatIcapMessage, writeChunk } from '../codec/serializer.ts';
 import type { SlabLease } from '../../util/slab-reader.ts';
-import { SocketBatch } from '../../util/socket-batch.ts';
 import type { Adaptation, AdaptationMessage } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
+import type { AnsweredHeads } from './answer.ts';
+import { readAnswer } from './answer.ts';
 import type { ConnectionUser, IcapClientConnection } from './connection.ts';
+import { assembledNow, canAssembleNow, PartialAnswer } from './partial-answer.ts';
+import type { RequestOptions, RequestOwner } from './request-sender.ts';
+import { RequestSender } from './request-sender.ts';
 
-/** How long a preview waits for a slow origin before it goes out with what is there (C-44). */
-const PREVIEW_WAIT_MS = 50;
-/** A body up to this size without preview is sent together with its head. */
-const SMALL_BODY = 64 * 1024; // bytes
-
-export interface ExchangeOptions {
-  /** Start line and fields up to Encapsulated, each with CR LF. */
-  readonly start: string;
-  /** Preview to offer in bytes; null: none. */
-  readonly preview: number | null;
-  /** Silence of the server after which the exchange fails. */
-  readonly timeoutMs: number;
+export interface ExchangeOptions extends RequestOptions {
+  /** What the request allows outside its preview. */
+  readonly allows204: boolean;
+  readonly allows206: boolean;
 }
 
 export interface ExchangeEvents {
   onAnswer(adaptation: Adaptation): void;
   onFailure(error: WeirError): void;
+  /** A 204 or 206 that was not allowed, and is taken. */
+  onUndue(status: 204 | 206): void;
+  /** The body of the answer broke off. */
+  onBroken(error: WeirError): void;
   /** The exchange has ended; the connection may carry another one if `reusable`. */
   onFinished(reusable: boolean): void;
 }
 
-type Phase = 'preview' | 'sending' | 'awaiting' | 'answering' | 'done';
+type Phase = 'sending' | 'answering' | 'done';
 
-export class IcapExchange implements ConnectionUser {
+export class IcapExchange implements ConnectionUser, RequestOwner {
   readonly #message: AdaptationMessage;
   readonly #connection: IcapClientConnection;
   readonly #options: ExchangeOptions;
   readonly #events: ExchangeEvents;
-  #phase: Phase = 'preview';
-  #previewSent: number | null = null;
-  #awaitsContinue = false;
+  readonly #sender: RequestSender;
+  #phase: Phase = 'sending';
   #continueDue = false; // 100 was read, the rest of the body goes out next
-  #ieof = false;
-  #previewing = false;
+  #ieofExcused = false; // one 100 behind ieof was ignored
   #failedEarly: WeirError | null = null;
-  #sendingRest = false;
-  #requestSent = false;
   #head: IcapResponseHead | null = null;
   #sections: Sections | null = null;
   #answered = false;
   #responseDone = false;
+  #useOriginal: number | null = null; // of the answer's last chunk
   #body: Body | null = null; // of the answer
   #lease: SlabLease | null = null; // on its bytes
   #stopAbort: () => void = () => {};
-  #resumeSending: () => void = () => {};
 
   constructor(
     message: AdaptationMessage,
@@ -76,6 +67,7 @@ export class IcapExchange implements ConnectionUser {
     this.#connection = connection;
     this.#options = options;
     this.#events = events;
+    this.#sender = new RequestSender(message, connection, options, this);
   }
 
   start(): void {
@@ -86,108 +78,27 @@ export class IcapExchange implements ConnectionUser {
       body?.release(reason);
     });
     if (this.#phase === 'done') return;
-    if (body === null) {
-      this.#send(Buffer.from(this.#icapHead(null, false), 'latin1'));
-      return this.#onRequestSent();
-    }
-    const wanted = this.#options.preview ?? SMALL_BODY;
-    this.#previewing = true;
-    body.preview(wanted, this.#options.preview === null ? 0 : PREVIEW_WAIT_MS, (chunks) => {
-      this.#previewing = false;
-      if (this.#failedEarly !== null) this.#fail(this.#failedEarly);
-      else this.#sendStart(body, chunks);
-    });
+    this.#sender.start();
   }
 
-  // --- sending ---
+  // --- the request ---
 
-  #icapHead(preview: number | null, hasBody: boolean): string {
-    const { method, requestText, response } = this.#message;
-    const start = preview === null ? this.#options.start : `${this.#options.start}Preview: ${preview}\r\n`;
-    return formatIcapMessage(start, {
-      requestHeader: requestText,
-      responseHeader: response === null ? null : formatResponseHead(response),
-      body: hasBody ? (method === 'REQMOD' ? 'req-body' : 'res-body') : null,
-    });
+  onPreviewTaken(): boolean {
+    if (this.#failedEarly !== null) this.#fail(this.#failedEarly);
+    return this.#phase !== 'done';
   }
 
-  #sendStart(held: HeldBody, chunks: readonly Buffer[]): void {
-    if (this.#phase === 'done') return;
-    if (held.error !== null) return this.#onOriginalBroken(held.error);
-    let bytes = 0;
-    for (const chunk of chunks) bytes += chunk.length;
-    const all = held.previewIsAll;
-    if (this.#options.preview === null) {
-      const head = this.#icapHead(null, true);
-      if (all) {
-        this.#send(encodeWithBody(head, chunks, bytes, LAST_CHUNK));
-        held.allSent();
-        return this.#onRequestSent();
-      }
-      this.#send(encodeWithBody(head, chunks, bytes, ''));
-      return this.#sendRest(held);
-    }
-    this.#previewSent = bytes;
-    this.#ieof = all;
-    const head = this.#icapHead(this.#options.preview, true);
-    this.#send(encodeWithBody(head, chunks, bytes, all ? LAST_CHUNK_IEOF : LAST_CHUNK));
-    if (all) {
-      held.allSent();
-      return this.#onRequestSent();
-    }
-    this.#awaitsContinue = true;
-    this.#await();
-  }
-
-  /** Streams what follows the preview; kept as well, since a late 204 refers to all of it (K-11). */
-  #sendRest(held: HeldBody): void {
-    this.#phase = 'sending';
-    this.#sendingRest = true;
-    this.#connection.deadlineAt = Infinity;
-    const batch = new SocketBatch(this.#connection.socket);
-    const sink: BodySink = {
-      onData: (chunk) => {
-        if (this.#phase === 'done') return true;
-        const more = writeChunk(batch, chunk);
-        // A server that takes nothing for too long has failed; a slow origin has not.
-        this.#connection.deadlineAt = more ? Infinity : performance.now() + this.#options.timeoutMs;
-        return more;
-      },
-      onEnd: () => {
-        if (this.#phase === 'done') return;
-        batch.writeText(LAST_CHUNK, (error) => {
-          if (error == null) held.allSent();
-        });
-        batch.flush();
-        this.#onRequestSent();
-      },
-      onError: (error) => this.#onOriginalBroken(error),
-    };
-    this.#resumeSending = held.forwardRest(sink, true);
-  }
-
-  /** Never end a broken body with a last chunk: the server would take it for complete (K-41, C-39). */
-  #onOriginalBroken(error: Error): void {
-    if (this.#phase !== 'done') this.#fail(error as WeirError);
-  }
-
-  #onRequestSent(): void {
-    this.#requestSent = true;
-    this.#await();
-  }
-
-  #await(): void {
-    if (this.#phase === 'answering' || this.#phase === 'done') return;
-    this.#phase = 'awaiting';
+  onTurn(): void {
+    if (this.#phase !== 'sending') return;
     this.#connection.deadlineAt = performance.now() + this.#options.timeoutMs;
   }
 
-  #send(bytes: Buffer): void {
-    this.#connection.socket.write(bytes);
+  onOriginalBroken(error: WeirError): void {
+    this.#fail(error);
   }
 
   onDrain(): void {
-    if (!this.#requestSent) this.#resumeSending();
+    this.#sender.resume();
   }
 
   // --- the answer ---
@@ -195,6 +106,7 @@ export class IcapExchange implements ConnectionUser {
   onMessage(head: IcapResponseHead, sections: Sections): void {
     this.#head = head;
     this.#sections = sections;
+    this.#options.note?.hears(head);
     if (head.encapsulated.body === null || head.status === 100) return;
     const connection = this.#connection;
     const lease = connection.reader.lease();
@@ -214,32 +126,47 @@ export class IcapExchange implements ConnectionUser {
   }
 
   onEnd(end: BodyEnd): void {
-    if (this.#head!.status === 100) return this.#onContinue();
+    const { status, headers } = this.#head!;
+    if (status === 100) return this.#onContinue();
+    if (end.useOriginalBody !== null) this.#requireOriginal(status);
+    this.#useOriginal = end.useOriginalBody;
+    // What the service found out while it sent: told before the body ends, so that whoever waits for it knows.
+    if (end.icapTrailer.length > 0) headers.push(...end.icapTrailer);
     this.#responseDone = true;
     this.#body?.end(end.trailers);
+  }
+
+  /** Only a 206 that stands for the message itself may go on with its body (C-64). */
+  #requireOriginal(status: number): void {
+    const ownBody = this.#message.method === 'REQMOD' && this.#sections!.responseHeader !== null;
+    if (status === 206 && !ownBody) return;
+    throw new IcapError('ERR_ICAP_CHUNK', `use-original-body in a ${ownBody ? 'response' : status} answer`);
   }
 
   #onContinue(): void {
     this.#head = null;
     this.#connection.expectMore(this.#message.method);
-    if (this.#ieof) {
-      this.#ieof = false; // one 100 after ieof is ignored (K-34)
+    const sender = this.#sender;
+    if (sender.ieof && !this.#ieofExcused) {
+      this.#ieofExcused = true; // one 100 after ieof is ignored (K-34)
       return;
     }
-    if (!this.#awaitsContinue) {
+    if (!sender.awaitsContinue) {
       throw new IcapError('ERR_ICAP_START_LINE', '100 Continue that nobody waited for');
     }
-    this.#awaitsContinue = false;
+    sender.awaitsContinue = false;
     // Sent once this read was parsed: a final answer may stand right behind the 100.
     this.#continueDue = true;
   }
 
   afterRead(): void {
     if (this.#phase === 'done') return;
-    if (this.#head !== null && !this.#answered) this.#answer(this.#head);
+    const head = this.#head;
+    // Without a body only an ICAP trailer can be missing; it belongs to the answer.
+    if (head !== null && !this.#answered && (this.#body !== null || this.#responseDone)) this.#answer(head);
     else if (this.#continueDue) {
       this.#continueDue = false;
-      this.#sendRest(this.#message.body!);
+      this.#sender.sendRest();
     }
     if (this.#responseDone) this.#finish();
   }
@@ -249,61 +176,99 @@ export class IcapExchange implements ConnectionUser {
     this.#connection.deadlineAt = this.#responseDone ? Infinity : performance.now() + this.#options.timeoutMs;
     let adaptation: Adaptation;
     try {
-      adaptation = this.#interpret(head, head.status);
+      const heads = readAnswer(this.#message.method, head, this.#sections!);
+      adaptation = heads === null ? this.#unmodified(head) : this.#adapted(head, heads);
     } catch (error) {
-      return this.#fail(error as WeirError);
+      return this.#refuse(error as WeirError);
     }
     this.#answered = true;
     this.#events.onAnswer(adaptation);
   }
 
-  #interpret(head: IcapResponseHead, status: number): Adaptation {
-    const { body } = this.#message;
-    if (status === 204) return this.#unmodified(head);
-    if (status !== 200 && status !== 201) {
-      const text = `the ICAP server answered ${status} ${head.reason}`.trim();
-      throw new IcapError('ERR_ADAPT_STATUS', text, { icapStatus: status });
-    }
-    const { requestHeader, responseHeader } = this.#sections!;
-    if (requestHeader === null && responseHeader === null) {
-      // c-icap can be told to say "unmodified" with an empty 200 (K-32).
-      if (this.#body === null && (body === null || body.intact)) return this.#unmodified(head);
-      throw new IcapError('ERR_ADAPT_PROTOCOL', `a ${status} answer carries no HTTP header`);
-    }
-    if (this.#message.method === 'RESPMOD' && responseHeader === null) {
-      throw new IcapError('ERR_ADAPT_PROTOCOL', 'the answer to RESPMOD carries no response (K-31)');
-    }
-    const request: RequestHead | null = requestHeader === null ? null : parseRequestHead(requestHeader);
-    const response: ResponseHead | null = responseHeader === null ? null : parseResponseHead(responseHeader);
-    // A server may answer while it reads: it gets the rest, or its answer would never end (K-40).
-    if (this.#sendingRest && !this.#requestSent) body!.stopKeeping();
-    else body?.release();
-    return {
-      icapStatus: status,
+  #adapted(head: IcapResponseHead, { request, response }: AnsweredHeads): Adaptation {
+    const answer: Adaptation = {
+      icapStatus: head.status,
       request,
       response,
       body: this.#body,
       icapHeaders: head.headers,
-      preview: this.#previewSent,
+      preview: this.#sender.previewSent,
     };
+    return head.status === 206 ? this.#partial(answer) : this.#whole(answer);
+  }
+
+  /** The answer carries all of its body: the original is needed only if that breaks off. */
+  #whole(answer: Adaptation): Adaptation {
+    const original = this.#message.body;
+    if (this.#message.keepOriginal === true && answer.body !== null) {
+      return { ...answer, dropOriginal: () => this.#giveUpOriginal(original) };
+    }
+    this.#giveUpOriginal(original);
+    return answer;
+  }
+
+  /** The answer's body may go on with the original's: kept until the last chunk says (K-35). */
+  #partial(answer: Adaptation): Adaptation {
+    const original = this.#message.body;
+    if (original === null) throw broken('206 in answer to a message without a body');
+    if (!original.intact) throw broken('206 after the original was given up');
+    this.#noticeUndue(206);
+    const prefix = answer.body;
+    if (prefix === null) return this.#whole(answer);
+    if (this.#responseDone) {
+      if (this.#useOriginal === null) return this.#whole(answer);
+      if (canAssembleNow(prefix, original)) {
+        const body = assembledNow(prefix, original, this.#useOriginal);
+        return body === null ? this.#whole(answer) : { ...answer, body };
+      }
+    }
+    const keepsOriginal = this.#message.keepOriginal === true && !this.#responseDone;
+    const partial = new PartialAnswer({
+      prefix,
+      original,
+      offset: () => this.#useOriginal,
+      keepsOriginal,
+      onInvalid: (error) => this.#events.onBroken(error),
+    });
+    const { body } = partial;
+    return keepsOriginal
+      ? { ...answer, body, dropOriginal: () => partial.giveUpOriginal() }
+      : { ...answer, body };
+  }
+
+  /** A server may answer while it reads: it gets the rest, or its answer would never end (K-40). */
+  #giveUpOriginal(body: HeldBody | null): void {
+    const { sendsRest, complete } = this.#sender;
+    if (this.#phase !== 'done' && sendsRest && !complete) body?.stopKeeping();
+    else body?.release();
   }
 
   #unmodified(head: IcapResponseHead): Adaptation {
     const { body } = this.#message;
-    if (body !== null && !body.intact) {
-      throw new IcapError(
-        'ERR_ADAPT_PROTOCOL',
-        'the ICAP server answered 204 after the original was given up',
-      );
-    }
+    if (body !== null && !body.intact) throw broken('204 after the original was given up');
+    if (head.status === 204) this.#noticeUndue(204);
+    // A header that Encapsulated calls empty, and that follows all the same, is no "not modified" (C-22).
+    else if (!this.#connection.usable) throw broken('bytes behind an empty answer');
     return {
       icapStatus: UNMODIFIED_STATUS,
       request: null,
       response: null,
       body: body === null ? null : body.restream(),
       icapHeaders: head.headers,
-      preview: this.#previewSent,
+      preview: this.#sender.previewSent,
     };
+  }
+
+  /** Tells of an answer that was not allowed, and is taken all the same (K-33). */
+  #noticeUndue(status: 204 | 206): void {
+    const { allows204, allows206 } = this.#options;
+    const due = (this.#inPreview || allows204) && (status === 204 || allows206);
+    if (!due) this.#events.onUndue(status);
+  }
+
+  /** The answer comes to a preview: the server has not asked for more. */
+  get #inPreview(): boolean {
+    return this.#sender.previewSent !== null && !this.#sender.sendsRest;
   }
 
   #onAnswerUnwanted(): void {
@@ -316,12 +281,36 @@ export class IcapExchange implements ConnectionUser {
 
   #finish(): void {
     if (this.#phase === 'done') return;
+    this.#end();
+    if (!this.#complete) this.#dropOriginal();
+    this.#events.onFinished(this.#reusable);
+  }
+
+  /** The preview's answer ends the request; an early answer to a body that is still on its way does not. */
+  get #complete(): boolean {
+    return this.#sender.complete || this.#sender.awaitsContinue;
+  }
+
+  get #reusable(): boolean {
+    const { status, close } = this.#head!;
+    // c-icap leaves the body of a 206 outside previews unread, and takes it for the next request (C-82).
+    const unread = status === 206 && this.#sender.previewSent === null && this.#message.body !== null;
+    return this.#complete && !close && !unread && this.#responseDone;
+  }
+
+  #end(): void {
     this.#phase = 'done';
+    this.#sender.stop();
     this.#stopAbort();
-    // The preview's answer ends the request; an early answer to a body that is still on its way does not.
-    const complete = this.#requestSent || this.#awaitsContinue;
-    if (!complete) this.#dropOriginal();
-    this.#events.onFinished(complete && !this.#head!.close);
+  }
+
+  /** An answer that adapts nothing: a failure, but where it is well-formed the connection may go on. */
+  #refuse(error: WeirError): void {
+    const judged = error.code === 'ERR_ADAPT_STATUS' || error.code === 'ERR_ADAPT_AUTH';
+    if (!judged || !this.#reusable) return this.#fail(error);
+    this.#end();
+    this.#events.onFailure(error);
+    this.#events.onFinished(true);
   }
 
   /** What was not sent to a service that answered with a message of its own is of no use to anybody. */
@@ -332,19 +321,23 @@ export class IcapExchange implements ConnectionUser {
 
   #fail(error: WeirError): void {
     if (this.#phase === 'done') return;
-    if (this.#previewing && this.#message.cancellation.reason === null) {
+    if (this.#sender.previewing && this.#message.cancellation.reason === null) {
       this.#failedEarly ??= error; // not before the preview lets go of the body, which others may want back
       return;
     }
-    this.#phase = 'done';
-    this.#stopAbort();
+    this.#end();
     // An orderly end could be a half-close: a server may go on for somebody who still reads.
     cutOff(this.#connection.socket);
     this.#connection.destroy();
     if (this.#answered) {
       this.#dropOriginal(error);
+      if (this.#body !== null && error.code !== 'ERR_ABORTED') this.#events.onBroken(error);
       this.#body?.fail(error);
     } else this.#events.onFailure(error);
     this.#events.onFinished(false);
   }
+}
+
+function broken(what: string): IcapError {
+  return new IcapError('ERR_ADAPT_PROTOCOL', `the ICAP server broke the protocol: ${what}`);
 }

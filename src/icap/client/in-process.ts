@@ -5,6 +5,7 @@
 import { IcapError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { RawHeaders } from '../codec/http-head.ts';
+import { assembledBody, keptFrom, withAssembledLength } from '../partial.ts';
 import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
 import type { Adaptation, AdaptationMessage, AdaptationService } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
@@ -13,6 +14,8 @@ const NO_HEADERS: RawHeaders = [];
 
 export class InProcessService implements AdaptationService {
   readonly name: string;
+  readonly available = true;
+  readonly remote = false;
   readonly #host: IcapServiceHost;
   readonly #path: string;
   readonly #args: string;
@@ -59,14 +62,24 @@ export class InProcessService implements AdaptationService {
     startedAt: number,
   ): Adaptation {
     const { message } = transaction;
-    const icapStatus = outcome.kind === 'unmodified' ? UNMODIFIED_STATUS : 200;
-    this.#report(service, transaction, icapStatus, outcome, null, startedAt);
     const icapHeaders = outcome.headers ?? NO_HEADERS;
     if (outcome.kind === 'unmodified') {
+      this.#report(service, transaction, UNMODIFIED_STATUS, outcome, null, startedAt);
       const body = message.body === null ? null : message.body.restream();
-      return { icapStatus, request: null, response: null, body, icapHeaders, preview: null };
+      return {
+        icapStatus: UNMODIFIED_STATUS,
+        request: null,
+        response: null,
+        body,
+        icapHeaders,
+        preview: null,
+      };
     }
-    const { request, response, body } = outcome;
+    const from = keptFrom(transaction, outcome);
+    const icapStatus = from === null ? 200 : 206;
+    const { request, response } = from === null ? outcome : withAssembledLength(transaction, outcome, from);
+    const body = from === null ? outcome.body : assembledBody(transaction, outcome, from);
+    this.#report(service, transaction, icapStatus, outcome, null, startedAt);
     return {
       icapStatus,
       request: request ?? null,
@@ -143,8 +156,8 @@ class LocalTransaction implements IcapTransaction {
 
   get icapHeaders(): RawHeaders {
     if (this.#icapHeaders === null) {
-      const { clientIp, serverIp, user } = this.message;
-      this.#icapHeaders = [];
+      const { clientIp, serverIp, user, extraIcapHeaders = NO_HEADERS } = this.message;
+      this.#icapHeaders = [...extraIcapHeaders];
       if (clientIp !== null) this.#icapHeaders.push('X-Client-IP', clientIp);
       if (serverIp !== null) this.#icapHeaders.push('X-Server-IP', serverIp);
       if (user !== null) this.#icapHeaders.push('X-Authenticated-User', user);

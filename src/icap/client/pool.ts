@@ -1,25 +1,31 @@
 // Persistent connections to one ICAP server, most recently used first, never more than the limit; who
 // finds none free waits in line. K-09, K-20.
 
-import { connect, isIP } from 'node:net';
-import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { IcapError, messageOf } from '../../errors.ts';
+import { IcapError } from '../../errors.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
 import { Deadlines } from '../../util/deadlines.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
 import { SlabReader } from '../../util/slab-reader.ts';
 import { IcapClientConnection } from './connection.ts';
+import type { IcapEndpoint } from './connector.ts';
+import { IcapConnector } from './connector.ts';
 
-export interface PoolOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly secure: boolean;
+export interface PoolOptions extends IcapEndpoint {
   readonly connectTimeoutMs: number;
   /** Longest wait in line for a connection. */
   readonly timeoutMs: number;
-  /** PEM files' contents that vouch for an `icaps` server, beside the system's. */
-  readonly ca?: readonly string[];
+  /** Connections open at once; null: the server's Max-Connections decides. */
+  readonly maxConnections?: number | null;
+  /** Takes no answer whose offsets and header sections disagree (K-36). Default false. */
+  readonly strict?: boolean;
+}
+
+export interface PoolCounts {
+  readonly open: number;
+  readonly idle: number;
+  /** Messages that wait for a connection. */
+  readonly waiting: number;
+  readonly max: number;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
@@ -32,16 +38,25 @@ interface Waiter extends HasDeadline {
 
 export class IcapConnectionPool {
   /** Connections open at once; lowered to the server's Max-Connections when that is known. */
-  maxConnections = DEFAULT_MAX_CONNECTIONS;
+  maxConnections: number;
   readonly deadlines = new Deadlines();
   readonly #options: PoolOptions;
+  readonly #connector: IcapConnector;
   readonly #idle: IcapClientConnection[] = [];
   readonly #waiting: Waiter[] = [];
   #open = 0;
   #closed = false;
 
+  /** @throws {IcapError} `ERR_ADAPT_TLS`: certificate, key or CA cannot be used */
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#connector = new IcapConnector(options);
+    this.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  }
+
+  counts(): PoolCounts {
+    const max = this.maxConnections;
+    return { open: this.#open, idle: this.#idle.length, waiting: this.#waiting.length, max };
   }
 
   /** An idle connection, or null where one has to be opened or waited for. */
@@ -52,14 +67,20 @@ export class IcapConnectionPool {
   }
 
   /**
-   * A connection, opened if need be. `fresh`: never one that carried an exchange.
-   * @throws {IcapError} `ERR_ADAPT_UNAVAILABLE`, `ERR_ADAPT_TIMEOUT`; the reason of `cancellation`
+   * A connection, opened if need be. `fresh`: never one that carried an exchange. `waits`: stands in line, first
+   * come first served, when all are busy.
+   * @throws {IcapError} `ERR_ADAPT_UNAVAILABLE`, `ERR_ADAPT_TLS`, `ERR_ADAPT_BUSY`; the reason of `cancellation`
    */
-  acquire(fresh = false, cancellation: Cancellation | null = null): Promise<IcapClientConnection> {
+  acquire(
+    fresh = false,
+    cancellation: Cancellation | null = null,
+    waits = true,
+  ): Promise<IcapClientConnection> {
     const idle = fresh ? null : this.takeIdle();
     if (idle !== null) return Promise.resolve(idle);
     if (fresh && this.#open >= this.maxConnections) this.#idle.shift()?.destroy();
     if (this.#open < this.maxConnections) return this.#openConnection();
+    if (!waits) return Promise.reject(allBusy(this.maxConnections));
     return this.#wait(cancellation);
   }
 
@@ -93,50 +114,44 @@ export class IcapConnectionPool {
   /** Gives a connection back for reuse. */
   release(connection: IcapClientConnection): void {
     connection.release();
-    if (this.#closed || !connection.usable) return connection.destroy();
+    if (!connection.usable) return connection.destroy();
     const next = this.#waiting.shift();
     if (next !== undefined) return next.resolve(connection);
+    if (this.#closed) return connection.destroy();
     connection.deadlineAt = performance.now() + IDLE_MS;
     this.#idle.push(connection);
   }
 
+  /** Keeps no connection any more: idle ones are closed now, others when they are given back. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
-    for (const waiter of this.#waiting.splice(0)) {
-      waiter.reject(new IcapError('ERR_ADAPT_UNAVAILABLE', 'shutting down'));
-    }
   }
 
   #openConnection(): Promise<IcapClientConnection> {
     this.#open++;
-    const { host, port, secure, connectTimeoutMs } = this.#options;
+    const { connectTimeoutMs, strict } = this.#options;
+    const connector = this.#connector;
+    const startedAt = performance.now();
     return new Promise((resolve, reject) => {
       const reader = new SlabReader();
-      const endpoint = { host, port, onread: reader.onread };
-      const socket: Socket = secure
-        ? connectTls({
-            ...endpoint,
-            servername: isIP(host) === 0 ? host : '', // an address is no server name (RFC 6066 §3)
-            ...(this.#options.ca ? { ca: [...this.#options.ca] } : {}),
-          })
-        : connect(endpoint);
+      const socket = connector.open(reader.onread);
       const timer = setTimeout(() => {
         socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
       }, connectTimeoutMs);
       const failed = (error?: Error): void => {
         clearTimeout(timer);
         this.#open--;
-        const text = `cannot connect to ${host}:${port}: ${messageOf(error ?? 'closed')}`;
-        reject(new IcapError('ERR_ADAPT_UNAVAILABLE', text, { host, port }, error));
+        reject(connector.failure(error));
         this.#serveNext();
       };
       socket.once('error', failed);
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
+      socket.once(connector.readyEvent, () => {
         clearTimeout(timer);
         socket.setNoDelay(true);
         socket.removeListener('error', failed);
-        const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone));
+        const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone), strict);
+        connection.openedMs = performance.now() - startedAt;
         this.deadlines.add(connection);
         resolve(connection);
       });
@@ -160,5 +175,5 @@ export class IcapConnectionPool {
 }
 
 function allBusy(limit: number): IcapError {
-  return new IcapError('ERR_ADAPT_TIMEOUT', `no connection became free in time: all ${limit} are busy`);
+  return new IcapError('ERR_ADAPT_BUSY', `all ${limit} connections to the ICAP server are busy`);
 }

@@ -1,25 +1,34 @@
-// The way to one ICAP service over TCP: OPTIONS once for however many wait, a pool of connections, one
-// repeat when a reused connection turns out to be dead. RFC 3507 §4.10; K-01 … K-22.
+// The way to one ICAP service over TCP, TLS or a Unix socket: sends a message, again where that is safe, and
+// keeps what is known of the service. What is said on a connection is exchange.ts, when OPTIONS is asked
+// options-keeper.ts, whether messages may go health.ts. RFC 3507 §4.10; K-01 … K-22.
 
 import type { WeirError } from '../../errors.ts';
-import { HeldBody } from '../../http/held-body.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
-import { DEFAULT_SPOOL } from '../../http/spool.ts';
-import type { IcapResponseHead } from '../codec/head.ts';
+import type { ExchangeNote } from '../../trace/notes.ts';
 import { fieldValue } from '../codec/fields.ts';
+import type { RawHeaders } from '../codec/http-head.ts';
 import type { Adaptation, AdaptationMessage, AdaptationService } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
-import type { ConnectionUser, IcapClientConnection } from './connection.ts';
+import type { IcapClientConnection } from './connection.ts';
+import type { IcapEndpoint } from './connector.ts';
+import type { ExchangeOptions } from './exchange.ts';
 import { IcapExchange } from './exchange.ts';
+import type { HealthStatus } from './health.ts';
+import { isServiceFailure, ServiceHealth } from './health.ts';
+import type { IdentityOptions } from './identity.ts';
+import { DEFAULT_IDENTITY } from './identity.ts';
+import { exchangeOptions } from './options-exchange.ts';
+import { OptionsKeeper } from './options-keeper.ts';
 import type { ServiceOptions } from './options.ts';
 import { readServiceOptions, requireMethod, transferFor, unquoted } from './options.ts';
+import type { PoolCounts } from './pool.ts';
 import { IcapConnectionPool } from './pool.ts';
+import { Redaction } from './redaction.ts';
+import type { Allowance } from './request-fields.ts';
+import { allowField, ALLOWANCES, RequestFields } from './request-fields.ts';
 
-export interface IcapServiceClientOptions {
+export interface IcapServiceClientOptions extends IcapEndpoint {
   readonly name: string;
-  readonly secure: boolean;
-  readonly host: string;
-  readonly port: number;
   /** Path and query, starting with `/`. */
   readonly path: string;
   /** For `Authorization: Basic` (C-04). */
@@ -27,204 +36,318 @@ export interface IcapServiceClientOptions {
   readonly password?: string | null;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** Upper bound for the preview in bytes; null: what OPTIONS says. */
-  readonly previewBytes?: number | null;
+  /** Upper bound for the preview in bytes; null: what OPTIONS says; false: no preview at all. */
+  readonly previewBytes?: number | false | null;
+  /** Bodies that are longer than its total cannot be kept, and are sent without `Allow: 204`. */
   readonly spool?: SpoolOptions;
   readonly userAgent: string;
-  readonly ca?: readonly string[];
+  /** Connections open at once, whatever the server would allow; null: what OPTIONS says. */
+  readonly maxConnections?: number | null;
+  /** Whether a message waits for a connection when all are busy. Default true. */
+  readonly waits?: boolean;
+  /** Messages that fail in a row before the service is suspended. Default 10, as Squid's. */
+  readonly failureLimit?: number;
+  /** Further attempts with a message whose service failed before it answered (K-21). Default 0. */
+  readonly retries?: number;
+  /** What is offered to the server; 206 and trailers are used where it agrees. Default: all. */
+  readonly allow?: readonly Allowance[];
+  /** HTTP trailers of a message: `auto` stops sending them to a server that closes on them. Default `auto`. */
+  readonly sendTrailers?: boolean | 'auto';
+  readonly identity?: IdentityOptions;
+  /** Names of HTTP fields whose values the server does not see. */
+  readonly redact?: readonly string[];
+  readonly strict?: boolean;
+  /** Told when the service changes its state. */
+  readonly onHealth?: (status: HealthStatus) => void;
+  /** Told once of each peculiarity of the server that somebody should know of. */
+  readonly onNotice?: (text: string) => void;
+}
+
+/** A service with everything that is known of it. */
+export interface IcapServiceStatus extends HealthStatus {
+  readonly name: string;
+  /** Without user and password. */
+  readonly url: string;
+  readonly options: ServiceOptions | null;
+  readonly connections: PoolCounts;
 }
 
 const MAX_PREVIEW = 64 * 1024; // bytes we are willing to hold as preview
-const RETRY_OPTIONS_MS = 1000; // pause after OPTIONS failed, during which messages fail at once
+const FAILURE_LIMIT = 10;
+
+/** What is left to try with one message. */
+interface Attempts {
+  /** A reused connection was found dead. */
+  reconnected: boolean;
+  /** Closed on trailers: they are left out now. */
+  bare: boolean;
+  retries: number;
+}
 
 export class IcapServiceClient implements AdaptationService {
   readonly name: string;
+  readonly remote = true;
   readonly #options: IcapServiceClientOptions;
   readonly #pool: IcapConnectionPool;
-  readonly #fields: string; // Host, User-Agent, Authorization
-  #known: ServiceOptions | null = null;
-  #fetching: Promise<ServiceOptions> | null = null;
-  #failure: { error: WeirError; until: number } | null = null;
+  readonly #common: string; // of each request: URI, Host, User-Agent, Authorization
+  readonly #allow: readonly Allowance[];
+  readonly #redaction: Redaction | null;
+  readonly #keeper: OptionsKeeper;
+  readonly #health: ServiceHealth;
+  readonly #noticed = new Set<string>();
+  #fields: RequestFields | null = null; // of the OPTIONS answer that holds
+  #bearsTrailers = true;
 
+  /** @throws {IcapError} `ERR_ADAPT_TLS`: certificate, key or CA cannot be used */
   constructor(options: IcapServiceClientOptions) {
     this.name = options.name;
     this.#options = options;
     this.#pool = new IcapConnectionPool(options);
-    const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+    this.#allow = options.allow ?? ALLOWANCES;
+    const { redact = [] } = options;
+    this.#redaction = redact.length === 0 ? null : new Redaction(redact);
+    this.#keeper = new OptionsKeeper({
+      ask: () => this.#askOptions(),
+      onAnswer: (known) => this.#adopt(known),
+      onFailure: (error) => this.#health.optionsFailed(error),
+    });
+    this.#health = new ServiceHealth({
+      failureLimit: options.failureLimit ?? FAILURE_LIMIT,
+      probe: () => this.#keeper.fetch(),
+      onChange: options.onHealth ?? (() => {}),
+    });
     const { user, password } = options;
     const basic = user == null ? '' : Buffer.from(`${user}:${password ?? ''}`).toString('base64');
     const authorization = basic === '' ? '' : `Authorization: Basic ${basic}\r\n`;
-    this.#fields = ` icap${options.secure ? 's' : ''}://${host}:${options.port}${options.path} ICAP/1.0\r\nHost: ${host}:${options.port}\r\nUser-Agent: ${options.userAgent}\r\n${authorization}`;
+    const authority = authorityOf(options);
+    this.#common = ` icap${options.secure ? 's' : ''}://${authority}${options.path} ICAP/1.0\r\nHost: ${authority}\r\nUser-Agent: ${options.userAgent}\r\n${authorization}`;
+  }
+
+  /** Messages may be sent to it: it is up, or was not asked yet. */
+  get available(): boolean {
+    return this.#health.refusal === null;
+  }
+
+  status(): IcapServiceStatus {
+    const { secure, socketPath, path } = this.#options;
+    const base =
+      socketPath == null
+        ? `icap${secure ? 's' : ''}://${authorityOf(this.#options)}`
+        : `icap+unix:${socketPath}?`;
+    return {
+      name: this.name,
+      url: `${base}${path}`,
+      ...this.#health.status(),
+      options: this.known,
+      connections: this.#pool.counts(),
+    };
   }
 
   async adapt(message: AdaptationMessage): Promise<Adaptation> {
-    const now = performance.now();
-    const known = this.#known;
-    let options: ServiceOptions;
-    if (known !== null && known.refreshAt > now) options = known;
-    else if (known !== null) {
-      options = known;
-      this.#fetchOptions().catch(() => {}); // stale but usable: refresh beside the message
-    } else options = await this.#fetchOptions();
+    const refusal = this.#health.refusal;
+    if (refusal !== null) throw refusal;
+    const current = this.#keeper.current();
+    const options = current instanceof Promise ? await current : current;
     requireMethod(options, message.method, this.name);
     const transfer = transferFor(options, message.request.target);
     if (transfer === 'ignore') return ignored(message);
-    return this.#send(message, options, transfer === 'preview');
+    const preview = transfer === 'preview' ? this.#previewFor(options) : null;
+    const redaction = this.#redaction;
+    if (redaction === null) return this.#send(message, preview);
+    return redaction.restored(await this.#send(redaction.redacted(message), preview), message);
   }
 
   /** OPTIONS as last received, or null. */
   get known(): ServiceOptions | null {
-    return this.#known;
+    return this.#keeper.known;
+  }
+
+  /** What the service says of itself, asked for where it is not known or out of date. @throws {IcapError} `ERR_ADAPT_…` */
+  async describe(): Promise<ServiceOptions> {
+    return this.#keeper.current();
   }
 
   close(): void {
+    this.#health.close();
     this.#pool.close();
   }
 
-  async #send(
-    message: AdaptationMessage,
-    options: ServiceOptions,
-    previewWanted: boolean,
-  ): Promise<Adaptation> {
-    const preview =
-      previewWanted && options.preview !== null
-        ? Math.min(options.preview, this.#options.previewBytes ?? MAX_PREVIEW, MAX_PREVIEW)
-        : null;
+  // --- one message ---
+
+  #previewFor(options: ServiceOptions): number | null {
+    const own = this.#options.previewBytes ?? MAX_PREVIEW;
+    return options.preview === null || own === false ? null : Math.min(options.preview, own, MAX_PREVIEW);
+  }
+
+  async #send(message: AdaptationMessage, preview: number | null): Promise<Adaptation> {
+    const keeps = this.#canKeep(message);
+    const left: Attempts = { reconnected: false, bare: false, retries: this.#options.retries ?? 0 };
     let attempt = message;
-    for (let again = false; ; again = true) {
-      const connection = await this.#pool.acquire(again, message.cancellation);
+    // Whoever cannot be asked again gets a connection that nobody can have closed meanwhile (K-22).
+    for (let fresh = !keeps; ; fresh = true) {
+      const note = message.note?.exchange(this.#options.socketPath ?? authorityOf(this.#options)) ?? null;
+      const connection = await this.#acquire(fresh, message, note);
       const reused = connection.exchanges > 0;
+      note?.has(reused ? null : connection.openedMs);
       if (message.cancellation.reason !== null) {
         this.#pool.release(connection); // nothing was sent on it
         throw message.cancellation.reason;
       }
       try {
-        return await this.#exchange(attempt, connection, options, preview);
+        const adaptation = await this.#exchange(attempt, connection, preview, keeps, left, note);
+        note?.ends(adaptation.preview, null);
+        if (left.bare) this.#onTrailersRefused();
+        return adaptation;
       } catch (error) {
-        const dead = (error as WeirError).code === 'ERR_ADAPT_UNAVAILABLE' && reused && !connection.answered;
-        if (again || !dead || message.cancellation.reason !== null) throw error;
+        note?.ends(null, error as WeirError);
+        if (message.cancellation.reason !== null) throw error;
+        if (!this.#mayRepeat(error as WeirError, connection, reused, left)) throw error;
         if (attempt.body !== null) {
           if (!attempt.body.intact) throw error;
-          attempt = {
-            ...attempt,
-            body: new HeldBody(attempt.body.restream(), this.#options.spool ?? DEFAULT_SPOOL),
-          };
+          attempt = { ...attempt, body: attempt.body.renewed() };
         }
       }
+    }
+  }
+
+  /** False where the original is surely longer than may be kept. */
+  #canKeep({ body }: AdaptationMessage): boolean {
+    const limit = this.#options.spool?.totalBytes;
+    if (limit === undefined || body === null) return true;
+    return (body.size ?? body.declaredLength ?? 0) <= limit;
+  }
+
+  #mayRepeat(error: WeirError, connection: IcapClientConnection, reused: boolean, left: Attempts): boolean {
+    if (isDead(error, connection, reused) && !left.reconnected) {
+      left.reconnected = true;
+      return true;
+    }
+    if (this.#maySpareTrailers(error, connection) && !left.bare) {
+      left.bare = true;
+      return true;
+    }
+    return isServiceFailure(error) && left.retries-- > 0;
+  }
+
+  #maySpareTrailers(error: WeirError, connection: IcapClientConnection): boolean {
+    const { sendTrailers = 'auto' } = this.#options;
+    return sendTrailers === 'auto' && connection.sentTrailers && error.code === 'ERR_ADAPT_UNAVAILABLE';
+  }
+
+  #onTrailersRefused(): void {
+    this.#bearsTrailers = false;
+    this.#notice('closes the connection on HTTP trailers: they are not sent to it any more (V-16)');
+  }
+
+  async #acquire(
+    fresh: boolean,
+    message: AdaptationMessage,
+    note: ExchangeNote | null,
+  ): Promise<IcapClientConnection> {
+    try {
+      return await this.#pool.acquire(fresh, message.cancellation, this.#options.waits ?? true);
+    } catch (error) {
+      note?.ends(null, error as WeirError);
+      const { reason } = message.cancellation;
+      if (reason === null && isServiceFailure(error as WeirError)) this.#health.failed(error as WeirError);
+      throw error;
     }
   }
 
   #exchange(
     message: AdaptationMessage,
     connection: IcapClientConnection,
-    options: ServiceOptions,
     preview: number | null,
+    keeps: boolean,
+    left: Attempts,
+    note: ExchangeNote | null,
   ): Promise<Adaptation> {
+    const reused = connection.exchanges > 0;
+    const fields = this.#fields!;
+    const { sendTrailers = 'auto', timeoutMs } = this.#options;
+    const bare = sendTrailers === false || (sendTrailers === 'auto' && (left.bare || !this.#bearsTrailers));
+    const options: ExchangeOptions = {
+      start: fields.start(message, keeps),
+      ...{ preview, keeps, timeoutMs, note },
+      trailers: bare ? null : this.#trailersToSend,
+      allows204: keeps && fields.allows204,
+      allows206: keeps && fields.allows206,
+    };
     return new Promise((resolve, reject) => {
-      const exchange = new IcapExchange(
-        message,
-        connection,
-        { start: this.#start(message, options), preview, timeoutMs: this.#options.timeoutMs },
-        {
-          onAnswer: (adaptation) => {
-            this.#noticeTag(adaptation.icapHeaders);
-            resolve(adaptation);
-          },
-          onFailure: reject,
-          onFinished: (reusable) => {
-            if (reusable) this.#pool.release(connection);
-            else connection.destroy();
-          },
+      const exchange = new IcapExchange(message, connection, options, {
+        onAnswer: (adaptation) => {
+          this.#health.succeeded();
+          const tag = fieldValue(adaptation.icapHeaders, 'istag');
+          if (tag !== undefined) this.#keeper.noticeTag(unquoted(tag));
+          resolve(adaptation);
         },
-      );
+        onFailure: (error) => {
+          // A dead reused connection says nothing of the service (K-20), nor does one that trailers ended.
+          const repeated = isDead(error, connection, reused) || this.#maySpareTrailers(error, connection);
+          if (!repeated && isServiceFailure(error)) this.#health.failed(error);
+          reject(error);
+        },
+        onUndue: (status) => this.#notice(`answers ${status} where the request does not allow it (K-33)`),
+        onBroken: (error) => {
+          if (isServiceFailure(error)) this.#health.failed(error);
+        },
+        onFinished: (reusable) => {
+          if (reusable) this.#pool.release(connection);
+          else connection.destroy();
+        },
+      });
       exchange.start();
     });
   }
 
-  #start(message: AdaptationMessage, options: ServiceOptions): string {
-    let text = `${message.method}${this.#fields}Allow: 204\r\n`;
-    const { include } = options;
-    if (include.length === 0) return text;
-    const { clientIp, serverIp, user } = message;
-    if (clientIp !== null && include.includes('x-client-ip')) text += `X-Client-IP: ${clientIp}\r\n`;
-    if (serverIp !== null && include.includes('x-server-ip')) text += `X-Server-IP: ${serverIp}\r\n`;
-    if (user !== null && include.includes('x-authenticated-user')) {
-      text += `X-Authenticated-User: ${Buffer.from(`Local://${user}`).toString('base64')}\r\n`;
-    }
-    return text;
-  }
+  readonly #trailersToSend = (trailers: RawHeaders): RawHeaders =>
+    this.#redaction === null ? trailers : this.#redaction.withoutFields(trailers);
 
-  /** A tag other than the known one: what OPTIONS said may not hold any more (K-06). */
-  #noticeTag(icapHeaders: readonly string[]): void {
-    const tag = fieldValue(icapHeaders, 'istag');
-    const known = this.#known;
-    if (tag === undefined || known === null || unquoted(tag) === known.istag || this.#fetching !== null)
-      return;
-    this.#fetchOptions().catch(() => {});
-  }
+  // --- OPTIONS ---
 
-  #fetchOptions(): Promise<ServiceOptions> {
-    if (this.#fetching !== null) return this.#fetching;
-    if (this.#failure !== null && this.#failure.until > performance.now())
-      return Promise.reject(this.#failure.error);
-    this.#fetching = this.#askOptions().then(
-      (options) => {
-        this.#fetching = null;
-        this.#failure = null;
-        this.#known = options;
-        if (options.maxConnections !== null && options.maxConnections > 0) {
-          this.#pool.maxConnections = options.maxConnections;
-        }
-        return options;
-      },
-      (error: WeirError) => {
-        this.#fetching = null;
-        this.#known = null;
-        this.#failure = { error, until: performance.now() + RETRY_OPTIONS_MS };
-        throw error;
-      },
-    );
-    return this.#fetching;
+  #adopt(options: ServiceOptions): void {
+    const { maxConnections, identity = DEFAULT_IDENTITY } = this.#options;
+    this.#fields = new RequestFields(this.#common, this.#allow, identity, options);
+    const servers = options.maxConnections ?? 0;
+    if (servers > 0) this.#pool.maxConnections = Math.min(servers, maxConnections ?? Infinity);
+    if (options.methods === null) this.#notice('does not say in OPTIONS which methods it offers (K-04)');
+    this.#health.optionsSucceeded();
   }
 
   async #askOptions(): Promise<ServiceOptions> {
+    const request = `OPTIONS${this.#common}${allowField(this.#allow)}\r\n`;
+    const release = (connection: IcapClientConnection): void => this.#pool.release(connection);
     for (let again = false; ; again = true) {
       const connection = await this.#pool.acquire(again);
       const reused = connection.exchanges > 0;
       try {
-        return readServiceOptions(await this.#exchangeOptions(connection), performance.now());
+        const head = await exchangeOptions(connection, request, this.#options.timeoutMs, release);
+        return readServiceOptions(head, performance.now());
       } catch (error) {
-        if (again || !reused || connection.answered) throw error;
+        if (again || !isDead(error as WeirError, connection, reused)) throw error;
       }
     }
   }
 
-  #exchangeOptions(connection: IcapClientConnection): Promise<IcapResponseHead> {
-    return new Promise((resolve, reject) => {
-      let head: IcapResponseHead | null = null;
-      let ended = false;
-      const user: ConnectionUser = {
-        onMessage: (received) => {
-          head = received;
-        },
-        onData: () => {}, // an opt-body is read and dropped (K-05)
-        onEnd: () => {
-          ended = true;
-        },
-        afterRead: () => {
-          if (!ended || head === null) return;
-          if (head.close) connection.destroy();
-          else this.#pool.release(connection);
-          resolve(head);
-        },
-        onDrain: () => {},
-        onLost: reject,
-      };
-      connection.assign(user, 'OPTIONS');
-      connection.deadlineAt = performance.now() + this.#options.timeoutMs;
-      connection.socket.write(`OPTIONS${this.#fields}\r\n`, 'latin1');
-    });
+  /** Once for each text. */
+  #notice(text: string): void {
+    if (this.#noticed.has(text)) return;
+    this.#noticed.add(text);
+    this.#options.onNotice?.(text);
   }
+}
+
+/** A reused connection that the server had closed, or was about to close: e2guardian says 408 then (V-19). */
+function isDead(error: WeirError, connection: IcapClientConnection, reused: boolean): boolean {
+  if (!reused) return false;
+  if (error.code === 'ERR_ADAPT_STATUS') return error.fields['icapStatus'] === 408;
+  return error.code === 'ERR_ADAPT_UNAVAILABLE' && !connection.answered;
+}
+
+/** Of the request line and Host. A Unix socket has none: it is this machine. */
+function authorityOf({ host, port, socketPath }: IcapEndpoint): string {
+  if (socketPath != null) return 'localhost';
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** The service does not want to see this kind of file (Transfer-Ignore): nothing was sent. */
@@ -236,5 +359,6 @@ function ignored(message: AdaptationMessage): Adaptation {
     body: message.body?.restream() ?? null,
     icapHeaders: [],
     preview: null,
+    ignored: true,
   };
 }

@@ -66,6 +66,12 @@ export class ChunkedDecoder {
     this.#gatherer.take();
   }
 
+  /** Ready for a block of fields alone, as an ICAP trailer is: same limits, result in `trailers` (C-100). */
+  expectFields(): void {
+    this.reset();
+    this.#state = STATE.trailer;
+  }
+
   /**
    * Decodes from `from` on; stops at the end of the body or of the bytes.
    *
@@ -73,10 +79,13 @@ export class ChunkedDecoder {
    * @throws {IcapError} `rules.chunk` or `rules.trailer`; the decoder is unusable afterwards
    */
   execute(bytes: Buffer, from: number): number {
-    const at = this.#decode(bytes, from);
-    const data = this.#gatherer.take();
-    if (data !== null) this.#onData(data);
-    return at;
+    try {
+      return this.#decode(bytes, from);
+    } finally {
+      // Also in front of an error: what is reported must not depend on how the bytes were cut.
+      const data = this.#gatherer.take();
+      if (data !== null) this.#onData(data);
+    }
   }
 
   #decode(bytes: Buffer, from: number): number {

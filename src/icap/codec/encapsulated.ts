@@ -38,13 +38,20 @@ const LEGAL: Record<`${IcapMethod} ${IcapSide}`, readonly PartName[]> = {
   'RESPMOD response': ['res-hdr', 'res-body', 'null-body'],
 };
 
+/** Header section that stands in front of a body. */
+const HEADER_OF: Partial<Record<PartName, 'req-hdr' | 'res-hdr'>> = {
+  'req-body': 'req-hdr',
+  'res-body': 'res-hdr',
+};
+
 const ELEMENT = /^([a-z]+-[a-z]+)[ \t]*=[ \t]*([0-9]{1,16})$/;
 
 /**
  * Reads an `Encapsulated` value and judges it.
  *
  * @param value  without the name, e.g. `req-hdr=0, res-hdr=137, res-body=296`; names in any case
- * @param lenient  accepts blanks instead of commas (C-23) and empty sections in front of a body (C-22)
+ * @param lenient  accepts blanks instead of commas (C-23), empty sections in front of a body (C-22) and, in a
+ *         response, a body behind a header section that is not named (V-33)
  * @throws {IcapError} `ERR_ICAP_ENCAPSULATED`: unknown, doubled or misplaced part, two bodies, body missing
  *         or not last, first offset not 0, offsets that fall, or a part not legal for method and side
  */
@@ -65,7 +72,11 @@ export function parseEncapsulated(
     const rank = legal.indexOf(part.name);
     if (rank < 0) throw broken(`${part.name} is not allowed in a ${method} ${side}`, value);
     if (previous === null) {
-      if (part.offset !== 0) throw broken('the first offset is not 0', value);
+      if (part.offset !== 0) {
+        const unnamed = lenient && side === 'response' ? HEADER_OF[part.name] : undefined;
+        if (unnamed === undefined) throw broken('the first offset is not 0', value);
+        sections.push({ name: unnamed, length: part.offset });
+      }
     } else {
       if (isBody(previous.name))
         throw broken(`${part.name} after ${previous.name}, which must be last`, value);

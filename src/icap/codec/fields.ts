@@ -110,7 +110,10 @@ function joinFolded(headers: RawHeaders, text: string, at: number, end: number, 
   }
   // X-Violations-Found is the one field whose line structure is its syntax (C-11).
   const glue = headers[last - 1]!.toLowerCase() === 'x-violations-found' ? '\n' : ' ';
-  headers[last] = `${headers[last]}${glue}${trimBlanks(text, at, end)}`;
+  const value = headers[last]!;
+  const more = trimBlanks(text, at, end);
+  const joins = glue === '\n' || (value !== '' && more !== ''); // no blank at either end
+  headers[last] = joins ? value + glue + more : value + more;
 }
 
 /** Field lines as they go on the wire, each with its CR LF. */

@@ -13,6 +13,26 @@ import { isIcapUri } from './uri.ts';
 export const MAX_START_LINE = 8 * 1024; // bytes
 export const MAX_ICAP_HEAD = 64 * 1024; // bytes, closing blank line included
 export const MAX_ICAP_FIELDS = 200;
+export const MAX_SECTION = 128 * 1024; // bytes of one encapsulated HTTP header section
+
+/** How large the head of a message may be (C-16). */
+export interface HeadLimits {
+  /** Bytes of the start line. */
+  readonly startLineBytes: number;
+  /** Bytes of the ICAP header, start line and closing blank line included. */
+  readonly headerBytes: number;
+  /** Fields of the ICAP header. */
+  readonly headerFields: number;
+  /** Bytes of one encapsulated HTTP header section. */
+  readonly sectionBytes: number;
+}
+
+export const DEFAULT_HEAD_LIMITS: HeadLimits = {
+  startLineBytes: MAX_START_LINE,
+  headerBytes: MAX_ICAP_HEAD,
+  headerFields: MAX_ICAP_FIELDS,
+  sectionBytes: MAX_SECTION,
+};
 
 const FIELDS: FieldRules = {
   code: 'ERR_ICAP_FIELD',
@@ -31,6 +51,8 @@ export interface IcapControls {
   readonly allow204: boolean;
   readonly allow206: boolean;
   readonly allowTrailers: boolean;
+  /** A `Trailer` field is there: in a response with `Allow: trailers` an ICAP trailer follows (C-101). */
+  readonly hasTrailer: boolean;
   /** The sender will close the connection after this message. */
   readonly close: boolean;
 }
@@ -82,6 +104,7 @@ export function parseIcapRequestLine(line: string): IcapRequestLine {
  *
  * @param text  the head without its closing blank line, free of control characters
  * @param strict  also demands exactly one Host (C-06)
+ * @param maxFields  more are `ERR_ICAP_HEAD_TOO_LARGE`
  * @throws {IcapError} `ERR_ICAP_FIELD`, `ERR_ICAP_HEAD_TOO_LARGE`, `ERR_ICAP_ENCAPSULATED`, all 400
  */
 export function parseIcapRequestFields(
@@ -89,8 +112,10 @@ export function parseIcapRequestFields(
   text: string,
   from: number,
   strict: boolean,
+  maxFields = MAX_ICAP_FIELDS,
 ): IcapRequestHead {
-  const headers = parseFields(text, from, FIELDS);
+  const rules = maxFields === MAX_ICAP_FIELDS ? FIELDS : { ...FIELDS, maxFields };
+  const headers = parseFields(text, from, rules);
   const found = collectControls(headers);
   if (found.hosts > 1 || (strict && found.hosts === 0)) {
     throw new IcapError('ERR_ICAP_FIELD', found.hosts === 0 ? 'no Host field' : 'more than one Host field');
@@ -108,6 +133,7 @@ export function parseIcapRequestFields(
     hasEncapsulated: found.encapsulated !== undefined,
     preview: found.preview,
     ...found.allow,
+    hasTrailer: found.trailer,
     close: found.close,
   };
 }
@@ -129,6 +155,9 @@ export function parseIcapResponse(text: string, method: IcapMethod, strict: bool
   const status = Number(match[2]);
   const headers = parseFields(text, end + 2, FIELDS);
   const found = collectControls(headers);
+  if (strict && found.trailer && !found.allow.allowTrailers) {
+    throw new IcapError('ERR_ICAP_FIELD', 'Trailer without `Allow: trailers`'); // does one follow? (C-101)
+  }
   let encapsulated = NOTHING_ENCAPSULATED;
   // Errors carry nothing to adapt: what their field says about sections is not worth failing for.
   const carries = status >= 200 && status < 300 && status !== 204;
@@ -143,6 +172,7 @@ export function parseIcapResponse(text: string, method: IcapMethod, strict: bool
     hasEncapsulated: found.encapsulated !== undefined,
     preview: found.preview,
     ...found.allow,
+    hasTrailer: found.trailer,
     close: found.close,
   };
 }
@@ -152,6 +182,7 @@ interface FoundControls {
   encapsulated: string | undefined;
   preview: number | null;
   allow: { allow204: boolean; allow206: boolean; allowTrailers: boolean };
+  trailer: boolean;
   close: boolean;
 }
 
@@ -165,6 +196,7 @@ function collectControls(headers: RawHeaders): FoundControls {
     encapsulated: undefined,
     preview: null,
     allow: NO_ALLOW,
+    trailer: false,
     close: false,
   };
   let allow: string | undefined;
@@ -180,6 +212,7 @@ function collectControls(headers: RawHeaders): FoundControls {
         break;
       case 7:
         if (/^preview$/i.test(name)) found.preview = previewSize(value, found.preview);
+        else if (/^trailer$/i.test(name)) found.trailer = true;
         break;
       case 10:
         if (/^connection$/i.test(name)) found.close ||= listTokens([value]).includes('close');

@@ -2,61 +2,37 @@
 // Pure: no socket, no timer. Used by the server (requests) and the client (responses). What may be
 // answered, and when, is server/exchange.ts and client/exchange.ts.
 //
-//   head ──▶ sections ──▶ body ──▶ end            (a message boundary: `execute` stops here)
+//   head ──▶ sections ──▶ body ──▶ [trailer] ──▶ end      (a message boundary: `execute` stops here)
 //                           └──▶ preview-end ──▶ continueBody() ─▶ body │ endMessage() ─▶ end
 
 import { IcapError } from '../../errors.ts';
 import { ByteCollector, findHeadEnd } from './byte-collector.ts';
 import { ChunkedDecoder, ICAP_CHUNKS, chunkExtension } from './chunked.ts';
 import type { IcapMethod } from './encapsulated.ts';
-import type { IcapControls, IcapRequestHead, IcapRequestLine, IcapResponseHead } from './head.ts';
+import type { HeadLimits, IcapControls, IcapRequestHead, IcapResponseHead } from './head.ts';
 import {
-  MAX_ICAP_HEAD,
-  MAX_START_LINE,
+  DEFAULT_HEAD_LIMITS,
   icapHeadText,
   parseIcapRequestFields,
   parseIcapRequestLine,
   parseIcapResponse,
 } from './head.ts';
-import type { RawHeaders } from './http-head.ts';
+import type { BodyEnd, IcapMessageEvents } from './message-events.ts';
+import { NO_BODY, NO_FIELDS } from './message-events.ts';
 
-export const MAX_SECTION = 128 * 1024; // bytes of one encapsulated HTTP header section
+export { MAX_SECTION } from './head.ts';
 
-/** Encapsulated header sections as received, closing blank line included; null where absent. */
-export interface Sections {
-  readonly requestHeader: Buffer | null;
-  readonly responseHeader: Buffer | null;
-}
-
-export interface BodyEnd {
-  /** The preview held the whole body. */
-  readonly ieof: boolean;
-  /** Byte offset into the original body that a 206 appends from; null without the extension. */
-  readonly useOriginalBody: number | null;
-  /** HTTP trailer fields (C-33). */
-  readonly trailers: RawHeaders;
-}
-
-export interface IcapMessageEvents<Head> {
-  /** Request line understood, fields not yet: lets a server choose 404 or 405 before 400 (S-13). */
-  onRequestLine?(line: IcapRequestLine): void;
-  /** Head and header sections are complete; a body follows if `head.encapsulated.body` is not null. */
-  onMessage(head: Head, sections: Sections): void;
-  onData(chunk: Buffer): void;
-  /** The preview's zero chunk was read and more may follow: nothing is read until the owner decides. */
-  onPreviewEnd?(): void;
-  /** The message is complete. */
-  onEnd(end: BodyEnd): void;
-}
+export type { BodyEnd, IcapMessageEvents, Sections } from './message-events.ts';
 
 const LINE_END = Buffer.from('\r\n', 'latin1');
-const NO_BODY: BodyEnd = { ieof: false, useOriginalBody: null, trailers: [] };
+const ZERO_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
-export type ParserState = 'head' | 'sections' | 'body' | 'preview-end' | 'boundary' | 'failed';
+export type ParserState = 'head' | 'sections' | 'body' | 'preview-end' | 'trailer' | 'boundary' | 'failed';
 
 abstract class IcapMessageParser<Head extends IcapControls> {
   protected readonly events: IcapMessageEvents<Head>;
   protected readonly strict: boolean;
+  protected readonly limits: HeadLimits;
   protected head: Head | null = null;
   #state: ParserState = 'head';
   readonly #collector = new ByteCollector();
@@ -66,11 +42,21 @@ abstract class IcapMessageParser<Head extends IcapControls> {
   #responseHeader: Buffer | null = null;
   #inPreview = false;
   #previewLeft = 0;
+  #end: BodyEnd = NO_BODY; // of the body in front of an ICAP trailer
+  #sentAhead = false; // bytes came right behind the preview's end
+  #emptyPreview = false;
+  #strayZeroChunk = false; // an empty preview may be ended a second time here
 
   /** @param ownsBytes  see ChunkedDecoder */
-  constructor(events: IcapMessageEvents<Head>, strict: boolean, ownsBytes = false) {
+  constructor(
+    events: IcapMessageEvents<Head>,
+    strict: boolean,
+    ownsBytes = false,
+    limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+  ) {
     this.events = events;
     this.strict = strict;
+    this.limits = limits;
     this.#chunks = new ChunkedDecoder((chunk) => this.#onChunk(chunk), ICAP_CHUNKS, ownsBytes);
   }
 
@@ -96,6 +82,7 @@ abstract class IcapMessageParser<Head extends IcapControls> {
         if (this.#state === 'head') at = this.#readHead(bytes, at);
         else if (this.#state === 'sections') at = this.#readSection(bytes, at);
         else if (this.#state === 'body') at = this.#readBody(bytes, at);
+        else if (this.#state === 'trailer') at = this.#readTrailer(bytes, at);
         else break;
       }
     } catch (error) {
@@ -105,17 +92,30 @@ abstract class IcapMessageParser<Head extends IcapControls> {
     return at;
   }
 
-  /** After a preview: 100 was agreed, the rest of the body follows. */
-  continueBody(): void {
+  /** Bytes came in one piece with the end of the preview that was read last. */
+  get sentAhead(): boolean {
+    return this.#sentAhead;
+  }
+
+  /**
+   * After a preview: 100 was agreed, the rest of the body follows.
+   *
+   * @param ahead  bytes that came since wait to be read: the client has not waited for 100. Read leniently, a
+   *               second end of an empty preview among them, which one deployed client sends, is passed over:
+   *               taken for the end of the rest, it would hide it (V-12)
+   */
+  continueBody(ahead = false): void {
     this.#expectState('preview-end');
     this.#chunks.reset();
     this.#inPreview = false;
+    this.#strayZeroChunk = this.#emptyPreview && ahead;
     this.#state = 'body';
   }
 
   /** After a preview: a final answer was given, nothing more of this message follows (C-49). */
   endMessage(): void {
     this.#expectState('preview-end');
+    this.#strayZeroChunk = this.#emptyPreview;
     this.#state = 'boundary';
   }
 
@@ -145,8 +145,9 @@ abstract class IcapMessageParser<Head extends IcapControls> {
     if (bareLf) throw new IcapError('ERR_ICAP_FIELD', 'a header line ends in a bare LF');
     const stop = end < 0 ? bytes.length : end;
     const total = this.#collector.length + stop - at;
-    if (total > MAX_ICAP_HEAD) {
-      throw new IcapError('ERR_ICAP_HEAD_TOO_LARGE', `ICAP header longer than ${MAX_ICAP_HEAD} bytes`);
+    const { headerBytes } = this.limits;
+    if (total > headerBytes) {
+      throw new IcapError('ERR_ICAP_HEAD_TOO_LARGE', `ICAP header longer than ${headerBytes} bytes`);
     }
     let head: Buffer;
     if (end >= 0 && this.#collector.length === 0) {
@@ -159,16 +160,20 @@ abstract class IcapMessageParser<Head extends IcapControls> {
       }
       head = this.#collector.take();
     }
+    const stray = this.#strayZeroChunk && head.equals(ZERO_CHUNK);
+    this.#strayZeroChunk = false;
+    if (stray) return stop;
     this.#checkStartLine(head);
     this.#startMessage(this.parseHead(head));
     return stop;
   }
 
   #checkStartLine(head: Buffer): void {
-    if (head.length <= MAX_START_LINE) return;
+    const { startLineBytes } = this.limits;
+    if (head.length <= startLineBytes) return;
     const end = head.indexOf(0x0a);
-    if (end < 0 || end > MAX_START_LINE) {
-      throw new IcapError('ERR_ICAP_HEAD_TOO_LARGE', `start line longer than ${MAX_START_LINE} bytes`);
+    if (end < 0 || end > startLineBytes) {
+      throw new IcapError('ERR_ICAP_HEAD_TOO_LARGE', `start line longer than ${startLineBytes} bytes`);
     }
   }
 
@@ -178,9 +183,7 @@ abstract class IcapMessageParser<Head extends IcapControls> {
     this.#responseHeader = null;
     this.#sectionIndex = 0;
     for (const section of head.encapsulated.sections) {
-      if (section.length > MAX_SECTION) {
-        throw new IcapError('ERR_ICAP_SECTION_TOO_LARGE', `${section.name} longer than ${MAX_SECTION} bytes`);
-      }
+      if (section.length > this.limits.sectionBytes) throw sectionTooLarge(section.name, this.limits);
     }
     if (head.encapsulated.sections.length > 0) this.#state = 'sections';
     else this.#startBody();
@@ -195,9 +198,7 @@ abstract class IcapMessageParser<Head extends IcapControls> {
       const { end } = findHeadEnd(this.#collector, bytes, from);
       complete = end >= 0;
       stop = complete ? end : bytes.length;
-      if (before + stop - from > MAX_SECTION) {
-        throw new IcapError('ERR_ICAP_SECTION_TOO_LARGE', `${section.name} longer than ${MAX_SECTION} bytes`);
-      }
+      if (before + stop - from > this.limits.sectionBytes) throw sectionTooLarge(section.name, this.limits);
     } else {
       stop = Math.min(bytes.length, from + section.length - before);
       complete = before + stop - from === section.length;
@@ -239,14 +240,34 @@ abstract class IcapMessageParser<Head extends IcapControls> {
     this.#inPreview = hasBody && head.preview !== null && this.previewApplies;
     this.#previewLeft = head.preview ?? 0;
     this.#state = hasBody ? 'body' : 'boundary';
+    const ends = !hasBody && !this.trailerFollows;
+    if (!hasBody && !ends) this.#expectTrailer(NO_BODY);
     this.events.onMessage(head, { requestHeader: this.#requestHeader, responseHeader: this.#responseHeader });
-    if (!hasBody) this.events.onEnd(NO_BODY);
+    if (ends) this.events.onEnd(NO_BODY);
+  }
+
+  /** An ICAP trailer was agreed on and announced for this message (C-100, C-101). */
+  protected abstract get trailerFollows(): boolean;
+
+  #expectTrailer(end: BodyEnd): void {
+    this.#end = end;
+    this.#chunks.expectFields();
+    this.#state = 'trailer';
+  }
+
+  #readTrailer(bytes: Buffer, from: number): number {
+    const at = this.#chunks.execute(bytes, from);
+    if (!this.#chunks.done) return at;
+    this.#state = 'boundary';
+    this.events.onEnd({ ...this.#end, icapTrailer: this.#chunks.trailers });
+    return at;
   }
 
   /** `Preview` announces a preview in requests; in an OPTIONS response it is an offer. */
   protected abstract get previewApplies(): boolean;
 
   #onChunk(chunk: Buffer): void {
+    this.#strayZeroChunk = false;
     if (this.#inPreview) {
       this.#previewLeft -= chunk.length;
       if (this.#previewLeft < 0) {
@@ -263,15 +284,26 @@ abstract class IcapMessageParser<Head extends IcapControls> {
     const at = this.#chunks.execute(bytes, from);
     if (!this.#chunks.done) return at;
     const { extension, trailers } = this.#chunks;
+    if (this.#strayZeroChunk && extension === '' && trailers.length === 0) {
+      this.#strayZeroChunk = false;
+      this.#chunks.reset();
+      return at;
+    }
     const ieof = chunkExtension(extension, 'ieof') !== undefined;
     if (ieof && !this.#inPreview) throw new IcapError('ERR_ICAP_CHUNK', 'ieof outside a preview');
     if (this.#inPreview && !ieof) {
       this.#state = 'preview-end';
+      this.#emptyPreview = !this.strict && this.#previewLeft === this.head!.preview;
+      this.#sentAhead = at < bytes.length;
       this.events.onPreviewEnd?.();
       return at;
     }
-    this.#state = 'boundary';
-    this.events.onEnd({ ieof, useOriginalBody: originalOffset(extension), trailers });
+    const end = { ieof, useOriginalBody: originalOffset(extension), trailers, icapTrailer: NO_FIELDS };
+    if (this.trailerFollows) this.#expectTrailer(end);
+    else {
+      this.#state = 'boundary';
+      this.events.onEnd(end);
+    }
     return at;
   }
 }
@@ -284,7 +316,7 @@ export class IcapRequestParser extends IcapMessageParser<IcapRequestHead> {
     if (end < 0) end = text.length;
     const line = parseIcapRequestLine(text.slice(0, end));
     this.events.onRequestLine?.(line);
-    return parseIcapRequestFields(line, text, end + 2, this.strict);
+    return parseIcapRequestFields(line, text, end + 2, this.strict, this.limits.headerFields);
   }
 
   protected get sectionsEndAtBlankLine(): boolean {
@@ -293,6 +325,10 @@ export class IcapRequestParser extends IcapMessageParser<IcapRequestHead> {
 
   protected get previewApplies(): boolean {
     return true;
+  }
+
+  protected get trailerFollows(): boolean {
+    return false;
   }
 }
 
@@ -317,6 +353,15 @@ export class IcapResponseParser extends IcapMessageParser<IcapResponseHead> {
   protected get previewApplies(): boolean {
     return false;
   }
+
+  protected get trailerFollows(): boolean {
+    const { status, hasTrailer, allowTrailers } = this.head!;
+    return hasTrailer && allowTrailers && status >= 200 && this.#method !== 'OPTIONS';
+  }
+}
+
+function sectionTooLarge(name: string, { sectionBytes }: HeadLimits): IcapError {
+  return new IcapError('ERR_ICAP_SECTION_TOO_LARGE', `${name} longer than ${sectionBytes} bytes`);
 }
 
 function originalOffset(extension: string): number | null {

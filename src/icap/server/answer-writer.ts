@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Body } from '../../http/body.ts';
 import { SocketBatch } from '../../util/socket-batch.ts';
 import { LAST_CHUNK, lastChunk } from '../codec/chunked.ts';
+import type { RawHeaders } from '../codec/http-head.ts';
 import { encodeWithBody, writeChunk } from '../codec/serializer.ts';
 
 const SMALL_BODY = 64 * 1024; // bytes up to which head and body go out in one write
@@ -36,18 +37,25 @@ export class AnswerWriter {
     if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
   }
 
-  /** Head and body in one write, where the whole body is here and not large. Returns whether it was. */
-  writeWhole(head: string, body: Body): boolean {
+  /**
+   * Head and body in one write, where there is no body, or all of it is here and not large.
+   * @param extension  of the last chunk, or ''
+   * @returns false where nothing was written: the body is to be streamed
+   */
+  writeWhole(head: string, body: Body | null, extension: string): boolean {
+    if (body === null) {
+      this.write(head);
+      return true;
+    }
     if (!body.ended || body.queuedBytes > SMALL_BODY) return false;
     const bytes = body.queuedBytes;
-    const tail = body.trailers.length === 0 ? LAST_CHUNK : lastChunk(body.trailers);
-    this.#socket.write(encodeWithBody(head, body.take(bytes), bytes, tail));
+    this.#socket.write(encodeWithBody(head, body.take(bytes), bytes, ending(body.trailers, extension)));
     body.cancel();
     return true;
   }
 
   /** Head, then the body chunk by chunk. */
-  stream(head: string, body: Body, events: StreamEvents): void {
+  stream(head: string, body: Body, extension: string, events: StreamEvents): void {
     const batch = new SocketBatch(this.#socket);
     batch.writeText(head);
     this.#body = body;
@@ -59,7 +67,7 @@ export class AnswerWriter {
       },
       onEnd: (trailers) => {
         this.#body = null;
-        batch.writeText(lastChunk(trailers));
+        batch.writeText(ending(trailers, extension));
         batch.flush();
         events.onDone();
       },
@@ -78,4 +86,8 @@ export class AnswerWriter {
     this.#body = null;
     body?.cancel(reason);
   }
+}
+
+function ending(trailers: RawHeaders, extension: string): string {
+  return trailers.length === 0 && extension === '' ? LAST_CHUNK : lastChunk(trailers, extension);
 }

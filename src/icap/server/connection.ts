@@ -1,6 +1,6 @@
-// One client connection of the ICAP server: reads requests one after another, runs each against its
-// service and answers. Decides what may be answered when: 100, 204, 200 or an error, and whether the
-// connection goes on. Bytes are codec/; what the verdict is, the service decides.
+// One client connection of the ICAP server: runs each request against its service and answers. Decides what
+// is sent when: 100, the final answer or an error, and whether the connection goes on. Reading is
+// request-reader.ts, final answers are answering.ts and final-answer.ts; what the verdict is, the service decides.
 // RFC 3507 §4.5, §4.6; S-01 … S-13, C-80 … C-85.
 
 import type { Socket } from 'node:net';
@@ -9,69 +9,66 @@ import type { WeirError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { HeldBody } from '../../http/held-body.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
-import type { IcapRequestHead, IcapRequestLine } from '../codec/head.ts';
+import type { IcapRequestHead } from '../codec/head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
-import { IcapRequestParser } from '../codec/message-parser.ts';
 import { servicePath } from '../codec/uri.ts';
-import { formatIcapMessage } from '../codec/serializer.ts';
-import { formatFields } from '../codec/fields.ts';
-import type { Adapted, IcapOutcome, IcapService } from '../service.ts';
+import type { IcapOutcome, IcapService } from '../service.ts';
+import type { AnsweringConnection } from './answering.ts';
+import { Answering } from './answering.ts';
 import { AnswerWriter } from './answer-writer.ts';
-import type { IcapServerContext } from './context.ts';
+import { OrderlyClose } from './closing.ts';
+import type { IcapPeer, IcapServerContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
-import { asIcapError, may204, newExchange, objectionTo } from './exchange.ts';
+import { answerWaiting, asIcapError, newExchange, objectionTo } from './exchange.ts';
+import { logIn } from './log-in.ts';
+import { RequestReader } from './request-reader.ts';
 import {
-  adaptedParts,
-  echoParts,
+  challengeField,
   errorAnswer,
+  mayPersist,
   methodsField,
   optionsAnswer,
   statusHead,
 } from './responses.ts';
 import { WireTransaction } from './transaction.ts';
 
-const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake (S-11)
-const DRAIN_MS = 2000;
-const MAX_PENDING = 64 * 1024; // bytes of further requests beyond which no more is read
-
 const ANSWERED = new IcapError('ERR_ABORTED', 'the request was answered already');
 
-export class IcapServerConnection implements HasDeadline {
+export class IcapServerConnection implements HasDeadline, AnsweringConnection {
   deadlineAt = Infinity;
   readonly #context: IcapServerContext;
   readonly #socket: Socket;
-  readonly #peer: string;
-  readonly #parser: IcapRequestParser;
+  readonly #peer: IcapPeer;
+  readonly #reader: RequestReader;
   readonly #writer: AnswerWriter;
-  #pending: Buffer | null = null; // read past the point where the parser stopped
-  #line: IcapRequestLine | null = null;
+  readonly #answering: Answering;
+  readonly #close: OrderlyClose;
   #exchange: Exchange | null = null;
   #undispatched = false;
   #closeAfter = false;
-  #closing = false;
-  #lingered = 0; // bytes read and dropped while closing
   #clientEnded = false;
+  #requests = 0;
 
-  constructor(context: IcapServerContext, socket: Socket) {
+  constructor(context: IcapServerContext, socket: Socket, peer: IcapPeer) {
     this.#context = context;
     this.#socket = socket;
-    this.#peer = socket.remoteAddress ?? 'unknown';
-    this.#parser = new IcapRequestParser(
-      {
-        onRequestLine: (line) => {
-          this.#line = line;
-        },
-        onMessage: (head, sections) => this.#onMessage(head, sections),
-        onData: (chunk) => this.#onData(chunk),
-        onPreviewEnd: () => this.#onPreviewEnd(),
-        onEnd: (end) => this.#onRequestEnd(end),
-      },
-      context.strict,
-      true,
-    );
+    this.#peer = peer;
+    this.#reader = new RequestReader(socket, context.strict, context.limits.head, {
+      onMessage: (head, sections) => this.#onMessage(head, sections),
+      onData: (chunk) => this.#onData(chunk),
+      onPreviewEnd: () => this.#onPreviewEnd(),
+      onEnd: (end) => this.#onRequestEnd(end),
+      onParsed: () => this.#onParsed(),
+      onBroken: (error) => this.#onBrokenRequest(error),
+    });
     this.#writer = new AnswerWriter(socket);
+    this.#answering = new Answering(this, this.#writer);
+    this.#close = new OrderlyClose(socket, context.limits.drainBytes);
     this.#idle();
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#close.begun) this.#close.drop(chunk.length);
+      else this.#reader.read(chunk);
+    });
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onClientEnd());
     socket.on('error', () => socket.destroy());
@@ -81,8 +78,14 @@ export class IcapServerConnection implements HasDeadline {
   /** Shutdown: finishes the exchange under way, then closes; closes at once when idle. */
   drain(): void {
     this.#closeAfter = true;
-    if (this.#exchange === null && !this.#parser.midMessage && this.#pending === null)
-      this.#closeGracefully();
+    if (this.#exchange === null && !this.#reader.midMessage && !this.#reader.hasAhead) this.#closeOrderly();
+  }
+
+  retire(): boolean {
+    const exchange = this.#exchange;
+    if (exchange === null || exchange.headSent || this.#reader.hasAhead) return false;
+    this.#closeAfter = true;
+    return true;
   }
 
   destroy(): void {
@@ -90,40 +93,19 @@ export class IcapServerConnection implements HasDeadline {
   }
 
   onDeadline(): void {
-    if (this.#closing) return void this.#socket.destroy();
-    if (this.#exchange?.responded) return this.#closeGracefully();
-    if (this.#exchange === null && !this.#parser.midMessage) return void this.#socket.destroy();
-    this.#refuse(new IcapError('ERR_ICAP_TIMEOUT', 'the rest of the request did not arrive'));
+    if (this.#close.begun) return void this.#socket.destroy();
+    if (this.#exchange?.responded) return this.#closeOrderly();
+    if (this.#exchange === null && !this.#reader.midMessage) return void this.#socket.destroy();
+    const late = this.#exchange?.headSent ? 'the answer was not completed' : 'the request did not arrive';
+    this.#refuse(new IcapError('ERR_ICAP_TIMEOUT', `the rest of ${late} in time`));
   }
 
   // --- reading ---
 
-  #read(chunk: Buffer): void {
-    if (this.#closing) {
-      this.#lingered += chunk.length;
-      if (this.#lingered > MAX_DRAIN) this.#socket.destroy();
-      return;
-    }
-    const bytes = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
-    this.#pending = null;
-    this.#execute(bytes);
-  }
-
-  #execute(bytes: Buffer): void {
-    let at = 0;
-    try {
-      at = this.#parser.execute(bytes);
-    } catch (error) {
-      return this.#onBrokenRequest(error);
-    }
-    if (at < bytes.length && this.#parser.state !== 'head') {
-      // The next request waits until this one is answered; do not let a pipeline fill memory.
-      this.#pending = bytes.subarray(at);
-      if (this.#pending.length > MAX_PENDING) this.#socket.pause();
-    }
-    if (this.#undispatched && !this.#closing) {
+  #onParsed(): void {
+    if (this.#undispatched && !this.#close.begun) {
       this.#undispatched = false;
-      this.#dispatch(this.#exchange!);
+      this.#admit(this.#exchange!);
     }
     this.#armDeadline();
     if (this.#clientEnded) this.#afterClientEnd();
@@ -131,22 +113,18 @@ export class IcapServerConnection implements HasDeadline {
 
   #armDeadline(): void {
     const exchange = this.#exchange;
-    if (this.#closing || exchange?.responded === true) return; // the end is set already
+    if (this.#close.begun || exchange?.responded === true) return; // the end is set already
     if (exchange === null) {
-      if (this.#parser.midMessage) this.#requestDeadline();
+      if (this.#reader.midMessage) this.limitTime();
       else this.#idle();
-    } else if (this.#writer.stalled) this.#requestDeadline();
+    } else if (this.#writer.stalled || exchange.awaitsTrailer) this.limitTime();
     else if (exchange.requestDone || exchange.awaitsContinue || this.#socket.isPaused()) {
       this.deadlineAt = Infinity; // it is our turn
-    } else this.#requestDeadline();
+    } else this.limitTime();
   }
 
   #idle(): void {
     this.#setDeadline(this.#context.limits.idleTimeoutMs);
-  }
-
-  #requestDeadline(): void {
-    this.#setDeadline(this.#context.limits.requestTimeoutMs);
   }
 
   #setDeadline(ms: number): void {
@@ -154,14 +132,13 @@ export class IcapServerConnection implements HasDeadline {
   }
 
   #onMessage(head: IcapRequestHead, sections: Sections): void {
-    const body: Body | null =
-      head.encapsulated.body === null
-        ? null
-        : new Body({ resume: () => this.#wantMore(body!), cancel: () => this.#discardRest() });
+    let body: Body | null = null;
+    if (head.encapsulated.body !== null) {
+      body = new Body({ resume: () => this.#wantMore(body!), cancel: () => this.#readOn() });
+    }
     const held = body === null ? null : new HeldBody(body, this.#context.spool);
     const transaction = new WireTransaction(head, sections, held, this.#peer);
     this.#exchange = newExchange(head, transaction, this.#context.host.find(servicePath(head.uri)), body);
-    this.#line = null;
     this.#undispatched = true;
   }
 
@@ -169,17 +146,20 @@ export class IcapServerConnection implements HasDeadline {
     const exchange = this.#exchange!;
     if (exchange.responded) {
       exchange.drained += chunk.length;
-      if (exchange.drained > MAX_DRAIN) this.#closeGracefully();
+      if (exchange.drained > this.#context.limits.drainBytes) this.#closeOrderly();
       return;
     }
-    if (!exchange.body!.push(chunk)) this.#socket.pause();
+    if (exchange.body!.push(chunk)) return;
+    this.#socket.pause();
+    answerWaiting(exchange); // nothing else would read it
   }
 
   #onPreviewEnd(): void {
     const exchange = this.#exchange!;
     exchange.awaitsContinue = true;
-    if (exchange.responded) this.#finishExchange(exchange);
-    else exchange.body!.stop();
+    if (exchange.responded) return this.#finishExchange(exchange);
+    exchange.body!.stop();
+    answerWaiting(exchange);
   }
 
   #onRequestEnd(end: BodyEnd): void {
@@ -187,57 +167,60 @@ export class IcapServerConnection implements HasDeadline {
     const { responded } = exchange; // the end of the body may complete the answer
     exchange.requestDone = true;
     exchange.body?.end(end.trailers);
+    answerWaiting(exchange);
     if (responded) this.#finishExchange(exchange);
   }
 
   /** The service has used up what arrived: read on, or ask for what follows the preview (S-03). */
   #wantMore(body: Body): void {
     const exchange = this.#exchange;
-    if (exchange === null || exchange.body !== body || exchange.responded || this.#closing) return;
+    if (exchange === null || exchange.body !== body || exchange.responded || this.#close.begun) return;
     if (exchange.awaitsContinue) {
-      if (exchange.headSent) {
-        return this.#cut(
-          exchange,
-          new IcapError('ERR_ICAP_SERVICE', 'answer begun before the preview ended'),
-        );
-      }
-      this.#sendContinue(exchange);
+      const tooLate = 'the answer began before the service had read the body';
+      if (exchange.headSent) return this.#cut(exchange, new IcapError('ERR_ICAP_SERVICE', tooLate));
+      this.askForRest(exchange);
     }
-    this.#socket.resume();
-    this.#armDeadline();
+    this.#readOn();
   }
 
-  #sendContinue(exchange: Exchange): void {
-    if (this.#clientEnded && this.#pending === null) {
+  askForRest(exchange: Exchange): void {
+    if (this.#clientEnded && !this.#reader.hasAhead) {
       return this.#cut(exchange, new IcapError('ERR_ABORTED', 'the ICAP client closed after its preview'));
     }
     exchange.awaitsContinue = false;
     exchange.continued = true;
-    this.#socket.write(`${statusHead(100, this.#istag(exchange))}\r\n`, 'latin1');
-    this.#parser.continueBody();
-    const pending = this.#pending;
-    if (pending === null) return;
-    this.#pending = null;
-    this.#socket.resume();
-    this.#execute(pending);
+    this.#writer.write(`${statusHead(100, this.#istag(exchange))}\r\n`);
+    this.#reader.continueBody();
   }
 
-  #discardRest(): void {
+  #readOn(): void {
     this.#socket.resume();
     this.#armDeadline();
   }
 
   // --- deciding ---
 
+  /** Whoever has to log in is asked for it before being told which services there are (C-18, S-407). */
+  #admit(exchange: Exchange): void {
+    const { maxRequestsPerConnection } = this.#context.limits;
+    if (exchange.head.close || ++this.#requests === maxRequestsPerConnection) this.#closeAfter = true;
+    if (this.#context.admit === null) return this.#dispatch(exchange); // nothing to allocate for
+    logIn(this.#context, this.#context.admit, exchange, this.#peer, {
+      admitted: () => {
+        if (this.#exchange === exchange) this.#dispatch(exchange);
+      },
+      refused: (error) => this.onFailed(exchange, error),
+    });
+  }
+
   #dispatch(exchange: Exchange): void {
     const { head, service } = exchange;
-    if (head.close) this.#closeAfter = true;
     const objection = objectionTo(head, service, exchange.transaction.sections);
-    if (objection !== null || service === undefined) return this.#answerError(exchange, objection!);
+    if (objection !== null || service === undefined) return this.onFailed(exchange, objection!);
     if (head.method === 'OPTIONS') return this.#answerOptions(exchange, service);
     if (!this.#context.enter(service)) {
       const full = new IcapError('ERR_ICAP_OVERLOADED', `${service.path} is at its limit`);
-      return this.#answerError(exchange, full);
+      return this.onFailed(exchange, full);
     }
     this.#run(exchange, service);
   }
@@ -245,12 +228,11 @@ export class IcapServerConnection implements HasDeadline {
   #run(exchange: Exchange, service: IcapService): void {
     const done = (outcome: IcapOutcome): void => {
       this.#context.leave(service);
-      if (this.#exchange === exchange) this.#attempt(exchange, () => this.#answer(exchange, outcome));
-      else if (outcome.kind === 'adapted') outcome.body?.cancel(); // nobody waits for it any more
+      this.#answering.answer(exchange, outcome);
     };
     const failed = (error: unknown): void => {
       this.#context.leave(service);
-      if (this.#exchange === exchange) this.#answerError(exchange, asIcapError(error));
+      this.onFailed(exchange, error);
     };
     try {
       const outcome = service.handle(exchange.transaction);
@@ -261,67 +243,18 @@ export class IcapServerConnection implements HasDeadline {
     }
   }
 
-  #attempt(exchange: Exchange, answer: () => void): void {
-    try {
-      answer();
-    } catch (error) {
-      this.#answerError(exchange, asIcapError(error));
-    }
-  }
-
   // --- answering ---
 
-  #answer(exchange: Exchange, outcome: IcapOutcome): void {
-    if (outcome.kind === 'adapted') return this.#sendAdapted(exchange, outcome);
-    if (!may204(exchange)) return this.#echo(exchange, outcome);
-    this.#writer.write(this.#start(exchange, 204, outcome) + '\r\n');
-    this.#afterResponse(exchange, 204, outcome, null);
+  isCurrent(exchange: Exchange): boolean {
+    return this.#exchange === exchange;
   }
 
-  /** The same message back, since 204 is not allowed: all of it first (S-06), then the answer. */
-  #echo(exchange: Exchange, outcome: IcapOutcome): void {
-    const { body } = exchange.transaction;
-    if (body === null || body.ended) return this.#sendEcho(exchange, outcome);
-    body.hold().then(
-      () => {
-        if (this.#exchange === exchange) this.#attempt(exchange, () => this.#sendEcho(exchange, outcome));
-      },
-      (error: unknown) => {
-        if (this.#exchange === exchange) this.#answerError(exchange, asIcapError(error));
-      },
-    );
+  withVia(section: string): string {
+    return this.#context.withVia(section);
   }
 
-  #sendEcho(exchange: Exchange, outcome: IcapOutcome): void {
-    const parts = echoParts(exchange, (section) => this.#context.withVia(section));
-    const body = exchange.transaction.body?.restream() ?? null;
-    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, outcome), parts), body);
-  }
-
-  #sendAdapted(exchange: Exchange, outcome: Adapted): void {
-    const { body, serverMade } = outcome;
-    // Nothing reads the original any more; a client that sends on is read and not held up (S-07).
-    if (serverMade || body === null) this.#dropOriginal(exchange, ANSWERED);
-    // A body that the service makes while it reads the original wants the rest of it first.
-    else if (exchange.awaitsContinue && !body.ended) this.#sendContinue(exchange);
-    if (this.#exchange !== exchange) return body?.cancel();
-    const parts = adaptedParts(outcome, (section) => this.#context.withVia(section));
-    this.#sendMessage(exchange, outcome, formatIcapMessage(this.#start(exchange, 200, outcome), parts), body);
-  }
-
-  #sendMessage(exchange: Exchange, outcome: IcapOutcome, head: string, body: Body | null): void {
-    if (body === null) {
-      this.#writer.write(head);
-      return this.#afterResponse(exchange, 200, outcome, null);
-    }
-    if (body.error !== null) throw body.error; // still time for an error answer
-    if (this.#writer.writeWhole(head, body)) return this.#afterResponse(exchange, 200, outcome, null);
-    exchange.headSent = true;
-    this.#writer.stream(head, body, {
-      onDone: () => this.#afterResponse(exchange, 200, outcome, null),
-      onBroken: (error) => this.#cut(exchange, asIcapError(error)),
-      onFull: () => this.#requestDeadline(), // for a client that takes nothing
-    });
+  limitTime(): void {
+    this.#setDeadline(this.#context.limits.requestTimeoutMs);
   }
 
   #onDrain(): void {
@@ -330,22 +263,25 @@ export class IcapServerConnection implements HasDeadline {
   }
 
   #answerOptions(exchange: Exchange, service: IcapService): void {
-    this.#writer.write(
-      optionsAnswer(service.methods, service.describe(), this.#context.now(), this.#closeAfter),
-    );
-    this.#afterResponse(exchange, 200, null, null);
+    const now = this.#context.now();
+    const { methods } = service;
+    this.#writer.write(optionsAnswer(methods, service.describe(), now, this.#closeAfter, exchange.head));
+    this.onAnswered(exchange, 200, null);
   }
 
-  #answerError(exchange: Exchange, error: WeirError): void {
+  /** Answers with an error, or cuts the connection where the answer has begun. */
+  onFailed(exchange: Exchange, reason: unknown): void {
+    if (this.#exchange !== exchange) return;
+    const error = asIcapError(reason);
     if (exchange.headSent) return this.#cut(exchange, error);
-    if (!error.persist) this.#closeAfter = true;
-    const extra = methodsField(error, exchange.service);
+    if (!mayPersist(error.icapStatus)) this.#closeAfter = true;
+    const extra = methodsField(error, exchange.service) + challengeField(error);
     this.#writer.write(errorAnswer(error.icapStatus, this.#istag(exchange), this.#closeAfter, extra));
-    this.#afterResponse(exchange, error.icapStatus, null, error);
+    this.onAnswered(exchange, error.icapStatus, null, error);
   }
 
   #onBrokenRequest(error: unknown): void {
-    const line = this.#line;
+    const { line } = this.#reader;
     if (line === null || this.#exchange !== null) return this.#refuse(asIcapError(error));
     // A path or method that does not exist is the more telling answer (S-13), but framing is lost.
     const service = this.#context.host.find(servicePath(line.uri));
@@ -356,27 +292,27 @@ export class IcapServerConnection implements HasDeadline {
   /** Answers once and closes: the framing is lost, there is no way back into step (S-10). */
   #refuse(error: WeirError, extra = ''): void {
     const exchange = this.#exchange;
-    this.#context.refused(this.#peer, error);
+    this.#context.refused(this.#peer.address, error);
     if (exchange !== null && !exchange.responded) {
       if (exchange.headSent) return this.#cut(exchange, error);
       this.#abandon(exchange, error, error.icapStatus);
     }
     if (exchange === null || !exchange.responded) {
-      const istag = exchange === null ? this.#context.tagFor(this.#line?.uri) : this.#istag(exchange);
+      const istag = exchange === null ? this.#context.tagFor(this.#reader.line?.uri) : this.#istag(exchange);
       this.#writer.write(errorAnswer(error.icapStatus, istag, true, extra));
     }
-    this.#closeGracefully();
+    this.#closeOrderly();
   }
 
   /** Never end a broken answer with a last chunk: cut the connection instead (S-08, C-39). */
   #cut(exchange: Exchange, error: WeirError): void {
     if (this.#exchange !== exchange) return;
-    this.#abandon(exchange, error, exchange.headSent ? 200 : 0);
+    this.#abandon(exchange, error, exchange.status);
     this.#socket.destroy();
   }
 
   /** Nobody gets the body any more: who waits for it, now or later, is told why; the disk is freed. */
-  #dropOriginal(exchange: Exchange, reason: WeirError): void {
+  dropOriginal(exchange: Exchange, reason = ANSWERED): void {
     exchange.body?.fail(reason);
     exchange.transaction.body?.stopKeeping();
     if (!exchange.requestDone) this.#socket.resume();
@@ -387,14 +323,13 @@ export class IcapServerConnection implements HasDeadline {
     this.#exchange = null;
     exchange.transaction.abort(error);
     this.#writer.cancel(error);
-    this.#dropOriginal(exchange, error);
+    this.dropOriginal(exchange, error);
+    answerWaiting(exchange);
     if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, icapStatus, null, error);
   }
 
-  #start(exchange: Exchange, status: number, { headers }: IcapOutcome): string {
-    const extra = headers === undefined ? '' : formatFields(headers);
-    const close = this.#closeAfter ? 'Connection: close\r\n' : '';
-    return statusHead(status, this.#istag(exchange)) + extra + close;
+  startOf(exchange: Exchange, status: number): string {
+    return statusHead(status, this.#istag(exchange)) + (this.#closeAfter ? 'Connection: close\r\n' : '');
   }
 
   #istag(exchange: Exchange): string {
@@ -403,51 +338,38 @@ export class IcapServerConnection implements HasDeadline {
 
   // --- going on ---
 
-  #afterResponse(
+  onAnswered(
     exchange: Exchange,
     status: number,
     outcome: IcapOutcome | null,
-    error: WeirError | null,
+    error: WeirError | null = null,
   ): void {
     exchange.headSent = true;
     exchange.responded = true;
+    exchange.awaitsTrailer = false;
     if (exchange.head.method !== 'OPTIONS') this.#context.report(exchange, status, outcome, error);
     // What is still on its way is drained, not delivered: nobody may take it for the whole body.
-    this.#dropOriginal(exchange, ANSWERED);
+    this.dropOriginal(exchange);
     if (exchange.requestDone || exchange.awaitsContinue || this.#closeAfter) {
       return this.#finishExchange(exchange);
     }
-    this.#setDeadline(DRAIN_MS);
+    this.#setDeadline(this.#context.limits.drainTimeoutMs);
   }
 
   #finishExchange(exchange: Exchange): void {
-    if (this.#closing) return;
-    if (exchange.awaitsContinue) this.#parser.endMessage();
+    if (this.#close.begun) return;
+    if (exchange.awaitsContinue) this.#reader.endPreview();
     this.#exchange = null;
-    if (this.#closeAfter || (this.#clientEnded && this.#pending === null)) return this.#closeGracefully();
-    this.#parser.nextMessage();
+    if (this.#closeAfter || (this.#clientEnded && !this.#reader.hasAhead)) return this.#closeOrderly();
     this.#idle();
-    if ((this.#pending?.length ?? 0) <= MAX_PENDING) this.#socket.resume();
-    // Not from inside this call: a long pipeline must not deepen the stack.
-    if (this.#pending !== null) setImmediate(() => this.#readPending());
+    this.#reader.next();
   }
 
-  #readPending(): void {
-    const pending = this.#pending;
-    if (pending === null || this.#closing || this.#socket.destroyed) return;
-    this.#pending = null;
-    this.#execute(pending);
-    if (this.#pending === null) this.#socket.resume(); // a long pipeline had stopped it
-  }
-
-  /** Half-closes and reads what is still on its way, so that no RST destroys the answer (S-09). */
-  #closeGracefully(): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#pending = null;
-    this.#setDeadline(DRAIN_MS);
-    this.#socket.end();
-    this.#socket.resume();
+  #closeOrderly(): void {
+    if (this.#close.begun) return;
+    this.#reader.drop();
+    this.#setDeadline(this.#context.limits.drainTimeoutMs);
+    this.#close.begin();
   }
 
   #onClientEnd(): void {
@@ -458,10 +380,10 @@ export class IcapServerConnection implements HasDeadline {
   /** The client has half-closed: it still reads its answers, but sends nothing more. */
   #afterClientEnd(): void {
     const exchange = this.#exchange;
-    if (this.#pending !== null) return; // requests that wait for their turn
-    if (this.#closing) this.#socket.end();
-    else if (exchange === null && this.#parser.midMessage) this.#socket.destroy();
-    else if (exchange === null || exchange.responded) this.#closeGracefully();
+    if (this.#reader.hasAhead) return; // requests that wait for their turn
+    if (this.#close.begun) this.#socket.end();
+    else if (exchange === null && this.#reader.midMessage) this.#socket.destroy();
+    else if (exchange === null || exchange.responded) this.#closeOrderly();
     else if (exchange.requestDone || exchange.awaitsContinue) this.#closeAfter = true;
     else this.#socket.destroy();
   }

@@ -1,6 +1,5 @@
-// One request on its way to an answer, as a server connection keeps it, and the rules that need no more
-// than this state: whether 204 is allowed, whether the service takes the request at all.
-// RFC 3507 §4.5, §4.6; C-50 … C-52, S-13, S-418.
+// One request on its way to an answer, as a server connection keeps it, and whether its service takes it at
+// all. Which answer it gets is final-answer.ts. S-13, S-404, S-405, S-418.
 
 import { IcapError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
@@ -14,7 +13,7 @@ import type { WireTransaction } from './transaction.ts';
 export interface Exchange {
   readonly head: IcapRequestHead;
   readonly transaction: WireTransaction;
-  readonly service: IcapService | undefined;
+  service: IcapService | undefined;
   readonly body: Body | null;
   readonly startedAt: number;
   /** The client waits behind its preview for 100 or a final answer. */
@@ -25,10 +24,16 @@ export interface Exchange {
   requestDone: boolean;
   /** Bytes of the final answer went out: no other answer is possible (S-01). */
   headSent: boolean;
+  /** Of the final answer once its head went out; 0 before. */
+  status: number;
+  /** The body of the answer is out, its ICAP trailer is not. */
+  awaitsTrailer: boolean;
   /** The final answer is complete. */
   responded: boolean;
   /** Bytes of the request's body that arrived after the answer. */
   drained: number;
+  /** Sends the answer once the preview has arrived, where it must not begin before. */
+  afterPreview: (() => void) | null;
 }
 
 export function newExchange(
@@ -47,15 +52,24 @@ export function newExchange(
     continued: false,
     requestDone: false,
     headSent: false,
+    status: 0,
+    awaitsTrailer: false,
     responded: false,
     drained: 0,
+    afterPreview: null,
   };
 }
 
-/** 204 outside a preview needs the client's word for it (C-50 … C-52). */
-export function may204(exchange: Exchange): boolean {
-  const { head } = exchange;
-  return head.allow204 || (head.preview !== null && !exchange.continued);
+/** The client has sent a part of its preview: whether it waits for 100 or has sent all is not known yet. */
+export function previewIsArriving({ head, body, requestDone, awaitsContinue, continued }: Exchange): boolean {
+  return head.preview !== null && body !== null && !requestDone && !awaitsContinue && !continued;
+}
+
+/** The preview is here, or no more of it can be kept. */
+export function answerWaiting(exchange: Exchange): void {
+  const { afterPreview } = exchange;
+  exchange.afterPreview = null;
+  afterPreview?.();
 }
 
 /**

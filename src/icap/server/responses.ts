@@ -1,11 +1,8 @@
-// Texts of the server's answers: errors, 100, 204, OPTIONS, and which parts a 200 carries.
-// Which of them is due, connection.ts decides. Table 2.1 and S-O rows.
+// Texts of the server's answers: errors, OPTIONS, the start of all others. Which of them is due,
+// connection.ts decides. S-100 … S-505, S-O1 … S-O13.
 
 import type { WeirError } from '../../errors.ts';
-import { formatRequestHead, formatResponseHead } from '../codec/http-head.ts';
-import type { OutgoingParts } from '../codec/serializer.ts';
-import type { Adapted, IcapService, ServiceDescription } from '../service.ts';
-import type { Exchange } from './exchange.ts';
+import type { IcapService, ServiceDescription } from '../service.ts';
 
 export const REASONS: Readonly<Record<number, string>> = {
   100: 'Continue',
@@ -16,6 +13,7 @@ export const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'ICAP Service Not Found',
   405: 'Method Not Allowed For Service',
+  407: 'Proxy Authentication Required',
   408: 'Request Timeout',
   418: 'Bad Composition',
   500: 'Server Error',
@@ -36,18 +34,40 @@ export function errorAnswer(status: number, istag: string, close: boolean, extra
   return `${statusHead(status, istag)}${extra}${connection}Encapsulated: null-body=0\r\n\r\n`;
 }
 
+// After every other error the framing, the peer or the load is in doubt (table of S-400 … S-505).
+const PERSISTENT: readonly number[] = [404, 405, 418, 500, 502];
+
+/** Whether a connection may go on after an error answer that the request itself did not spoil (S-11). */
+export function mayPersist(status: number): boolean {
+  return PERSISTENT.includes(status);
+}
+
 /** `Methods` of the service for an answer of 405: ICAP's `Allow` names features, not methods (S-405). */
 export function methodsField(error: WeirError, service: IcapService | undefined): string {
   const { code } = error;
   return code === 'ERR_ICAP_NOT_ALLOWED' && service ? `Methods: ${service.methods.join(', ')}\r\n` : '';
 }
 
-/** A complete answer to OPTIONS. */
+/** What an answer of 407 asks for (C-18, RFC 7617). */
+export function challengeField({ code }: WeirError): string {
+  return code === 'ERR_ICAP_AUTH' ? 'Proxy-Authenticate: Basic realm="Weir", charset="UTF-8"\r\n' : '';
+}
+
+/** What a client says that it understands. */
+export interface Offer {
+  readonly allow206: boolean;
+  readonly allowTrailers: boolean;
+}
+
+const NO_OFFER: Offer = { allow206: false, allowTrailers: false };
+
+/** A complete answer to OPTIONS. 206 and trailers are named only to a client that named them (C-62, C-101). */
 export function optionsAnswer(
   methods: readonly string[],
   it: ServiceDescription,
   now: Date,
   close: boolean,
+  offer: Offer = NO_OFFER,
 ): string {
   let text = `ICAP/1.0 200 OK\r\nMethods: ${methods.join(', ')}\r\n`;
   const field = (name: string, value: string | number | null | undefined): void => {
@@ -60,38 +80,31 @@ export function optionsAnswer(
   field('Max-Connections', it.maxConnections);
   field('Options-TTL', it.optionsTtlSeconds);
   field('Date', now.toUTCString());
-  field('Allow', '204');
+  const partial = offer.allow206 && it.partialContent === true ? ', 206' : '';
+  const trailers = offer.allowTrailers && it.trailers === true ? ', trailers' : '';
+  field('Allow', `204${partial}${trailers}`);
   field('Preview', it.preview);
-  if (it.preview !== null) field('Transfer-Preview', it.transferPreview ?? '*');
-  field('Transfer-Ignore', it.transferIgnore);
-  field('Transfer-Complete', it.transferComplete);
+  const transfer = transferLists(it);
+  field('Transfer-Preview', transfer.preview);
+  field('Transfer-Ignore', transfer.ignore);
+  field('Transfer-Complete', transfer.complete);
   field('X-Include', it.include?.join(', '));
   if (close) field('Connection', 'close');
   return `${text}\r\n`;
 }
 
-/** Adds this server's Via to a header section that it relays. */
-type WithVia = (section: string) => string;
-
-/** The received message back: header section of the adapted kind only (S-05). */
-export function echoParts({ head, transaction }: Exchange, withVia: WithVia): OutgoingParts {
-  const respmod = head.method === 'RESPMOD';
-  const section = respmod ? transaction.sections.responseHeader : transaction.sections.requestHeader;
-  const text = section === null ? null : withVia(section.toString('latin1'));
-  return {
-    requestHeader: respmod ? null : text,
-    responseHeader: respmod ? text : null,
-    body: head.encapsulated.body,
+/** The Transfer lists; where there are any, one of them holds `*` (S-O11). */
+function transferLists(it: ServiceDescription): { preview?: string; ignore?: string; complete?: string } {
+  const { transferPreview, transferIgnore, transferComplete } = it;
+  const lists = {
+    ...(it.preview === null || transferPreview === undefined ? {} : { preview: transferPreview }),
+    ...(transferIgnore === undefined ? {} : { ignore: transferIgnore }),
+    ...(transferComplete === undefined ? {} : { complete: transferComplete }),
   };
-}
-
-/** What the service made of it; a message that is all the server's own gets no Via (C-94). */
-export function adaptedParts(outcome: Adapted, withVia: WithVia): OutgoingParts {
-  const { request, response, body, serverMade } = outcome;
-  const via: WithVia = serverMade ? (section) => section : withVia;
-  return {
-    requestHeader: request === undefined ? null : via(formatRequestHead(request)),
-    responseHeader: response === undefined ? null : via(formatResponseHead(response)),
-    body: body === null ? null : response === undefined ? 'req-body' : 'res-body',
-  };
+  const all = Object.values(lists);
+  if (all.some((list) => list.split(',').some((extension) => extension.trim() === '*'))) return lists;
+  if (it.preview !== null && transferPreview === undefined) return { ...lists, preview: '*' };
+  if (all.length === 0) return lists;
+  if (transferComplete === undefined) return { ...lists, complete: '*' };
+  return { ...lists, complete: `${transferComplete}, *` };
 }

@@ -9,12 +9,15 @@ import type { Sections } from '../codec/message-parser.ts';
 import { serviceArguments } from '../codec/uri.ts';
 import type { HeldBody } from '../../http/held-body.ts';
 import type { IcapTransaction, ModMethod } from '../service.ts';
+import type { IcapPeer } from './context.ts';
 
 export class WireTransaction implements IcapTransaction {
   readonly method: ModMethod;
   readonly args: string;
   readonly icapHeaders: RawHeaders;
   readonly icapClient: string;
+  readonly icapCertificate: string | null;
+  icapUser: string | null = null;
   readonly sections: Sections;
   readonly body: HeldBody | null;
   #request: RequestHead | null | undefined;
@@ -22,11 +25,12 @@ export class WireTransaction implements IcapTransaction {
   #controller: AbortController | null = null;
   #aborted: Error | null = null;
 
-  constructor(head: IcapRequestHead, sections: Sections, body: HeldBody | null, icapClient: string) {
+  constructor(head: IcapRequestHead, sections: Sections, body: HeldBody | null, peer: IcapPeer) {
     this.method = head.method as ModMethod;
     this.args = serviceArguments(head.uri);
     this.icapHeaders = head.headers;
-    this.icapClient = icapClient;
+    this.icapClient = peer.address;
+    this.icapCertificate = peer.certificate;
     this.sections = sections;
     this.body = body;
   }

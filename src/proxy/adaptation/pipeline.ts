@@ -1,6 +1,6 @@
-// Takes a message through its chain of services: which steps apply (rules), the output of one as input
-// of the next, and what to note about each. The way to a service is icap/client; what to do with the
-// outcome is forward.ts. K-50, K-51, K-60, K-70.
+// Takes a message through its chain of services: which rules apply, the output of one service as input of
+// the next, and what to note about each. The way to a service is icap/client; what to do with the outcome
+// is forward.ts. K-50, K-51, K-60, K-70 … K-72.
 
 import { isWeirError } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
@@ -8,28 +8,20 @@ import type { Body } from '../../http/body.ts';
 import { HeldBody } from '../../http/held-body.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
 import type { Adaptation, AdaptationMessage } from '../../icap/client/adaptation.ts';
-import { fieldValue } from '../../icap/codec/fields.ts';
 import type { RequestHead, ResponseHead } from '../../icap/codec/http-head.ts';
 import { formatRequestHead } from '../../icap/codec/http-head.ts';
 import type { ModMethod } from '../../icap/service.ts';
+import type { StepAnswer, StepNotes, TransactionNotes } from '../../trace/notes.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
-import type { AdaptationStep } from './step.ts';
+import { Chain } from './chain.ts';
+import type { PlannedRule } from './chain.ts';
+import type { Coverage, NotScannedPolicy, NotScannedReason } from './coverage.ts';
+import { notScanned, requireCoverage } from './coverage.ts';
+import type { SharedFields } from './shared-fields.ts';
+import { share } from './shared-fields.ts';
+import type { AdaptationStep, StepResult } from './step.ts';
 import type { StepVerdict, Threat } from './verdict.ts';
 import { judge } from './verdict.ts';
-
-const MAX_STEPS = 16; // of one chain (K-70)
-
-/** Limits a step to some messages; an empty list is no limit. */
-export interface StepCondition {
-  matchesHost(host: string): boolean;
-  readonly types: readonly string[];
-  readonly methods: readonly string[];
-}
-
-export interface PlannedStep {
-  readonly step: AdaptationStep;
-  readonly when: StepCondition | null;
-}
 
 /** What was seen at one step; part of the transaction's log record. */
 export interface StepTrace {
@@ -44,7 +36,7 @@ export interface StepTrace {
 /** A message and what is known of its transaction. */
 export interface PipelineInput {
   readonly host: string;
-  /** Target in absolute form, end-to-end fields. */
+  /** Target in absolute form, end-to-end fields; for CONNECT `host:port`. */
   readonly request: RequestHead;
   readonly response: ResponseHead | null;
   readonly body: Body | null;
@@ -52,6 +44,10 @@ export interface PipelineInput {
   readonly serverIp: string | null;
   readonly user: string | null;
   readonly cancellation: Cancellation;
+  /** What is noted of the transaction; null where nobody traces. */
+  readonly notes?: TransactionNotes | null;
+  /** One for all messages of a transaction, where services share fields; updated. */
+  readonly shared?: SharedFields;
 }
 
 export interface PipelineOutput {
@@ -64,119 +60,145 @@ export interface PipelineOutput {
   readonly threat: Threat | null;
   /** Id on the block page, where a Weir gateway made it. */
   readonly incident: string | null;
+  /** Null: there was nothing to scan. */
+  readonly coverage: Coverage | null;
 }
 
-/** A chain that failed where it may not be bypassed; names the service. */
-export interface PipelineFailure {
-  readonly service: string;
-  readonly error: WeirError;
+export interface PipelineOptions {
+  readonly reqmod: readonly PlannedRule[];
+  readonly respmod: readonly PlannedRule[];
+  readonly spool: SpoolOptions;
+  /** Answers of ICAP servers up to this length go on only when they are whole. Default 0: none waits. */
+  readonly holdBytes?: number;
+  /** Default: everything may pass. */
+  readonly notScanned?: NotScannedPolicy;
+  /** Names of ICAP fields that go from each answer to the services after it (K-72). Default: none. */
+  readonly share?: readonly string[];
+  /** Services and groups by name, for X-Next-Services (K-71). */
+  readonly stepNamed?: (name: string) => AdaptationStep | undefined;
 }
 
 export class AdaptationPipeline {
-  readonly #plans: Readonly<Record<ModMethod, readonly PlannedStep[]>>;
-  readonly #spool: SpoolOptions;
+  /** Whether a rule is for CONNECT requests as such (K-52). */
+  readonly adaptsConnect: boolean;
+  readonly #rules: Readonly<Record<ModMethod, readonly PlannedRule[]>>;
+  readonly #options: PipelineOptions;
+  readonly #notScanned: NotScannedPolicy;
+  readonly #share: readonly string[];
 
-  constructor(reqmod: readonly PlannedStep[], respmod: readonly PlannedStep[], spool: SpoolOptions) {
-    this.#plans = { REQMOD: reqmod.slice(0, MAX_STEPS), RESPMOD: respmod.slice(0, MAX_STEPS) };
-    this.#spool = spool;
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#rules = { REQMOD: options.reqmod, RESPMOD: options.respmod };
+    this.#notScanned = options.notScanned ?? {};
+    this.#share = options.share ?? [];
+    this.adaptsConnect = options.reqmod.some(({ when }) => when?.namesConnect === true);
   }
 
   /** False where no rule of that point exists, so that the message need not be prepared. */
   has(method: ModMethod): boolean {
-    return this.#plans[method].length > 0;
+    return this.#rules[method].length > 0;
+  }
+
+  /** What transactions need for sharing fields; undefined where none are shared. */
+  newShared(): SharedFields | undefined {
+    return this.#share.length === 0 ? undefined : { headers: [] };
+  }
+
+  /**
+   * For what never comes to a chain: a body at a point without rules, a connection that speaks something else.
+   * @throws {HttpError} `ERR_ADAPT_NOT_SCANNED`
+   */
+  leftOut(reason: NotScannedReason): Coverage {
+    const coverage = notScanned(reason);
+    requireCoverage(coverage, this.#notScanned);
+    return coverage;
   }
 
   /**
    * Runs the chain of one point. Notes each step in `trace`.
-   * @throws {WeirError} of a service that blocks on errors; `fields.service` names it
+   * @throws {WeirError} of a service that blocks on errors; `ERR_ADAPT_NOT_SCANNED`, `ERR_ADAPT_CHAIN`
    */
   async run(method: ModMethod, input: PipelineInput, trace: StepTrace[]): Promise<PipelineOutput> {
-    let { request, response, body } = input;
-    let changedRequest: RequestHead | null = null;
-    let changedResponse: ResponseHead | null = null;
-    let verdict: StepVerdict = 'allowed';
-    for (const { step, when } of this.#plans[method]) {
-      if (when !== null && !applies(when, input.host, request, response)) continue;
-      const message: AdaptationMessage = {
-        method,
-        request,
-        requestText: formatRequestHead(request),
-        response,
-        body: body === null ? null : new HeldBody(body, this.#spool),
-        clientIp: input.clientIp,
-        serverIp: input.serverIp,
-        user: input.user,
-        cancellation: input.cancellation,
-      };
-      const startedAt = performance.now();
-      const entry: StepTrace = {
-        service: step.name,
-        method,
-        icapStatus: null,
-        ms: 0,
-        preview: null,
-        verdict: 'error',
-      };
-      trace.push(entry);
-      let adaptation: Adaptation | null;
-      try {
-        const result = await step.run(message, this.#spool);
-        entry.service = result.service;
-        adaptation = result.adaptation;
-        if (adaptation === null) {
-          body = result.original?.restream() ?? null;
-          entry.verdict = 'bypassed';
-          verdict = 'bypassed';
-          continue;
-        }
-      } catch (error) {
-        if (isWeirError(error)) entry.icapStatus = (error.fields['icapStatus'] as number | undefined) ?? null;
-        throw error;
-      } finally {
-        entry.ms = performance.now() - startedAt;
+    const chain = new Chain(this.#rules[method], input, this.#options.stepNamed);
+    for (let step = chain.next(); step !== null; step = chain.next()) {
+      const notes = input.notes?.step(method, step.name, chain.rule, null) ?? null;
+      const result = await this.#runStep(step, method, input, chain, trace, notes);
+      const { adaptation } = result;
+      if (adaptation === null) {
+        chain.bypassed(result);
+        continue;
       }
+      if (input.shared !== undefined) share(this.#share, adaptation.icapHeaders, input.shared);
       const judged = judge(adaptation);
+      const entry = trace.at(-1)!;
       entry.icapStatus = adaptation.icapStatus;
       entry.preview = adaptation.preview;
       entry.verdict = judged.verdict;
-      body = adaptation.body;
-      if (judged.verdict === 'allowed') continue;
-      verdict = judged.verdict;
-      if (adaptation.request !== null) request = changedRequest = adaptation.request;
-      if (adaptation.response !== null) response = changedResponse = adaptation.response;
+      if (notes !== null) notes.answer = answerOf(adaptation, judged.verdict);
+      chain.adapted(adaptation, judged);
       // An answer in the origin's stead, or a block, ends the chain (K-50).
       if (judged.verdict === 'blocked' || (method === 'REQMOD' && adaptation.response !== null)) {
-        const { threat, incident } = judged;
-        return { request: changedRequest, response: changedResponse, body, verdict, threat, incident };
+        return chain.output(judged);
       }
+      if (result.routing) chain.route(adaptation, result.service);
     }
-    return {
-      request: changedRequest,
-      response: changedResponse,
-      body,
-      verdict,
-      threat: null,
-      incident: null,
+    const output = chain.output(null);
+    try {
+      requireCoverage(output.coverage, this.#notScanned);
+    } catch (error) {
+      output.body?.cancel(error as WeirError);
+      throw error;
+    }
+    return output;
+  }
+
+  async #runStep(
+    step: AdaptationStep,
+    method: ModMethod,
+    input: PipelineInput,
+    { request, response, body }: Chain,
+    trace: StepTrace[],
+    notes: StepNotes | null,
+  ): Promise<StepResult> {
+    const { spool, holdBytes = 0 } = this.#options;
+    const { clientIp, serverIp, user, cancellation, shared } = input;
+    const message: AdaptationMessage = {
+      method,
+      request,
+      requestText: formatRequestHead(request),
+      response,
+      body: body === null ? null : new HeldBody(body, spool),
+      clientIp,
+      serverIp,
+      user,
+      cancellation,
+      ...(shared === undefined || shared.headers.length === 0 ? {} : { extraIcapHeaders: shared.headers }),
     };
+    const startedAt = performance.now();
+    const entry: StepTrace = {
+      service: step.name,
+      method,
+      icapStatus: null,
+      ms: 0,
+      preview: null,
+      verdict: 'error',
+    };
+    trace.push(entry);
+    try {
+      const result = await step.run(message, spool, holdBytes, notes);
+      entry.service = result.service;
+      if (result.adaptation === null) entry.verdict = 'bypassed';
+      return result;
+    } catch (error) {
+      if (isWeirError(error)) entry.icapStatus = (error.fields['icapStatus'] as number | undefined) ?? null;
+      throw error;
+    } finally {
+      entry.ms = performance.now() - startedAt;
+    }
   }
 }
 
-function applies(
-  when: StepCondition,
-  host: string,
-  request: RequestHead,
-  response: ResponseHead | null,
-): boolean {
-  if (!when.matchesHost(host)) return false;
-  if (when.methods.length > 0 && !when.methods.includes(request.method)) return false;
-  if (when.types.length === 0) return true;
-  const type = fieldValue((response ?? request).headers, 'content-type') ?? '';
-  return matchesType(when.types, type.split(';', 1)[0]!.trim().toLowerCase());
-}
-
-function matchesType(patterns: readonly string[], type: string): boolean {
-  return patterns.some((pattern) => {
-    if (pattern === '*/*' || pattern === '*') return true;
-    return pattern.endsWith('/*') ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
-  });
+/** What a trace says of an answer: its heads, and nothing that keeps a body. */
+function answerOf({ icapStatus, icapHeaders, request, response }: Adaptation, verdict: StepVerdict): StepAnswer {
+  return { icapStatus, icapHeaders, verdict, request, response };
 }

@@ -4,6 +4,7 @@
 import { fieldValue } from '../../icap/codec/fields.ts';
 import type { Adaptation } from '../../icap/client/adaptation.ts';
 import { INCIDENT_ID } from '../../util/incident-id.ts';
+import type { NotScannedReason } from './coverage.ts';
 
 export type StepVerdict = 'allowed' | 'modified' | 'blocked' | 'bypassed' | 'error';
 
@@ -47,6 +48,16 @@ export function judge(adaptation: Adaptation): Judgement {
     },
     incident: incidentId(fieldValue(icapHeaders, 'x-weir-incident')),
   };
+}
+
+/** Why a service let content pass that it has not seen into, where it says so; null where it does not. */
+export function notScannedReason({ icapHeaders }: Adaptation): NotScannedReason | null {
+  const said = fieldValue(icapHeaders, 'x-weir-not-scanned')?.toLowerCase();
+  if (said === undefined) return null;
+  if (/encrypt|password/.test(said)) return 'encrypted';
+  if (/budget|size|limit/.test(said)) return 'size';
+  if (/timeout/.test(said)) return 'timeout';
+  return /fail|error/.test(said) ? 'service-down' : 'type';
 }
 
 function incidentId(value: string | undefined): string | null {

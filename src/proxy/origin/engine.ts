@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Body } from '../../http/body.ts';
 import type { Framing, HeaderFacts } from '../../http/framing.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../../icap/codec/http-head.ts';
+import type { OriginNote } from '../../trace/notes.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
 
 /** Where a request goes. */
@@ -29,6 +30,8 @@ export interface OriginRequest {
   /** Protocol to switch to: sends `Connection: Upgrade` and that Upgrade value. */
   readonly upgrade: string | null;
   readonly cancellation: Cancellation;
+  /** What is noted on the way; only where transactions are traced. */
+  readonly note?: OriginNote | null;
   /** Called for each interim response, 101 excepted. */
   onInformation(status: number, reason: string, headers: RawHeaders): void;
 }

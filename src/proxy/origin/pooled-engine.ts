@@ -4,8 +4,10 @@
 // RFC 9110 §9.2.2, RFC 9112 §9.3.1.
 
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { HttpError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
+import type { OriginNote, OriginWay } from '../../trace/notes.ts';
 import { Deadlines } from '../../util/deadlines.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
 import type { SlabReader } from '../../util/slab-reader.ts';
@@ -71,6 +73,7 @@ export abstract class PooledEngine implements OriginEngine {
   readonly #options: PooledEngineOptions;
   readonly #pools = new Map<string, Pool>();
   readonly #deadlines = new Deadlines();
+  readonly #ways = new WeakMap<OriginConnection, OriginWay>();
   #closed = false;
 
   constructor(options: PooledEngineOptions) {
@@ -106,11 +109,15 @@ export abstract class PooledEngine implements OriginEngine {
           replayable ? IDLE_MS : FRESH_MS,
         );
         reused = connection.exchanges > 0;
-        return await connection.send(again && copy !== null ? { ...request, body: copy() } : request);
+        if (request.note != null) this.#noteConnection(request.note, connection, reused);
+        const response = await connection.send(again && copy !== null ? { ...request, body: copy() } : request);
+        if (request.note != null) noteAnswer(request.note, response.head.status);
+        return response;
       } catch (error) {
         const dead = reused && !connection!.answered && (error as HttpError).code === 'ERR_ORIGIN_CLOSED';
         if (!again && dead && replayable && request.cancellation.reason === null) continue;
         request.body?.cancel(error as Error);
+        if (request.note != null) request.note.error = error as HttpError;
         throw error;
       }
     }
@@ -162,7 +169,9 @@ export abstract class PooledEngine implements OriginEngine {
     };
     try {
       const reader = plain ? null : this.makeReader();
+      const askedAt = performance.now();
       const socket = await this.#options.connector.connect(target, reader);
+      const connectMs = performance.now() - askedAt;
       const connection = this.wrap(socket, reader, target, this.#options.responseTimeoutMs, {
         onIdle: (idle) => this.#onIdle(pool, idle),
         onClosed: (closed) => {
@@ -173,11 +182,18 @@ export abstract class PooledEngine implements OriginEngine {
         },
       });
       this.#deadlines.add(connection);
+      this.#ways.set(connection, { ...wayOf(socket, target), connectMs });
       return connection;
     } catch (error) {
       gone();
       throw error;
     }
+  }
+
+  #noteConnection(note: OriginNote, connection: OriginConnection, reused: boolean): void {
+    note.connectedAt = performance.now();
+    note.way = this.#ways.get(connection) ?? null;
+    note.reused = reused;
   }
 
   #onIdle(pool: Pool, connection: OriginConnection): void {
@@ -189,6 +205,16 @@ export abstract class PooledEngine implements OriginEngine {
     pool.idle.push(connection);
     pool.waiting.shift()?.();
   }
+}
+
+function noteAnswer(note: OriginNote, status: number): void {
+  note.answeredAt = performance.now();
+  note.status = status;
+}
+
+function wayOf(socket: Socket, { secure }: OriginTarget): { address: string | null; tls: string | null } {
+  const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? null;
+  return { address, tls: secure ? (socket as TLSSocket).getProtocol() : null };
 }
 
 function takeIdle(pool: Pool, maxIdleMs: number): OriginConnection | null {

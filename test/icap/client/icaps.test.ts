@@ -44,7 +44,7 @@ test('an icaps service is reached over TLS that a given CA vouches for', async (
     timeoutMs: 5000,
     connectTimeoutMs: 5000,
     userAgent: 'test',
-    ca: [ca.cert],
+    tls: { ca: [ca.cert] },
   });
   const request = { method: 'GET', target: 'https://a.test/', version: '1.1', headers: ['Host', 'a.test'] };
   const body = Buffer.alloc(100_000, 'x');

@@ -81,12 +81,12 @@ export class IcapConversation {
   }
 
   /** An ICAP head, its encapsulated heads and, if there is a preview, that with its last chunk. */
-  async readRequest(): Promise<string> {
+  async readRequest(endOfPreview = /(?:^|\r\n)0(?:; ieof)?\r\n\r\n/): Promise<string> {
     let text = await this.read(/\r\n\r\n/);
     const encapsulated = /Encapsulated: (.*)\r\n/.exec(text)?.[1] ?? '';
     for (const _ of encapsulated.match(/-hdr=/g) ?? []) text += await this.read(/\r\n\r\n/);
     if (!encapsulated.includes('null-body=') && text.includes('\r\nPreview: ')) {
-      text += await this.read(/(?:^|\r\n)0(?:; ieof)?\r\n\r\n/);
+      text += await this.read(endOfPreview);
     }
     return text;
   }
@@ -102,7 +102,9 @@ export interface ScriptedIcap extends AsyncDisposable {
 
 export interface ScriptOptions {
   /** How OPTIONS is answered; default 204 allowed and a preview of 4 bytes. */
-  readonly options?: () => string | Promise<string>;
+  readonly options?: (request: string) => string | Promise<string>;
+  /** How previews end; default: without trailers. */
+  readonly endOfPreview?: RegExp;
 }
 
 /**
@@ -111,17 +113,17 @@ export interface ScriptOptions {
  */
 export async function scriptedIcap(
   script: (peer: IcapConversation, request: string, index: number) => Promise<void> | void,
-  { options = () => optionsAnswer() }: ScriptOptions = {},
+  { options = () => optionsAnswer(), endOfPreview }: ScriptOptions = {},
 ): Promise<ScriptedIcap> {
   let connections = 0;
   let optionsRequests = 0;
   let index = 0;
   const serve = async (peer: IcapConversation): Promise<void> => {
     for (;;) {
-      const request = await peer.readRequest();
+      const request = await peer.readRequest(endOfPreview);
       if (request.startsWith('OPTIONS ')) {
         optionsRequests++;
-        peer.send(await options());
+        peer.send(await options(request));
       } else await script(peer, request, index++);
     }
   };

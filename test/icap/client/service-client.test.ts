@@ -132,24 +132,55 @@ test('K-31 a 200 that holds no response is a broken answer to RESPMOD', async ()
 });
 
 test('K-32 an empty 200 means unmodified, as c-icap can be told to say it', async () => {
-  for (const encapsulated of ['res-hdr=0, null-body=0', 'null-body=0']) {
-    const answer = `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: ${encapsulated}\r\n\r\n`;
-    await using server = await scriptedIcap((peer) => peer.send(answer));
-    const adaptation = await server.client().adapt(respmod(TEXT));
-    expect(adaptation).toMatchObject({ icapStatus: 204, response: null });
-    expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
-  }
+  const answer = 'ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: res-hdr=0, null-body=0\r\n\r\n';
+  await using server = await scriptedIcap((peer) => peer.send(answer));
+  const adaptation = await server.client().adapt(respmod(TEXT));
+  expect(adaptation).toMatchObject({ icapStatus: 204, response: null });
+  expect((await bodyOf(adaptation)).equals(TEXT)).toBe(true);
 });
 
-test.each([404, 418, 500, 503, 539])('K-30 status %d is a failure that names it', async (status) => {
-  await using server = await scriptedIcap((peer) => {
-    peer.send(`ICAP/1.0 ${status} No\r\nISTag: "t1"\r\nEncapsulated: null-body=0\r\n\r\n`);
-  });
-  await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({
-    code: 'ERR_ADAPT_STATUS',
-    fields: { icapStatus: status },
-  });
+test('K-32 a header that is called empty and follows all the same is not taken for "unmodified"', async () => {
+  const page = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n';
+  const answer = `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: res-hdr=0, null-body=0\r\n\r\n${page}`;
+  await using server = await scriptedIcap((peer) => peer.send(answer));
+  await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
 });
+
+test.each(['Encapsulated: null-body=0\r\n', ''])(
+  'K-31 a 200 with "%s" alone carries nothing',
+  async (field) => {
+    await using server = await scriptedIcap((peer) => peer.send(`ICAP/1.0 200 OK\r\n${field}\r\n`));
+    await expect(server.client().adapt(respmod(TEXT))).rejects.toMatchObject({ code: 'ERR_ADAPT_PROTOCOL' });
+  },
+);
+
+test('K-31 a 200 with a header alone replaces the body by none', async () => {
+  const page = 'HTTP/1.1 302 Found\r\nLocation: http://other.test/\r\n\r\n';
+  const answer = `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: res-hdr=0, null-body=${page.length}\r\n\r\n${page}`;
+  await using server = await scriptedIcap((peer) => peer.send(answer));
+  const client = server.client();
+  for (let i = 0; i < 2; i++) {
+    const adaptation = await client.adapt(respmod(LONG));
+    expect(adaptation).toMatchObject({ icapStatus: 200, response: { status: 302 }, body: null });
+  }
+  expect(server.connections()).toBe(1);
+});
+
+test.each([101, 202, 205, 206, 299, 302, 400, 404, 418, 499, 500, 503, 539])(
+  'K-30 status %d is a failure that names it',
+  async (status) => {
+    await using server = await scriptedIcap((peer) => {
+      peer.send(`ICAP/1.0 ${status} No\r\nISTag: "t1"\r\nEncapsulated: null-body=0\r\n\r\n`);
+    });
+    const code = status === 206 ? 'ERR_ADAPT_PROTOCOL' : 'ERR_ADAPT_STATUS'; // a 206 must carry something
+    const failure = await server
+      .client()
+      .adapt(respmod(TEXT))
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code, message: expect.stringContaining(String(status)) });
+    if (status !== 206) expect(failure).toMatchObject({ fields: { icapStatus: status } });
+  },
+);
 
 test('K-34 a 100 that nobody waits for breaks the protocol', async () => {
   await using unasked = await scriptedIcap((peer) => peer.send(CONTINUE), {

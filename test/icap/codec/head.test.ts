@@ -147,6 +147,12 @@ describe('fields', () => {
     expect(head.headers).toEqual(['X-A', 'one two three', 'X-Violations-Found', '1\nfile.exe\nThreat\n0\n2']);
   });
 
+  test('C-11 leaves no blank at the ends of a value whose first or last line is empty', () => {
+    const { head } = oneRequest(options('Preview:\r\n 4\r\nX-A: b\r\n \t\r\nX-C:\r\n \r\n d\r\n'));
+    expect(head.preview).toBe(4);
+    expect(head.headers.slice(-4)).toEqual(['X-A', 'b', 'X-C', 'd']);
+  });
+
   test('C-11 refuses a folded line where there is nothing to continue', () => {
     expect(refusal(() => oneRequest(options(' folded\r\n'))).status).toBe(400);
   });

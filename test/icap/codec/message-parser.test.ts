@@ -231,3 +231,71 @@ test('a parser that has failed reads nothing more', () => {
   const { error, state } = recordRequests([bytes('nonsense\r\n\r\n')]);
   expect({ code: error?.code, state }).toEqual({ code: 'ERR_ICAP_START_LINE', state: 'failed' });
 });
+
+describe('ICAP trailers (C-100, C-101)', () => {
+  const AGREED = 'Allow: trailers\r\nTrailer: X-Late\r\n';
+  const answer = (fields: string, rest: string): string =>
+    `ICAP/1.0 200 OK\r\n${fields}Encapsulated: res-hdr=0, res-body=38\r\n\r\n${OK}${rest}`;
+  const BODY = '5\r\nhello\r\n0\r\n\r\n';
+
+  test.each<[string, string, string, string[], string[]]>([
+    ['a block behind the body', AGREED, `${BODY}X-Late: yes\r\n\r\n`, [], ['X-Late', 'yes']],
+    ['an empty block', AGREED, `${BODY}\r\n`, [], []],
+    [
+      'a block behind HTTP trailers',
+      AGREED,
+      '5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\nX-Late: yes\r\n\r\n',
+      ['X-Sum', '1'],
+      ['X-Late', 'yes'],
+    ],
+    ['none, where only the offer is repeated', 'Allow: trailers\r\n', BODY, [], []],
+  ])('C-100 reads %s, wherever it is cut', (_, fields, rest, trailers, icapTrailer) => {
+    const all = bytes(answer(fields, rest));
+    for (const strict of [true, false]) {
+      for (let at = 1; at <= all.length; at++) {
+        const { messages, error, state } = recordResponses(
+          [all.subarray(0, at), all.subarray(at)],
+          'RESPMOD',
+          {
+            strict,
+          },
+        );
+        expect({ error, state }).toEqual({ error: null, state: 'head' });
+        expect(messages).toMatchObject([{ body: 'hello', end: { trailers, icapTrailer } }]);
+      }
+    }
+  });
+
+  test('C-100 reads a block behind the headers of a message without a body', () => {
+    const text = `ICAP/1.0 200 OK\r\n${AGREED}Encapsulated: res-hdr=0, null-body=38\r\n\r\n${OK}X-Late: yes\r\n\r\n`;
+    expect(oneResponse(text, 'RESPMOD').end).toMatchObject({ icapTrailer: ['X-Late', 'yes'] });
+  });
+
+  test('C-100 keeps the offset of a 206 in front of it', () => {
+    const text = answer(AGREED, '0; use-original-body=7\r\n\r\nX-Late: yes\r\n\r\n').replace('200 OK', '206');
+    expect(oneResponse(text, 'RESPMOD').end).toMatchObject({
+      useOriginalBody: 7,
+      icapTrailer: ['X-Late', 'yes'],
+    });
+  });
+
+  test('C-101 a Trailer that was not agreed on announces nothing when lenient, and is refused when strict', () => {
+    const text = answer('Trailer: X-Late\r\n', BODY);
+    expect(oneResponse(text, 'RESPMOD').end).toMatchObject({ icapTrailer: [] });
+    expect(recordResponses([bytes(text)], 'RESPMOD', { strict: true }).error?.code).toBe('ERR_ICAP_FIELD');
+  });
+
+  test('C-16 C-100 refuses a block that is too long or malformed', () => {
+    for (const block of [`X-Late: ${'x'.repeat(65 * 1024)}`, 'no field\r\n\r\n', 'X-Late: yes\n\n']) {
+      const { error } = recordResponses([bytes(answer(AGREED, BODY + block))], 'RESPMOD');
+      expect(error?.code).toBe('ERR_ICAP_TRAILER');
+    }
+  });
+
+  test('C-101 a Trailer in a request announces no ICAP trailer', () => {
+    const text = preview(5, '5\r\nhello\r\n0; ieof\r\n\r\n').replace('Preview', `${AGREED}Preview`) + OPTIONS;
+    const { messages, error } = recordRequests([bytes(text)]);
+    expect(error).toBeNull();
+    expect(messages).toHaveLength(2);
+  });
+});

@@ -68,6 +68,23 @@ const SCRIPTS: Record<string, Handler> = {
     const response = { ...transaction.response!, headers };
     return { kind: 'adapted', response, body: Body.of(body), serverMade: false };
   },
+  'X-11': ({ response }) => {
+    const headers = [...response!.headers, 'X-Scanned-By', 'gold'];
+    return {
+      kind: 'adapted',
+      response: { ...response!, headers },
+      body: null,
+      keepOriginalFrom: 0,
+      serverMade: false,
+    };
+  },
+  'X-12': ({ response }) => ({
+    kind: 'adapted',
+    response: response!,
+    body: Body.of(Buffer.from('ALERT: ')),
+    keepOriginalFrom: 7,
+    serverMade: false,
+  }),
   'X-13': () => {
     const headers = ['Content-Type', 'text/plain', 'Content-Length', '6'];
     const response = { version: '1.1', status: 403, reason: 'Forbidden', headers };
@@ -78,6 +95,11 @@ const SCRIPTS: Record<string, Handler> = {
     return UNMODIFIED;
   },
   'X-15': () => UNMODIFIED,
+  'X-16': async (transaction) => {
+    const body = Body.of(Buffer.from((await held(transaction)).toUpperCase()));
+    const trailer = { names: ['X-Response-Info'], fields: () => ['X-Response-Info', 'Modified'] };
+    return { kind: 'adapted', response: transaction.response!, body, serverMade: false, trailer };
+  },
   'X-19': () => blocked(['X-Virus-ID', 'Gold Test Malware']),
 };
 
@@ -103,7 +125,7 @@ function goldenLab(vector: Vector, strict: boolean): Promise<Lab> {
       '/stamp': {
         methods: ['RESPMOD'],
         handle,
-        description: { istag: 'GOLD-ST-1', optionsTtlSeconds: 600 },
+        description: { istag: 'GOLD-ST-1', optionsTtlSeconds: 600, partialContent: true, trailers: true },
       },
     },
     {
@@ -127,7 +149,7 @@ describe.each(vectors)('$id $title', (vector) => {
       expect(fingerprint(bytes)).toEqual({ length, sha256 });
   });
 
-  if (vector.awaits !== null) return; // its requests are in test/icap/codec/golden.test.ts
+  expect(vector.awaits).toBeNull();
 
   test.each([
     ['leniently', false],

@@ -73,6 +73,26 @@ export async function startLab(
     onRefused: (_peer, error) => void refused.push(error),
   });
   const { port } = await server.listen(0, '127.0.0.1');
+  const clients = clientsOf(port);
+  return {
+    server,
+    port,
+    reports,
+    refused,
+    connect: () => clients.connect(),
+    async [Symbol.asyncDispose]() {
+      clients[Symbol.dispose]();
+      await server.close(0);
+    },
+  };
+}
+
+export interface LabClients extends Disposable {
+  connect(): Promise<LabClient>;
+}
+
+/** Clients of an ICAP server in this process that listens on `port` of the loopback address. */
+export function clientsOf(port: number): LabClients {
   const sockets = new Map<number, Socket>();
   const onSocket = (message: unknown): void => {
     const { socket } = message as { socket: Socket };
@@ -80,15 +100,8 @@ export async function startLab(
   };
   diagnostics.subscribe('net.server.socket', onSocket);
   return {
-    server,
-    port,
-    reports,
-    refused,
     connect: () => connect(port, sockets),
-    async [Symbol.asyncDispose]() {
-      diagnostics.unsubscribe('net.server.socket', onSocket);
-      await server.close(0);
-    },
+    [Symbol.dispose]: () => diagnostics.unsubscribe('net.server.socket', onSocket),
   };
 }
 
@@ -114,6 +127,7 @@ async function connect(port: number, sockets: Map<number, Socket>): Promise<LabC
   raw.socket.setNoDelay(true);
   await turnsUntil(() => sockets.has(raw.socket.localPort!), 'the server to accept');
   const peer = sockets.get(raw.socket.localPort!)!;
+  sockets.delete(raw.socket.localPort!);
   let sent = 0;
   let taken = 0; // bytes of answers that were handed out
   return {

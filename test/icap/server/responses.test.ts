@@ -68,7 +68,26 @@ describe('OPTIONS', () => {
     ]);
   });
 
-  test('C-84 announces that the server closes', () => {
+  test.each<[string, Partial<ServiceDescription>, string[]]>([
+    ['no preview and no list', {}, []],
+    ['a preview', { preview: 9 }, ['transfer-preview: *']],
+    ['a preview and what to leave out', { preview: 9, transferIgnore: 'css' }, ['transfer-ignore: css', 'transfer-preview: *']],
+    ['a preview of some', { preview: 9, transferPreview: 'exe' }, ['transfer-complete: *', 'transfer-preview: exe']],
+    ['some complete, the rest previewed', { preview: 9, transferComplete: 'exe' }, ['transfer-complete: exe', 'transfer-preview: *']],
+    ['no preview, and what to leave out', { transferIgnore: 'css' }, ['transfer-complete: *', 'transfer-ignore: css']],
+    ['no preview, and only some', { transferComplete: 'exe', transferIgnore: '*' }, ['transfer-complete: exe', 'transfer-ignore: *']],
+    ['no preview, and no list with *', { transferComplete: 'exe', transferIgnore: 'css' }, ['transfer-complete: exe, *', 'transfer-ignore: css']],
+  ])('S-O11 has one Transfer field with * as soon as there is any: %s', (_, description, expected) => {
+    expect(fields(description).filter((field) => field.startsWith('transfer-'))).toEqual(expected);
+  }); // prettier-ignore
+
+  test('S-O4 carries no body and therefore no Opt-body-type', () => {
+    const said = fields({ preview: 9, include: ['X-Client-IP'], service: 'Weir' });
+    expect(said.some((field) => field.startsWith('opt-body-type'))).toBe(false);
+    expect(said).toContain('encapsulated: null-body=0');
+  });
+
+  test('C-84 S-O13 announces that the server closes', () => {
     expect(fields({}, true)).toContain('connection: close');
   });
 });

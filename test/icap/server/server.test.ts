@@ -1,7 +1,7 @@
 // Who may connect, how many, and how the server stops.
 
 import { describe, expect, test } from '@jest/globals';
-import { isAllowed, networks } from '../../../src/icap/server/server.ts';
+import { isAllowed, networks } from '../../../src/util/networks.ts';
 import type { IcapOutcome } from '../../../src/icap/service.ts';
 import type { LabClient } from './lab.ts';
 import { startLab, turnsUntil, UNMODIFIED } from './lab.ts';

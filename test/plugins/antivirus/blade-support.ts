@@ -11,6 +11,8 @@ export const PLUGIN_FOLDER = fileURLToPath(new URL('../../../plugins/antivirus',
 export interface TestBlade extends AsyncDisposable {
   readonly blade: Blade;
   readonly warnings: string[];
+  /** Paths that the plugin asked to be watched. */
+  readonly watched: readonly string[];
   /** Inspects a body in memory, or in the file of that path. */
   inspect(body: Buffer | string, headers?: Record<string, string>, signal?: AbortSignal): Promise<Verdict>;
 }
@@ -19,6 +21,7 @@ export interface TestBlade extends AsyncDisposable {
 export async function antivirusBlade(options: object = {}): Promise<TestBlade> {
   let blade: Blade | undefined;
   const warnings: string[] = [];
+  const watched: string[] = [];
   await antivirus.setup({
     options: antivirus.options!.parse(options),
     folder: PLUGIN_FOLDER,
@@ -29,11 +32,13 @@ export async function antivirusBlade(options: object = {}): Promise<TestBlade> {
       error: (_fields, text) => warnings.push(text),
     },
     blade: (registered) => (blade = registered),
+    watch: (path) => void watched.push(path),
   });
   const registered = blade!;
   return {
     blade: registered,
     warnings,
+    watched,
     inspect: async (body, headers = {}, signal = new AbortController().signal) =>
       registered.inspect(message(body, headers), signal),
     [Symbol.asyncDispose]: async () => registered.close?.(),

@@ -26,7 +26,7 @@ function service(
   adapt: (message: AdaptationMessage) => Promise<Adaptation> | Adaptation,
   onError: StepService['onError'] = 'block',
 ): StepService {
-  const it: AdaptationService = { name, adapt, close() {} };
+  const it: AdaptationService = { name, available: true, remote: false, adapt, close() {} };
   return { service: it, onError, busy: 0 };
 }
 
@@ -39,6 +39,49 @@ const failing = (): never => {
 };
 
 describe('a group', () => {
+  test('a member that is known to be down is asked last', async () => {
+    const down = service('down', failing);
+    const members = [{ ...down, service: { ...down.service, available: false } }, service('up', unmodified)];
+    const result = await new AdaptationStep('g', members, 'failover').run(respmod(TEXT), DEFAULT_SPOOL);
+    expect(result.service).toBe('up');
+  });
+
+  test('hash moves only the objects of a member that is missing', async () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const whoGets = async (members: readonly string[], path: string): Promise<string> => {
+      const step = new AdaptationStep(
+        'g',
+        members.map((name) => service(name, unmodified)),
+        'hash',
+      );
+      const message = respmod(TEXT);
+      const request = { ...message.request, target: `http://h.test/${path}` };
+      return (await step.run({ ...message, request }, DEFAULT_SPOOL)).service;
+    };
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 200; i++) {
+      const before = await whoGets(names, `object${i}`);
+      counts.set(before, (counts.get(before) ?? 0) + 1);
+      const after = await whoGets(['a', 'b', 'd'], `object${i}`);
+      if (before !== 'c') expect(after).toBe(before);
+    }
+    for (const name of names) expect(counts.get(name)).toBeGreaterThan(20); // of 50 on average
+  });
+
+  test('overload has a policy of its own', async () => {
+    const busy = (): never => {
+      throw new IcapError('ERR_ADAPT_BUSY', 'all connections are busy');
+    };
+    const passes = new AdaptationStep('g', [{ ...service('a', busy), onOverload: 'bypass' }], 'failover');
+    expect((await passes.run(respmod(TEXT), DEFAULT_SPOOL)).adaptation).toBeNull();
+    const refuses = new AdaptationStep(
+      'g',
+      [{ ...service('a', busy, 'bypass'), onOverload: 'block' }],
+      'failover',
+    );
+    await expect(refuses.run(respmod(TEXT), DEFAULT_SPOOL)).rejects.toMatchObject({ code: 'ERR_ADAPT_BUSY' });
+  });
+
   test('failover tries the next member with the whole body when the first does not run', async () => {
     await using live = await scriptedIcap((peer) => peer.send(NO_CONTENT));
     const dead = live.client({ name: 'dead', port: await freePort() });

@@ -6,10 +6,13 @@ import { findCommand, hasPeer, PEERS } from './find.mjs';
 export type PeerName =
   | 'c-icap'
   | 'c-icap-client'
+  | 'c-icap-stretch'
   | 'virus_scan'
   | 'squid'
+  | 'e2guardian'
   | 'clamd'
   | 'nginx'
+  | 'haproxy'
   | 'curl'
   | 'openssl'
   | 'zip'

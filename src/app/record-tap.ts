@@ -1,0 +1,40 @@
+// A log that also tells somebody else: programs that embed Weir see the records that it writes.
+
+import type { Log } from '../telemetry/log.ts';
+import type { GatewayRecord, ProxyRecord } from '../telemetry/records.ts';
+
+export interface RecordHooks {
+  /** One HTTP transaction is over. */
+  readonly onRecord?: (record: ProxyRecord) => void;
+  /** One ICAP transaction of the gateway in this process is over. */
+  readonly onGatewayRecord?: (record: GatewayRecord) => void;
+  /** A line of the log that is no record. */
+  readonly onEvent?: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object) => void;
+}
+
+/** The log itself where there is no hook. */
+export function tapped(log: Log, { onRecord, onGatewayRecord, onEvent }: RecordHooks): Log {
+  if (onRecord === undefined && onGatewayRecord === undefined && onEvent === undefined) return log;
+  return {
+    logger: log.logger,
+    get records() {
+      return log.records || onRecord !== undefined || onGatewayRecord !== undefined;
+    },
+    proxy(record) {
+      if (log.records) log.proxy(record);
+      onRecord?.(record);
+    },
+    gateway(record) {
+      if (log.records) log.gateway(record);
+      onGatewayRecord?.(record);
+    },
+    event(level, message, fields) {
+      log.event(level, message, fields);
+      onEvent?.(level, message, fields);
+    },
+    lines: (text) => log.lines(text),
+    flush: () => log.flush(),
+    close: () => log.close(),
+    prepare: (options) => log.prepare(options),
+  };
+}

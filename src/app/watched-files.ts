@@ -1,0 +1,28 @@
+// The files beside the configuration's own that a running Weir has read, and would have to read again.
+
+import { certificatePathIn, keyPathIn } from '../ca/files.ts';
+import type { Running } from './running.ts';
+
+/** Absolute paths of files and folders, without repetition. */
+export function watchedFiles({ config, halves, own, workers }: Running): string[] {
+  const files = [...(own?.blades.watched ?? workers!.watched)];
+  if (halves.proxy) {
+    const { certs, upstream, auth, listen, reverse } = config.proxy;
+    files.push(certificatePathIn(certs), keyPathIn(certs), ...upstream.trust);
+    if (auth !== null) files.push(auth.basic.file);
+    for (const { tls } of Object.values(config.adaptation.services)) {
+      files.push(...tls.ca, ...[tls.cert, tls.key].filter((file) => file !== null));
+    }
+    for (const { tls } of [...listen, ...reverse]) if (tls !== null) files.push(tls.cert, tls.key);
+  }
+  if (halves.gateway) {
+    const { auth, services, listen } = config.gateway;
+    for (const owner of [{ auth }, ...Object.values(services)]) {
+      if (owner.auth !== null) files.push(owner.auth.basic.file);
+    }
+    for (const { tls } of listen) {
+      if (tls !== null) files.push(tls.cert, tls.key, ...(tls.clientCa === null ? [] : [tls.clientCa]));
+    }
+  }
+  return [...new Set(files)];
+}

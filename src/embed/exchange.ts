@@ -1,0 +1,279 @@
+// One request and its response on node's objects, in the order in which it happens: REQMOD, the handlers,
+// RESPMOD, answer, record. The counterpart of proxy/forward.ts for servers that are not ours.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { WeirError } from '../errors.ts';
+import { HttpError } from '../errors.ts';
+import type { Body } from '../http/body.ts';
+import { readHeaderFacts } from '../http/framing.ts';
+import { HeldBody } from '../http/held-body.ts';
+import type { SpoolOptions } from '../http/spool.ts';
+import { withoutField } from '../icap/codec/fields.ts';
+import type { RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
+import type { AdaptationPipeline, PipelineOutput, StepTrace } from '../proxy/adaptation/pipeline.ts';
+import { asWeirError, errorAnswer } from '../proxy/answers.ts';
+import type { ProxyRecord } from '../telemetry/records.ts';
+import { Cancellation } from '../util/cancellation.ts';
+import { newIncidentId } from '../util/incident-id.ts';
+import { CapturedResponse } from './captured-response.ts';
+import type { AdaptationPolicy } from './policy.ts';
+import { adoptRequest, clientOf, requestHeadOf, setHeaders } from './request-head.ts';
+import { hasBody, TakenRequestBody } from './request-body.ts';
+
+export interface ExchangeOptions {
+  readonly policy: AdaptationPolicy;
+  /** What the record says of the client. Default: of the connection, or what the framework knows. */
+  readonly client?: string;
+  /** Body of the request, where it does not come from `req`. */
+  readonly body?: Body | null;
+  /** Keeps a body in chunks until its length is known, for handlers that cannot send chunks. */
+  readonly lengthWanted?: SpoolOptions;
+  /** Judges the request, and may change its fields, before anything else; what it throws is answered. */
+  readonly prepare?: (req: IncomingMessage) => void;
+  /** Called before the first byte of an answer. */
+  readonly beforeSending?: () => void;
+}
+
+const exchanges = new WeakMap<IncomingMessage, AdaptedExchange>();
+
+export class AdaptedExchange {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #options: ExchangeOptions;
+  readonly #policy: AdaptationPolicy;
+  readonly #pipeline: AdaptationPipeline;
+  readonly #capture: CapturedResponse;
+  readonly #cancellation = new Cancellation();
+  readonly #id = newIncidentId();
+  readonly #trace: StepTrace[] = [];
+  readonly #startedAt = performance.now();
+  readonly #client: string;
+  readonly #method: string;
+  #user: string | null = null;
+  #request: RequestHead | null = null;
+  #url: string;
+  #taken: TakenRequestBody | null = null;
+  #given: Body | null = null;
+  #status = 0;
+  #verdict: ProxyRecord['verdict'] = 'allowed';
+  #threat: ProxyRecord['threat'] = null;
+  #incident: string | null = null;
+  #failure: WeirError | null = null;
+  #recorded = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
+    this.#req = req;
+    this.#res = res;
+    this.#options = options;
+    this.#policy = options.policy;
+    this.#pipeline = options.policy.pipeline; // another one may come: what has begun ends as it began
+    this.#client = options.client ?? clientOf(req);
+    this.#method = req.method ?? '';
+    this.#url = req.url ?? '';
+    this.#capture = new CapturedResponse(res, {
+      wants: (status) => this.#wantsResponse(status),
+      onResponse: (head, body) => void this.#adaptResponse(head, body),
+      beforeSending: () => {
+        this.#status = res.statusCode;
+        options.beforeSending?.();
+      },
+    });
+    res.once('close', () => this.#closed());
+    exchanges.set(req, this);
+  }
+
+  /** The exchange that a request belongs to. */
+  static of(req: IncomingMessage): AdaptedExchange | undefined {
+    return exchanges.get(req);
+  }
+
+  /** The adapted body where it was given as one; `req` has it otherwise. */
+  get body(): Body | null {
+    return this.#given;
+  }
+
+  /** Adapts the request and, unless that is the answer, goes on to `next`. Never rejects. */
+  async run(next: () => void): Promise<void> {
+    try {
+      if (!(await this.#adaptRequest())) return;
+    } catch (error) {
+      return this.fail(error);
+    }
+    try {
+      next();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Answers with an error's page, or cuts the answer that has begun. */
+  fail(error: unknown): void {
+    const failure = asWeirError(error);
+    this.#failure ??= failure;
+    this.#verdict = 'error';
+    this.#capture.discard(failure);
+    this.#taken?.drop();
+    if (this.#cancellation.reason !== null || this.#res.writableFinished) return;
+    if (this.#capture.begun) return void this.#res.destroy();
+    this.#incident = this.#id;
+    const { method, rawHeaders: headers } = this.#req;
+    this.#capture.send(errorAnswer(failure, this.#id, this.#url, { method: method ?? '', headers }));
+  }
+
+  /** The connection speaks another protocol from here on. */
+  switched(status: number): void {
+    this.#status = status;
+    this.#record();
+  }
+
+  // --- the request ---
+
+  /** @returns false when the service has answered in the handlers' stead */
+  async #adaptRequest(): Promise<boolean> {
+    const req = this.#req;
+    const { lengthWanted, body: givenBody } = this.#options;
+    this.#options.prepare?.(req);
+    const request = requestHeadOf(req);
+    this.#user = this.#policy.user(req);
+    this.#request = { ...request, headers: withoutField(request.headers, 'expect') }; // node has said 100
+    this.#url = request.target;
+    const adapts = this.#pipeline.has('REQMOD') && !this.#policy.skip(req, 'reqmod', this.#res);
+    const chunked = req.headers['content-length'] === undefined;
+    if (!adapts && (lengthWanted === undefined || !chunked || !hasBody(req))) return true;
+
+    let body: Body | null;
+    if (givenBody !== undefined) body = givenBody;
+    else {
+      if (hasBody(req)) this.#taken = new TakenRequestBody(req);
+      this.#res.once('finish', () => this.#taken?.answered());
+      body = this.#taken?.original ?? null;
+    }
+    let length = body?.declaredLength ?? (body === null ? undefined : null);
+    if (adapts) {
+      const output = await this.#run('REQMOD', this.#request, null, body);
+      if (output.response !== null) {
+        this.#taken?.drop();
+        this.#answer(output.response, output.body);
+        return false;
+      }
+      body = output.body;
+      if (output.request !== null) {
+        length = body === null ? undefined : readHeaderFacts(output.request.headers).contentLength;
+        adoptRequest(req, this.#request, output.request, length);
+        this.#request = output.request;
+      } else delete req.headers.expect;
+    }
+    if (lengthWanted !== undefined && body !== null && length === null) {
+      const held = new HeldBody(body, lengthWanted);
+      length = (await held.hold()).size;
+      body = held.restream();
+      setHeaders(req, this.#request.headers, length);
+    }
+    if (givenBody !== undefined) this.#given = body;
+    else this.#taken?.give(body);
+    return true;
+  }
+
+  // --- the response ---
+
+  #wantsResponse(status: number): boolean {
+    if (this.#request === null || !this.#pipeline.has('RESPMOD')) return false;
+    if (this.#method === 'HEAD' || status < 200 || status === 204 || status === 304) return false;
+    return !this.#policy.skip(this.#req, 'respmod', this.#res);
+  }
+
+  async #adaptResponse(head: ResponseHead, body: Body | null): Promise<void> {
+    try {
+      const output = await this.#run('RESPMOD', this.#request!, head, body);
+      if (output.response !== null) return this.#answer(output.response, output.body);
+      this.#capture.send({ status: head.status, reason: head.reason, headers: null, body: output.body });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Sends a response that a service has made: hop-by-hop fields go, its length is what it says or chunks. */
+  #answer(head: ResponseHead, body: Body | null): void {
+    const { endToEnd, contentLength } = readHeaderFacts(head.headers);
+    const { status, reason } = head;
+    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304;
+    if (bodiless) body?.cancel();
+    const kept = bodiless ? null : body;
+    const untrue = kept === null && !bodiless && contentLength !== null && contentLength > 0;
+    const headers = untrue ? withoutField(endToEnd, 'content-length') : endToEnd;
+    this.#capture.send({ status, reason, headers, body: kept });
+  }
+
+  #run(
+    method: 'REQMOD' | 'RESPMOD',
+    request: RequestHead,
+    response: ResponseHead | null,
+    body: Body | null,
+  ): Promise<PipelineOutput> {
+    const input = {
+      host: hostOf(request.target),
+      request,
+      response,
+      body,
+      clientIp: this.#client === 'unknown' ? null : this.#client,
+      serverIp: this.#req.socket.localAddress?.replace(/^::ffff:/, '') ?? null,
+      user: this.#user,
+      cancellation: this.#cancellation,
+    };
+    return this.#pipeline.run(method, input, this.#trace).then((output) => {
+      if (output.verdict !== 'allowed') this.#verdict = output.verdict;
+      if (output.threat !== null) this.#threat = output.threat;
+      if (output.incident !== null) this.#incident = output.incident;
+      return output;
+    });
+  }
+
+  // --- the end ---
+
+  #closed(): void {
+    if (!this.#res.writableFinished) {
+      const gone = new HttpError('ERR_ABORTED', 'the client closed the connection');
+      this.#cancellation.cancel(gone);
+      this.#capture.discard(gone);
+      this.#failure ??= gone;
+    }
+    this.#record();
+  }
+
+  #record(): void {
+    if (this.#recorded || this.#policy.onRecord === null) return;
+    this.#recorded = true;
+    const { socket } = this.#req;
+    const failure = this.#failure;
+    this.#policy.onRecord({
+      id: this.#id,
+      client: this.#client,
+      user: this.#user,
+      method: this.#method,
+      url: this.#url,
+      status: this.#capture.begun || this.#status === 101 ? this.#status : 0,
+      bytesIn: this.#taken?.original.pushedBytes ?? 0,
+      bytesOut: this.#capture.bytesOut,
+      tls: tlsOf(socket as TLSSocket),
+      adaptation: this.#trace,
+      verdict: failure === null ? this.#verdict : 'error',
+      threat: this.#threat,
+      incident: this.#incident,
+      ms: performance.now() - this.#startedAt,
+      ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
+    });
+  }
+}
+
+function tlsOf(socket: TLSSocket): ProxyRecord['tls'] {
+  if (socket.encrypted !== true) return null;
+  const sni = typeof socket.servername === 'string' ? socket.servername : null;
+  const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : null;
+  return { version: socket.getProtocol(), sni, alpn, action: 'serve' };
+}
+
+/** Host of an absolute target, for rules. */
+function hostOf(target: string): string {
+  return URL.canParse(target) ? new URL(target).hostname.replace(/^\[|\]$/g, '') : '';
+}

@@ -1,0 +1,92 @@
+// The gateway that a resolved configuration describes, and the blades it judges with. The one process of
+// `weir start` and every worker process build theirs here, so that an option reaches both.
+
+import type { Network } from '../config/addresses.ts';
+import type { GatewayListener, ResolvedConfig } from '../config/types.ts';
+import type { Blade } from '../plugin/api.ts';
+import type { LoadedPlugin } from '../plugin/loader.ts';
+import { loadPlugins } from '../plugin/loader.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Gateway } from './gateway.ts';
+import type { GatewayOptions, GatewayPool, ListenerSecurity } from './gateway.ts';
+
+/**
+ * Loads the plugins of a configuration.
+ * @throws {PluginError} `ERR_PLUGIN_…`; none is left loaded then
+ */
+export async function loadBlades(
+  config: ResolvedConfig,
+  log: Log,
+): Promise<{ blades: Blade[]; plugins: LoadedPlugin[] }> {
+  const blades: Blade[] = [];
+  const plugins = await loadPlugins(config.plugins, {
+    log: log.logger.child({}, { level: config.log.level }), // the log's own level may be another yet
+    onBlade: (blade) => void blades.push(blade),
+  });
+  return { blades, plugins };
+}
+
+/** Makes the gateway; it does not listen yet. `pool` as in `gatewayOptions`. */
+export function makeGateway(
+  config: ResolvedConfig,
+  blades: readonly Blade[],
+  log: Log,
+  pool: GatewayPool | null = null,
+): Gateway {
+  return new Gateway(gatewayOptions(config, blades, log, pool));
+}
+
+/**
+ * What the configuration says of the gateway, for a new one or for `reconfigure`.
+ * @param pool  the processes that it shares its load with; null where it runs alone
+ */
+export function gatewayOptions(
+  config: ResolvedConfig,
+  blades: readonly Blade[],
+  log: Log,
+  pool: GatewayPool | null = null,
+): GatewayOptions {
+  const { gateway, profiles } = config;
+  const mostAtOnce = pool?.peers == null ? Infinity : pool.handlers;
+  return {
+    via: gateway.via ? gateway.name : null,
+    strict: gateway.strict,
+    allow: cidrs(gateway.allow),
+    trustIdentity: cidrs(gateway.trustIdentity),
+    passwords: {
+      file: gateway.auth?.basic.file ?? null,
+      services: Object.fromEntries(
+        Object.values(gateway.services).map(({ name, auth }) => [`/${name}`, auth?.basic.file ?? null]),
+      ),
+    },
+    listeners: gateway.listen.map((listener) => ({
+      host: listener.host,
+      port: listener.port,
+      ...listenerSecurity(listener),
+    })),
+    limits: gateway.limits,
+    spool: config.adaptation.spool,
+    telemetry: log,
+    blades,
+    pool,
+    services: Object.values(gateway.services).map((service) => ({
+      name: service.name,
+      kind: service.kind,
+      profile: service.profile === null ? null : profiles[service.profile]!,
+      methods: service.methods,
+      previewBytes: service.previewBytes,
+      // What OPTIONS promises is of all processes together, and no more than they can keep.
+      maxConnections: Math.min(service.maxConnections, mostAtOnce),
+      optionsTtlSeconds: Math.round(service.optionsTtlMs / 1000),
+    })),
+  };
+}
+
+/** What a listener of the configuration has beside its address. */
+export function listenerSecurity({ tls, proxyProtocol }: GatewayListener): ListenerSecurity {
+  return { tls, proxyProtocol: proxyProtocol === null ? null : cidrs(proxyProtocol) };
+}
+
+function cidrs(list: readonly Network[]): string[] {
+  return list.map(({ address, prefix }) => `${address}/${prefix}`);
+}

@@ -1,0 +1,158 @@
+// A worker process: one gateway without a listener of its own. It takes connections, its configuration
+// and its orders from the supervisor (messages.ts), and ends when that is gone. Signals of the terminal
+// reach the whole process group: only the supervisor acts on them.
+
+import { Socket } from 'node:net';
+import type { ResolvedConfig } from '../../config/types.ts';
+import { isWeirError, messageOf } from '../../errors.ts';
+import { closePlugins } from '../../plugin/loader.ts';
+import type { LoadedPlugin } from '../../plugin/loader.ts';
+import { openLog } from '../../telemetry/log.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { loadBlades, makeGateway } from '../from-config.ts';
+import type { Gateway } from '../gateway.ts';
+import type { PoolStatus, ToSupervisor, ToWorker } from './messages.ts';
+import { LOG_DESCRIPTOR } from './messages.ts';
+import { WorkerPeers } from './worker-peers.ts';
+
+const HEARTBEAT_MS = 2000;
+const STATUS_WAIT_MS = 1000;
+
+class Worker {
+  readonly #log: Log;
+  readonly #plugins: readonly LoadedPlugin[];
+  readonly #gateway: Gateway;
+  readonly #peers: WorkerPeers;
+  readonly #asked = new Map<number, (status: PoolStatus | null) => void>();
+  #questions = 0;
+  #draining = false;
+  #received = 0;
+
+  private constructor(
+    config: ResolvedConfig,
+    handlers: number,
+    log: Log,
+    { blades, plugins }: Awaited<ReturnType<typeof loadBlades>>,
+  ) {
+    this.#log = log;
+    this.#plugins = plugins;
+    this.#peers = new WorkerPeers(handlers, () => void this.#report());
+    const pool = { handlers, peers: this.#peers, status: () => this.#poolStatus() };
+    this.#gateway = makeGateway(config, blades, log, pool);
+    setInterval(() => this.#peers.changed(), HEARTBEAT_MS).unref();
+  }
+
+  /** @throws {WeirError} `ERR_PLUGIN_…`, `ERR_CONFIG_…` */
+  static async start(config: ResolvedConfig, handlers: number, log: Log): Promise<Worker> {
+    const loaded = await loadBlades(config, log);
+    const worker = new Worker(config, handlers, log, loaded);
+    worker.#gateway.open();
+    const { paths, idleServices } = worker.#gateway;
+    const watched = loaded.plugins.flatMap((plugin) => plugin.watched);
+    void tell({ kind: 'ready', facts: { paths, idleServices, watched } });
+    worker.#peers.changed();
+    return worker;
+  }
+
+  onMessage(message: ToWorker, socket: Socket | undefined): void {
+    switch (message.kind) {
+      case 'connection':
+        this.#received++;
+        if (socket !== undefined) this.#gateway.adopt(socket, message.overloaded, message.listener);
+        return this.#peers.changed();
+      case 'elsewhere':
+        return this.#peers.setElsewhere(message.busy, message.services);
+      case 'shed':
+        return this.#gateway.shed(message.connections);
+      case 'status':
+        this.#asked.get(message.id)?.(message.status);
+        return;
+      case 'drain':
+        return void this.#drain(message.graceMs);
+      case 'start':
+        return; // it has started already
+    }
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const closed = this.#gateway.close(graceMs); // a second time: with less patience
+    if (this.#draining) return;
+    this.#draining = true;
+    await closed;
+    this.#peers.close();
+    await closePlugins(this.#plugins);
+    this.#log.close();
+    await this.#report(); // the counters' last word
+    endProcess();
+  }
+
+  #report(): Promise<void> {
+    const { load } = this.#gateway;
+    const memoryBytes = process.memoryUsage.rss();
+    return tell({ kind: 'state', state: { ...load, received: this.#received, memoryBytes } });
+  }
+
+  #poolStatus(): Promise<PoolStatus | null> {
+    const id = this.#questions++;
+    return new Promise((resolve) => {
+      const answer = (status: PoolStatus | null): void => {
+        clearTimeout(giveUp);
+        this.#asked.delete(id);
+        resolve(status);
+      };
+      const giveUp = setTimeout(() => answer(null), STATUS_WAIT_MS);
+      this.#asked.set(id, answer);
+      void tell({ kind: 'status', id });
+    });
+  }
+}
+
+/** What cannot be sent any more is of no use: the supervisor is gone, and so are we in a moment. */
+function tell(message: ToSupervisor): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) return resolve();
+    process.send!(message, undefined, {}, () => resolve());
+  });
+}
+
+/** Ends for certain: a regular exit waits for native code of plugins, and some of that never ends. */
+function endProcess(): never {
+  process.emit('exit', 0); // removes spool files
+  process.kill(process.pid, 'SIGKILL');
+  for (;;);
+}
+
+async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
+  const log = openLog({ level: config.log.level, file: null, descriptor: LOG_DESCRIPTOR });
+  process.on('uncaughtException', (error) => {
+    const fields = { worker: process.pid, stack: (error as { stack?: unknown }).stack };
+    log.event('error', `gateway worker failed: ${messageOf(error)}`, fields);
+    log.close();
+    // Its state is unknown: the supervisor starts a clean one.
+    void tell({ kind: 'failed', error: { code: null, fields: {}, message: messageOf(error) } }).then(
+      endProcess,
+    );
+  });
+  try {
+    return await Worker.start(config, handlers, log);
+  } catch (error) {
+    const known = isWeirError(error)
+      ? { code: error.code, fields: error.fields }
+      : { code: null, fields: {} };
+    log.close();
+    await tell({ kind: 'failed', error: { ...known, message: messageOf(error) } });
+    return endProcess();
+  }
+}
+
+process.title = 'weir: gateway worker';
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('disconnect', endProcess); // nobody is left who would ever stop us
+
+let worker: Promise<Worker> | null = null;
+process.on('message', (message: ToWorker, socket: unknown) => {
+  const connection = socket instanceof Socket ? socket : undefined;
+  if (message.kind === 'start') worker ??= main(message.config, message.handlers);
+  else void worker?.then((started) => started.onMessage(message, connection));
+});
+void tell({ kind: 'hello' });

@@ -1,0 +1,132 @@
+// A trace as it is stored and printed: one JSON object. Additions are free; what stands here keeps its
+// name and meaning, since programs read `weir why --json`. Durations are milliseconds.
+
+import type { ThreatRecord } from '../telemetry/records.ts';
+import type { AfterFailure, PolicyLine, SkipReason } from './notes.ts';
+import type { KeptFields } from './redaction.ts';
+
+export interface TraceRecord {
+  readonly v: 1;
+  readonly id: string;
+  /** Id on the page that the user saw, where it is another one. */
+  readonly incident: string | null;
+  /** Begin, ISO 8601. */
+  readonly time: string;
+  readonly ms: number;
+  readonly verdict: string;
+  /** What decided: a line of the configuration with its value, or a sentence where none did. */
+  readonly decided: string;
+  readonly threat: ThreatRecord | null;
+  readonly error: TracedError | null;
+  readonly client: { readonly address: string; readonly user: string | null };
+  readonly tls: TracedTls | null;
+  readonly request: TracedRequest;
+  readonly reqmod: readonly TracedStep[];
+  readonly origin: TracedOrigin | null;
+  readonly respmod: readonly TracedStep[];
+  readonly answer: TracedAnswer;
+}
+
+export interface TracedError {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface TracedTls {
+  readonly action: string;
+  readonly sni: string | null;
+  readonly version: string | null;
+  readonly alpn: string | null;
+  /** host:port of CONNECT. */
+  readonly tunnel: string | null;
+  /** Null: no rule fitted, which means bump. */
+  readonly rule: PolicyLine | null;
+  /** From CONNECT until the tunnel was ready, or had failed. */
+  readonly ms: number | null;
+}
+
+export interface TracedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly version: string | null;
+  readonly headers: KeptFields;
+  /** Body bytes from the client. */
+  readonly bytes: number;
+}
+
+export interface TracedStep {
+  /** Service or group that the rule uses. */
+  readonly use: string;
+  readonly rule: PolicyLine | null;
+  /** What of `when` did not fit; null where the rule applied. */
+  readonly skipped: SkipReason | null;
+  /** From the begin of the transaction. */
+  readonly at: number;
+  readonly services: readonly TracedService[];
+  readonly answer: {
+    readonly icapStatus: number;
+    readonly headers: KeptFields;
+    readonly verdict: string;
+    /** First line of the message that the service made; null where it left it as it was. */
+    readonly startLine: string | null;
+    readonly messageHeaders: KeptFields;
+  } | null;
+}
+
+export interface TracedService {
+  readonly service: string;
+  readonly ms: number;
+  readonly error: TracedError | null;
+  readonly after: AfterFailure | null;
+  /** e.g. `adaptation.services.scan.onError: block`. */
+  readonly decided: string | null;
+  /** One for each ICAP request; none for a service of the own gateway. */
+  readonly attempts: readonly TracedExchange[];
+}
+
+export interface TracedExchange {
+  readonly address: string;
+  /** Waiting for a connection. */
+  readonly queuedMs: number;
+  /** Null: the connection was open. */
+  readonly connectMs: number | null;
+  /** From the request sent to the first byte of an answer. */
+  readonly firstByteMs: number | null;
+  readonly ms: number;
+  readonly request: readonly string[];
+  /** Bytes. */
+  readonly preview: number | null;
+  /** Start of the preview in base64, where `trace.bodies` asks for it. */
+  readonly body: string | null;
+  readonly status: number | null;
+  readonly reason: string | null;
+  readonly headers: KeptFields;
+  readonly error: TracedError | null;
+}
+
+export interface TracedOrigin {
+  readonly authority: string;
+  readonly address: string | null;
+  /** e.g. `TLSv1.3`. */
+  readonly tls: string | null;
+  readonly reused: boolean;
+  /** Time to a new connection, TLS included. */
+  readonly connectMs: number | null;
+  /** From the connection to the head of the answer. */
+  readonly firstByteMs: number | null;
+  readonly ms: number;
+  readonly status: number | null;
+  readonly error: TracedError | null;
+}
+
+export interface TracedAnswer {
+  /** 0: nothing was sent. */
+  readonly status: number;
+  readonly reason: string | null;
+  readonly headers: KeptFields;
+  /** Body bytes to the client. */
+  readonly bytes: number;
+  /** Who made it. */
+  readonly from: 'origin' | 'service' | 'weir' | 'nobody' | 'tunnel';
+}

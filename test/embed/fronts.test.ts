@@ -1,0 +1,231 @@
+// One behaviour for every way of putting ICAP in front of an application: middleware and attached proxies,
+// each with our gateway as a real ICAP server over TCP.
+
+import http from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eicar, zipOf } from '../support/eicar.ts';
+import { rawClient } from '../support/rawClient.ts';
+import { freePort } from '../support/supervised.ts';
+import type { TestWeir } from '../support/weir.ts';
+import { startTestWeir } from '../support/weir.ts';
+import type { ProxyRecord } from '../../src/telemetry/records.ts';
+import { application, downloadOf } from './application.ts';
+import { bytesOfSize, request, sha256 } from './client.ts';
+import type { StartFront } from './fronts.ts';
+import { FRONTS } from './fronts.ts';
+
+const SIZES = [0, 1024, 5 * 1024 * 1024];
+
+let weir: TestWeir;
+let scan: string;
+let echo: string;
+
+beforeAll(async () => {
+  weir = await startTestWeir();
+  scan = `icap://127.0.0.1:${weir.gatewayPort}/sandblast`;
+  echo = `icap://127.0.0.1:${weir.gatewayPort}/echo`;
+});
+
+afterAll(async () => {
+  await weir[Symbol.asyncDispose]();
+});
+
+describe.each(FRONTS)('%s', (_name, start: StartFront) => {
+  test.each(SIZES)(
+    'delivers an upload of %d bytes as it was sent, with a length and in chunks',
+    async (size) => {
+      const app = application();
+      await using front = await start(app, { reqmod: scan, respmod: scan });
+      const body = bytesOfSize(size);
+      const expected = JSON.stringify({ bytes: size, sha256: sha256(body) });
+      expect((await request(`${front.url}/upload`, { body })).text).toBe(expected);
+      const chunks = [body.subarray(0, size / 2), body.subarray(size / 2)];
+      expect((await request(`${front.url}/upload`, { body: chunks })).text).toBe(expected);
+    },
+  );
+
+  test.each(SIZES)('delivers a download of %d bytes as the application sends it', async (size) => {
+    const app = application();
+    await using front = await start(app, { reqmod: scan, respmod: scan });
+    const answer = await request(`${front.url}/bytes/${size}`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-length']).toBe(String(size));
+    expect(answer.body.equals(downloadOf(size))).toBe(true);
+  });
+
+  test('streams through a service that answers with the message itself', async () => {
+    const app = application();
+    const size = 3 * 1024 * 1024;
+    await using front = await start(app, { reqmod: echo, respmod: echo, previewBytes: 0 });
+    const body = bytesOfSize(size);
+    const answer = await request(`${front.url}/upload`, { body });
+    expect(JSON.parse(answer.text)).toEqual({ bytes: size, sha256: sha256(body) });
+    expect((await request(`${front.url}/bytes/${size}`)).body.equals(downloadOf(size))).toBe(true);
+  });
+
+  test('answers a blocked upload with the block page, and the application never sees it', async () => {
+    const app = application();
+    await using front = await start(app, { reqmod: scan });
+    for (const body of [eicar(), [eicar().subarray(0, 9), eicar().subarray(9)]]) {
+      const answer = await request(`${front.url}/upload`, { body });
+      expect(answer.status).toBe(403);
+      expect(answer.text).toContain('EICAR');
+    }
+    expect(app.seen).toEqual([]);
+  });
+
+  test('goes on with the same connection after a blocked upload', async () => {
+    const app = application();
+    await using front = await start(app, { reqmod: scan });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const members = [
+      { name: 'noise', data: bytesOfSize(300_000) },
+      { name: 'eicar.com', data: eicar() },
+    ];
+    const body = zipOf(members);
+    expect((await request(`${front.url}/upload`, { body, agent })).status).toBe(403);
+    expect((await request(`${front.url}/upload`, { body: Buffer.from('fine'), agent })).status).toBe(200);
+    agent.destroy();
+  });
+
+  test('answers a blocked download with the block page', async () => {
+    const app = application();
+    await using front = await start(app, { respmod: scan });
+    for (const path of ['/eicar', '/eicar-in-chunks']) {
+      const answer = await request(`${front.url}${path}`);
+      expect(answer.status).toBe(403);
+      expect(answer.headers['content-type']).toMatch(/^text\/html/);
+      expect(answer.headers['content-length']).toBe(String(answer.body.length));
+      expect(answer.text).toContain('EICAR');
+    }
+  });
+
+  test('leaves HEAD, 204 and 304 untouched and keeps status, reason and fields', async () => {
+    const records: ProxyRecord[] = [];
+    await using front = await start(application(), {
+      respmod: scan,
+      onRecord: (record) => records.push(record),
+    });
+    const head = await request(`${front.url}/bytes/77`, { method: 'HEAD' });
+    expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, '77', 0]);
+    expect((await request(`${front.url}/nothing`)).status).toBe(204);
+    const unchanged = await request(`${front.url}/unchanged`);
+    expect([unchanged.status, unchanged.headers.etag]).toEqual([304, '"1"']);
+    expect(records.map((record) => record.adaptation)).toEqual([[], [], []]);
+    const made = await request(`${front.url}/fields`);
+    expect([made.status, made.text, made.headers['x-from-head']]).toEqual([201, 'made', 'yes']);
+    expect(made.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+    expect((await request(`${front.url}/empty`)).headers['content-length']).toBe('0');
+  });
+
+  test('answers with the error page, and asks nobody, when the gateway is down and errors block', async () => {
+    const app = application();
+    const nobody = `icap://127.0.0.1:${await freePort()}/sandblast`;
+    await using front = await start(app, { reqmod: nobody, respmod: nobody });
+    const upload = await request(`${front.url}/upload`, { body: bytesOfSize(200_000) });
+    expect(upload.status).toBe(502);
+    expect(upload.text).toContain('ERR_ADAPT_UNAVAILABLE');
+    expect(app.seen).toEqual([]);
+    await using answers = await start(app, { respmod: nobody });
+    const download = await request(`${answers.url}/bytes/200000`, {
+      headers: { accept: 'application/json' },
+    });
+    expect(download.status).toBe(502);
+    expect(download.headers['content-type']).toMatch(/json/);
+  });
+
+  test('lets messages pass when the gateway is down and errors bypass', async () => {
+    const records: ProxyRecord[] = [];
+    const nobody = `icap://127.0.0.1:${await freePort()}/sandblast`;
+    const options = { reqmod: nobody, respmod: nobody, onError: 'bypass' as const };
+    await using front = await start(application(), {
+      ...options,
+      onRecord: (record) => records.push(record),
+    });
+    const body = bytesOfSize(400_000);
+    const answer = await request(`${front.url}/upload`, { body });
+    expect(JSON.parse(answer.text)).toEqual({ bytes: body.length, sha256: sha256(body) });
+    expect(records).toMatchObject([{ verdict: 'bypassed', status: 200 }]);
+  });
+
+  test('asks the next service of a list when the first is down', async () => {
+    const nobody = `icap://127.0.0.1:${await freePort()}/sandblast`;
+    await using front = await start(application(), { reqmod: [nobody, scan] });
+    expect((await request(`${front.url}/upload`, { body: eicar() })).status).toBe(403);
+  });
+
+  test('a client that leaves during its upload ends the exchange, and the next one is served', async () => {
+    const app = application();
+    let recorded = (_record: ProxyRecord): void => {};
+    const record = new Promise<ProxyRecord>((resolve) => (recorded = resolve));
+    await using front = await start(app, { reqmod: scan, onRecord: (found) => recorded(found) });
+    {
+      await using client = await rawClient(front.port);
+      client.send('POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n', Buffer.alloc(5000));
+      const { promise, resolve } = withResolvers();
+      setImmediate(resolve);
+      await promise;
+    }
+    expect(await record).toMatchObject({ status: 0, verdict: 'error', error: { code: 'ERR_ABORTED' } });
+    expect(app.seen).toEqual([]);
+    expect((await request(`${front.url}/upload`, { body: Buffer.from('next') })).status).toBe(200);
+  });
+
+  test('a client that leaves during its download stops the application', async () => {
+    let recorded = (_record: ProxyRecord): void => {};
+    const record = new Promise<ProxyRecord>((resolve) => (recorded = resolve));
+    await using front = await start(application(), { respmod: echo, onRecord: (found) => recorded(found) });
+    {
+      await using client = await rawClient(front.port);
+      client.send('GET /bytes/50000000 HTTP/1.1\r\nHost: x\r\n\r\n');
+      await client.until('\r\n\r\n');
+    }
+    const { bytesOut, error } = await record;
+    expect(error?.code).toBe('ERR_ABORTED');
+    expect(bytesOut).toBeLessThan(50_000_000);
+  });
+
+  test('never ends a broken response as if it were whole', async () => {
+    await using front = await start(application(), { respmod: scan });
+    const outcome = await request(`${front.url}/broken`).then(
+      ({ status, text }) => ({ status, text }),
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    // An attached proxy knows that its origin broke off; a handler that destroys its response has said all.
+    if (typeof outcome === 'object') expect(outcome).toMatchObject({ status: 502 });
+    else expect(outcome).toBe('ECONNRESET');
+  });
+
+  test('tells what became of each exchange', async () => {
+    const records: ProxyRecord[] = [];
+    await using front = await start(application(), {
+      reqmod: scan,
+      respmod: scan,
+      onRecord: (record) => records.push(record),
+      user: () => 'ann',
+    });
+    await request(`${front.url}/upload?x=1`, { body: Buffer.from('twelve bytes') });
+    await request(`${front.url}/eicar`);
+    const services = [{ method: 'REQMOD' }, { method: 'RESPMOD' }];
+    expect(records).toMatchObject([
+      {
+        method: 'POST',
+        url: `${front.url}/upload?x=1`,
+        status: 200,
+        bytesIn: 12,
+        verdict: 'allowed',
+        user: 'ann',
+      },
+      { method: 'GET', status: 403, verdict: 'blocked', client: '127.0.0.1', threat: { blade: 'antivirus' } },
+    ]);
+    expect(records[1]!.adaptation).toMatchObject(services);
+    expect(records[1]!.threat!.name).toMatch(/eicar/i);
+    expect(records[1]!.bytesOut).toBeGreaterThan(500);
+  });
+});
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}

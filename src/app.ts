@@ -3,6 +3,8 @@
 
 import { loadCa } from './app/ca-part.ts';
 import { BladeSet } from './app/blade-set.ts';
+import { openDashboard } from './app/dashboard-part.ts';
+import type { Dashboard } from './app/dashboard-part.ts';
 import { Listeners } from './app/listeners.ts';
 import { makeProxyParts } from './app/proxy-parts.ts';
 import { tapped } from './app/record-tap.ts';
@@ -20,6 +22,7 @@ import { poolRule } from './gateway/workers/pool-rule.ts';
 import { GatewaySupervisor } from './gateway/workers/supervisor.ts';
 import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
+import { TraceStore } from './trace/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { formatAuthority } from './util/authority.ts';
 
@@ -40,6 +43,10 @@ export interface RunningWeir {
   readonly warnings: readonly string[];
   /** The gateway's worker processes; null where it runs in this one. */
   readonly gatewayWorkers: GatewaySupervisor | null;
+  /** Null where there is none: without a proxy, or by the configuration. */
+  readonly dashboard: Dashboard | null;
+  /** What is kept for `weir why`; null where nothing is. */
+  readonly traces: TraceStore | null;
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
@@ -87,12 +94,16 @@ async function start(
   if (own !== null && workers === null && halves.gateway) {
     await own.listeners.start(config.gateway.listen);
   }
-  const proxy = halves.proxy ? await startProxy(config, own!.gateway, halves, log, started) : null;
+  const traces =
+    halves.proxy && config.trace.enabled ? new TraceStore({ ...config.trace, telemetry: log }) : null;
+  started.push(() => traces?.close());
+  const proxy = halves.proxy ? await startProxy(config, own!.gateway, halves, log, traces, started) : null;
   const running: Running = {
     ...{ halves, log, own, workers, proxy, config, configAtStart: config },
     stopping: false,
   };
   for (const port of gatewayPorts(running)) proxy?.server.protectPort(port);
+  const dashboard = await startDashboard(running, proxy, started);
   const warnings = idleWarnings(running);
   for (const warning of warnings) log.event('warn', warning, {});
   warnings.push(...(own?.gateway.warnings ?? [])); // it has logged them itself
@@ -123,6 +134,8 @@ async function start(
     },
     warnings,
     gatewayWorkers: workers,
+    dashboard,
+    traces,
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
     reload: (next) => {
@@ -132,15 +145,32 @@ async function start(
     },
     stop: async (graceMs) => {
       running.stopping = true;
+      await dashboard?.close();
       // The proxy first: it may still need the gateway for what is under way.
       await Promise.all([proxy?.server.close(graceMs), proxy?.reverse.close(graceMs)]);
       await Promise.all([workers?.stop(graceMs), halves.gateway ? own?.gateway.close(graceMs) : null]);
       for (const service of proxy?.parts.adaptation.services ?? []) await service.close();
       await reloading; // it undoes what it had prepared
       for (const set of own?.bladeSets ?? []) await set.close();
+      await traces?.close();
       log.close();
     },
   };
+}
+
+async function startDashboard(
+  running: Running,
+  proxy: ProxyHalf | null,
+  started: (() => void | Promise<void>)[],
+): Promise<Dashboard | null> {
+  if (proxy === null) return null;
+  const dashboard = await openDashboard(running.config, running.log, () => ({
+    config: running.config,
+    adaptation: proxy.parts.adaptation,
+  }));
+  started.push(() => dashboard?.close());
+  if (dashboard !== null) proxy.server.protectPort(dashboard.port);
+  return dashboard;
 }
 
 /** `host:port`, with its scheme where that is not `icap`. */
@@ -171,11 +201,12 @@ async function startProxy(
   gateway: Gateway,
   halves: Halves,
   log: Log,
+  traces: TraceStore | null,
   started: (() => void | Promise<void>)[],
 ): Promise<ProxyHalf> {
   const ca = await loadCa(config.proxy.certs, null);
   const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null);
-  const server = new ProxyServer({ ...parts.options, telemetry: log });
+  const server = new ProxyServer({ ...parts.options, telemetry: log, traces });
   started.push(() => server.close(0));
   const listeners = new Listeners<ProxyListener>({
     listen: ({ host, port }) => server.listen(port, host),

@@ -14,7 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['icap/codec'],
   ['http'],
   ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'trace', 'pages'],
-  ['proxy', 'gateway'],
+  ['proxy', 'gateway', 'dashboard'],
   ['embed'],
   ['embed/create.ts', 'app', 'app.ts', 'index.ts'],
   ['cli'],

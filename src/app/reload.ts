@@ -175,7 +175,11 @@ async function prepareProxy(
 }
 
 /** Keeps clients of the proxy away from the ports of the gateway. */
-function protect({ server, listeners, reverse }: ProxyHalf, before: readonly number[], now: readonly number[]): void {
+function protect(
+  { server, listeners, reverse }: ProxyHalf,
+  before: readonly number[],
+  now: readonly number[],
+): void {
   const others = [...listeners.ports, ...reverse.listeners.ports];
   for (const port of before) if (!others.includes(port)) server.unprotectPort(port);
   for (const port of now) server.protectPort(port);

@@ -155,6 +155,9 @@ export class ReverseServer {
       get onRecord() {
         return ground().policy.onRecord;
       },
+      get traces() {
+        return ground().policy.traces ?? null;
+      },
       skip: () => false,
       user: () => null,
     };

@@ -7,6 +7,7 @@ import type { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { OriginConnector } from '../proxy/origin/connector.ts';
 import type { ProxyServer } from '../proxy/proxy-server.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
+import type { TraceSink } from '../trace/notes.ts';
 import { Listeners } from './listeners.ts';
 import type { ProxyParts } from './proxy-parts.ts';
 import type { ReverseGround } from './reverse-listener.ts';
@@ -71,7 +72,7 @@ export class ReverseProxy {
     const telemetry = this.#telemetry;
     const { pipeline, upstream } = options;
     return {
-      policy: policyFor(pipeline, telemetry),
+      policy: policyFor(pipeline, telemetry, this.#proxy.traces),
       limits: config.proxy.limits,
       connector: new OriginConnector({
         ...upstream,
@@ -86,9 +87,14 @@ export class ReverseProxy {
   }
 }
 
-function policyFor(pipeline: AdaptationPipeline, telemetry: Telemetry): ReverseGround['policy'] {
+function policyFor(
+  pipeline: AdaptationPipeline,
+  telemetry: Telemetry,
+  traces: TraceSink | null,
+): ReverseGround['policy'] {
   return {
     pipeline,
+    traces,
     skip: () => false,
     user: () => null,
     get onRecord() {

@@ -7,7 +7,13 @@ import { packageVersion } from './version.ts';
 
 type Shown = Pick<
   RunningWeir,
-  'proxyAddresses' | 'reverseAddresses' | 'gatewayAddresses' | 'ca' | 'services' | 'gatewayWorkers'
+  | 'proxyAddresses'
+  | 'dashboard'
+  | 'reverseAddresses'
+  | 'gatewayAddresses'
+  | 'ca'
+  | 'services'
+  | 'gatewayWorkers'
 >;
 
 /**
@@ -32,6 +38,14 @@ export function banner(weir: Shown, file: string | null, cwd: string): string {
       'CA',
       `${shortPath(weir.ca.path, cwd)}${weir.ca.created ? '  (created: clients must trust it)' : ''}`,
     ]);
+  }
+  const { dashboard } = weir;
+  if (dashboard !== null) {
+    rows.push(['status', `${reachable(asUrl('http', dashboard.address))}/readyz  (or: weir icap status)`]);
+    if (dashboard.tokenIsOurs) {
+      const where = dashboard.tokenFile === null ? '' : `  (${shortPath(dashboard.tokenFile, cwd)})`;
+      rows.push(['token', `${dashboard.token}${where}`]);
+    }
   }
   rows.push(['config', file === null ? 'embedded defaults' : shortPath(file, cwd)]);
   const table = rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`);

@@ -14,6 +14,7 @@ import { reportError } from './report-error.ts';
 import { addStartCommand } from './start.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
+import { addWhyCommand } from './why.ts';
 
 const DEFAULT_COMMAND = 'start';
 
@@ -78,5 +79,6 @@ function createProgram(context: CommandContext): Command {
   addCaCommand(program, context);
   addPluginsCommand(program, context);
   addIcapCommand(program, context);
+  addWhyCommand(program, context);
   return program;
 }

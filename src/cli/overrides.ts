@@ -1,4 +1,4 @@
-// `--proxy-listen` and `--gateway-listen`: addresses from the command line in place of the file's.
+// `--proxy-listen`, `--gateway-listen` and `--dashboard-listen`: addresses from the command line in place of the file's.
 
 import { Option } from 'commander';
 import { icapUrl, type IcapUrl, type ListenAddress, parseListen } from '../config/addresses.ts';
@@ -8,6 +8,7 @@ import { ConfigError, isWeirError } from '../errors.ts';
 export interface ListenOptions {
   readonly proxyListen?: string;
   readonly gatewayListen?: string;
+  readonly dashboardListen?: string;
 }
 
 export const proxyListenOption = (): Option =>
@@ -16,17 +17,24 @@ export const proxyListenOption = (): Option =>
 export const gatewayListenOption = (): Option =>
   new Option('--gateway-listen <host:port>', 'where the gateway listens, instead of gateway.listen');
 
+export const dashboardListenOption = (): Option =>
+  new Option('--dashboard-listen <host:port>', 'where the dashboard listens, instead of dashboard.listen');
+
 /**
  * The configuration with the given addresses. ICAP services that pointed at the gateway's former
  * address still point at the gateway.
  * @throws {ConfigError} `ERR_CONFIG_VALUE` naming the flag
  */
 export function withListenOptions(config: ResolvedConfig, options: ListenOptions): ResolvedConfig {
-  const { proxyListen, gatewayListen } = options;
+  const { proxyListen, gatewayListen, dashboardListen } = options;
   let result = config;
   if (proxyListen !== undefined) {
     const address = parseFlag('--proxy-listen', proxyListen);
     result = { ...result, proxy: { ...result.proxy, listen: [{ ...address, tls: null }] } };
+  }
+  if (dashboardListen !== undefined) {
+    const listen = parseFlag('--dashboard-listen', dashboardListen);
+    result = { ...result, dashboard: { ...result.dashboard, listen } };
   }
   if (gatewayListen !== undefined) {
     const address = parseFlag('--gateway-listen', gatewayListen);

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type CommandContext, configOption, examples } from './context.ts';
-import { proxyListenOption } from './overrides.ts';
+import { dashboardListenOption, proxyListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 
 export function addProxyCommand(program: Command, context: CommandContext): void {
@@ -11,6 +11,7 @@ export function addProxyCommand(program: Command, context: CommandContext): void
     .description('run only the intercepting proxy')
     .addOption(configOption())
     .addOption(proxyListenOption())
+    .addOption(dashboardListenOption())
     .addHelpText('after', examples('weir proxy --config my.yaml'))
     .action(async (options: ServeOptions) => {
       context.exitCode = await serve({ proxy: true, gateway: false }, options, context.terminal);

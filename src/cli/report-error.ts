@@ -42,7 +42,15 @@ export function reportStartError(error: unknown, config: ResolvedConfig, termina
   const proxy = config.proxy.listen.find((listener) => sameAddress(listener, failed));
   const gateway = config.gateway.listen.find((listener) => sameAddress(listener, failed));
   const next = formatListen({ host: failed.host, port: Math.max(1024, (failed.port + 1) % 65_536) });
-  const flag = proxy ? `--proxy-listen ${next}` : gateway ? `--gateway-listen ${next}` : null;
+  const { listen } = config.dashboard;
+  const dashboard = listen !== null && sameAddress(listen, failed);
+  const flag = proxy
+    ? `--proxy-listen ${next}`
+    : gateway
+      ? `--gateway-listen ${next}`
+      : dashboard
+        ? `--dashboard-listen ${next}`
+        : null;
   const choose = `choose another${flag === null ? '' : ` with ${flag}`}`;
   const reasons: Record<string, string> = {
     EADDRINUSE: `is already in use: stop the program that uses it, or ${choose}`,

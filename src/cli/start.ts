@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type CommandContext, configOption, examples } from './context.ts';
-import { gatewayListenOption, proxyListenOption } from './overrides.ts';
+import { dashboardListenOption, gatewayListenOption, proxyListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 
 export function addStartCommand(program: Command, context: CommandContext): void {
@@ -12,6 +12,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .addOption(configOption())
     .addOption(proxyListenOption())
     .addOption(gatewayListenOption())
+    .addOption(dashboardListenOption())
     .addHelpText('after', examples('weir start --config my.yaml --proxy-listen 127.0.0.1:3128'))
     .action(async (options: ServeOptions) => {
       context.exitCode = await serve({ proxy: true, gateway: true }, options, context.terminal);

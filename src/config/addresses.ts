@@ -176,7 +176,10 @@ function parseIcapUnixUrl(value: string): IcapUrl {
 /** Completes the parts of an ICAP URL with its `href`. */
 export function icapUrl(parts: Omit<IcapUrl, 'href'>): IcapUrl {
   const { socketPath } = parts;
-  if (socketPath !== null) return { ...parts, href: `icap+unix:${socketPath}?${parts.path}${parts.query}` };
+  if (socketPath !== null) {
+    const file = encodeURI(socketPath).replace(/[?#]/g, encodeURIComponent);
+    return { ...parts, href: `icap+unix:${file}?${parts.path}${parts.query}` };
+  }
   const scheme = parts.secure ? 'icaps' : 'icap';
   return { ...parts, href: `${scheme}://${formatListen(parts)}${parts.path}${parts.query}` };
 }

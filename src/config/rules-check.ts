@@ -24,7 +24,12 @@ export function checkRule(rule: Tree, path: ConfigPath): UnplacedProblem[] {
   const when = tree(rule['when']);
   const { min, max } = tree(when['size']);
   if (bytes(min) > bytes(max)) {
-    add(['when', 'size', 'max'], `expected at least min (${String(min)}), got ${shown(max)}`, 'min or more', max);
+    add(
+      ['when', 'size', 'max'],
+      `expected at least min (${String(min)}), got ${shown(max)}`,
+      'min or more',
+      max,
+    );
   }
   if (!('size' in when) || min != null || max != null) return problems;
   if (when['size'] !== null) {

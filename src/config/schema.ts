@@ -457,11 +457,7 @@ export const configSchema = section(
     ),
     dashboard: section(
       {
-        listen: key(
-          orNull(listen),
-          '127.0.0.1:8090',
-          'Address and port of `start` and `proxy`. Null: none.',
-        ),
+        listen: key(orNull(listen), '127.0.0.1:8090', 'Address and port of `start` and `proxy`. Null: none.'),
         token: key(
           orNull(secret(text('text', 'text', /^[!-~]{1,256}$/))),
           null,

@@ -11,7 +11,7 @@ import { endToEndFields } from '../http/framing.ts';
 import { DEFAULT_SPOOL } from '../http/spool.ts';
 import type { SpoolOptions } from '../http/spool.ts';
 import type { ExchangeOptions } from './exchange.ts';
-import { AdaptedExchange } from './exchange.ts';
+import { AdaptedExchange, isRefused } from './exchange.ts';
 import { bodyFromStream, streamFromBody } from './node-streams.ts';
 import type { AdaptationPolicy, IcapPolicyOptions } from './policy.ts';
 import { policyOf } from './policy.ts';
@@ -71,6 +71,8 @@ export function attachPolicy(
   const restore = [
     wrap(proxy, ['web', 'proxyRequest'], (original) => (...args) => {
       if (!attached) return original(...args);
+      const [req, res] = args as WebArguments;
+      if (isRefused(req, res)) return undefined;
       return web(policy, settings, original, args as WebArguments);
     }),
     wrap(proxy, ['ws', 'proxyWebsocketRequest'], (original) => (...args) => {
@@ -174,6 +176,7 @@ async function upgrade(
   res.shouldKeepAlive = false;
   const exchange = new AdaptedExchange(req, res, {
     policy,
+    upgrade: true,
     ...ofSettings(settings, req),
     beforeSending: () => {
       if (res.socket !== null || socket.destroyed) return;

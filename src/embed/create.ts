@@ -119,7 +119,13 @@ export function createGateway(config: WeirConfig = {}, options: EmbedOptions = {
 
 /** A host program is one process, and its standard output its own, unless it says otherwise. */
 function checked(config: WeirConfig, { folder }: EmbedOptions): ResolvedConfig {
-  const { log = { level: 'silent' }, trace = { enabled: false }, gateway } = config;
+  const {
+    log = { level: 'silent' },
+    trace = { enabled: false },
+    dashboard = { listen: null },
+    gateway,
+  } = config;
   const workers = gateway?.['workers'] ?? { min: 0 };
-  return checkConfigObject({ ...config, log, trace, gateway: { ...gateway, workers } }, folder).config;
+  return checkConfigObject({ ...config, log, trace, dashboard, gateway: { ...gateway, workers } }, folder)
+    .config;
 }

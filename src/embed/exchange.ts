@@ -11,9 +11,13 @@ import { HeldBody } from '../http/held-body.ts';
 import type { SpoolOptions } from '../http/spool.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
+import type { Coverage, NotScannedReason } from '../proxy/adaptation/coverage.ts';
+import { CLEAN, worseOf } from '../proxy/adaptation/coverage.ts';
 import type { AdaptationPipeline, PipelineOutput, StepTrace } from '../proxy/adaptation/pipeline.ts';
+import type { SharedFields } from '../proxy/adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from '../proxy/answers.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
+import { TransactionNotes } from '../trace/notes.ts';
 import { Cancellation } from '../util/cancellation.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { CapturedResponse } from './captured-response.ts';
@@ -31,8 +35,19 @@ export interface ExchangeOptions {
   readonly lengthWanted?: SpoolOptions;
   /** Judges the request, and may change its fields, before anything else; what it throws is answered. */
   readonly prepare?: (req: IncomingMessage) => void;
+  /** The request asks for another protocol, which nobody will inspect. */
+  readonly upgrade?: boolean;
   /** Called before the first byte of an answer. */
   readonly beforeSending?: () => void;
+}
+
+/** HTTP/2 objects look alike and are not: the request is answered here, never passed unseen. */
+export function isRefused(req: IncomingMessage, res: ServerResponse): boolean {
+  if (req.httpVersionMajor === 1) return false;
+  const { code, remedy, httpStatus } = new HttpError('ERR_HTTP_VERSION', '');
+  res.writeHead(httpStatus, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store' });
+  res.end(`${code}: HTTP/${req.httpVersion} messages cannot be adapted here. ${remedy}\n`);
+  return true;
 }
 
 const exchanges = new WeakMap<IncomingMessage, AdaptedExchange>();
@@ -47,7 +62,9 @@ export class AdaptedExchange {
   readonly #cancellation = new Cancellation();
   readonly #id = newIncidentId();
   readonly #trace: StepTrace[] = [];
+  #notes: TransactionNotes | null = null;
   readonly #startedAt = performance.now();
+  readonly #shared: SharedFields | undefined;
   readonly #client: string;
   readonly #method: string;
   #user: string | null = null;
@@ -59,6 +76,7 @@ export class AdaptedExchange {
   #verdict: ProxyRecord['verdict'] = 'allowed';
   #threat: ProxyRecord['threat'] = null;
   #incident: string | null = null;
+  #coverage: Coverage | null = null;
   #failure: WeirError | null = null;
   #recorded = false;
 
@@ -68,6 +86,7 @@ export class AdaptedExchange {
     this.#options = options;
     this.#policy = options.policy;
     this.#pipeline = options.policy.pipeline; // another one may come: what has begun ends as it began
+    this.#shared = this.#pipeline.newShared();
     this.#client = options.client ?? clientOf(req);
     this.#method = req.method ?? '';
     this.#url = req.url ?? '';
@@ -111,7 +130,7 @@ export class AdaptedExchange {
   fail(error: unknown): void {
     const failure = asWeirError(error);
     this.#failure ??= failure;
-    this.#verdict = 'error';
+    this.#verdict = failure.code === 'ERR_ADAPT_NOT_SCANNED' ? 'blocked' : 'error';
     this.#capture.discard(failure);
     this.#taken?.drop();
     if (this.#cancellation.reason !== null || this.#res.writableFinished) return;
@@ -139,6 +158,8 @@ export class AdaptedExchange {
     this.#request = { ...request, headers: withoutField(request.headers, 'expect') }; // node has said 100
     this.#url = request.target;
     const adapts = this.#pipeline.has('REQMOD') && !this.#policy.skip(req, 'reqmod', this.#res);
+    if (this.#options.upgrade === true) this.#leaveOut('stream');
+    if (!adapts && (givenBody === undefined ? hasBody(req) : givenBody !== null)) this.#leaveOut('policy');
     const chunked = req.headers['content-length'] === undefined;
     if (!adapts && (lengthWanted === undefined || !chunked || !hasBody(req))) return true;
 
@@ -178,12 +199,25 @@ export class AdaptedExchange {
   // --- the response ---
 
   #wantsResponse(status: number): boolean {
-    if (this.#request === null || !this.#pipeline.has('RESPMOD')) return false;
+    if (this.#request === null) return false;
     if (this.#method === 'HEAD' || status < 200 || status === 204 || status === 304) return false;
-    return !this.#policy.skip(this.#req, 'respmod', this.#res);
+    if (this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res)) return true;
+    try {
+      this.#leaveOut('policy');
+      return false;
+    } catch (error) {
+      this.fail(error);
+      return true;
+    }
+  }
+
+  /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` where nothing may pass uninspected */
+  #leaveOut(reason: NotScannedReason): void {
+    this.#coverage = worseOf(this.#coverage, this.#pipeline.leftOut(reason));
   }
 
   async #adaptResponse(head: ResponseHead, body: Body | null): Promise<void> {
+    if (this.#failure !== null) return void body?.cancel(this.#failure); // answered already
     try {
       const output = await this.#run('RESPMOD', this.#request!, head, body);
       if (output.response !== null) return this.#answer(output.response, output.body);
@@ -220,13 +254,22 @@ export class AdaptedExchange {
       serverIp: this.#req.socket.localAddress?.replace(/^::ffff:/, '') ?? null,
       user: this.#user,
       cancellation: this.#cancellation,
+      ...(this.#shared === undefined ? {} : { shared: this.#shared }),
+      notes: this.#noted(request),
     };
     return this.#pipeline.run(method, input, this.#trace).then((output) => {
       if (output.verdict !== 'allowed') this.#verdict = output.verdict;
       if (output.threat !== null) this.#threat = output.threat;
       if (output.incident !== null) this.#incident = output.incident;
+      this.#coverage = worseOf(this.#coverage, output.coverage);
       return output;
     });
+  }
+
+  #noted(request: RequestHead): TransactionNotes | null {
+    const { traces = null } = this.#policy;
+    if (traces !== null) this.#notes ??= new TransactionNotes(traces.bodies, request, null, this.#startedAt);
+    return this.#notes;
   }
 
   // --- the end ---
@@ -236,17 +279,19 @@ export class AdaptedExchange {
       const gone = new HttpError('ERR_ABORTED', 'the client closed the connection');
       this.#cancellation.cancel(gone);
       this.#capture.discard(gone);
+      if (this.#failure === null) this.#verdict = 'error';
       this.#failure ??= gone;
     }
     this.#record();
   }
 
   #record(): void {
-    if (this.#recorded || this.#policy.onRecord === null) return;
+    const { onRecord, traces = null } = this.#policy;
+    if (this.#recorded || (onRecord === null && traces === null)) return;
     this.#recorded = true;
     const { socket } = this.#req;
     const failure = this.#failure;
-    this.#policy.onRecord({
+    const record: ProxyRecord = {
       id: this.#id,
       client: this.#client,
       user: this.#user,
@@ -257,12 +302,15 @@ export class AdaptedExchange {
       bytesOut: this.#capture.bytesOut,
       tls: tlsOf(socket as TLSSocket),
       adaptation: this.#trace,
-      verdict: failure === null ? this.#verdict : 'error',
+      verdict: this.#verdict,
       threat: this.#threat,
       incident: this.#incident,
+      coverage: failure === null ? (this.#coverage ?? CLEAN) : null,
       ms: performance.now() - this.#startedAt,
       ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
-    });
+    };
+    onRecord?.(record);
+    traces?.add(record, this.#notes);
   }
 }
 

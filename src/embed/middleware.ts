@@ -1,7 +1,7 @@
 // ICAP for Connect and Express, and for whatever calls `(req, res, next)` on node's own objects.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AdaptedExchange } from './exchange.ts';
+import { AdaptedExchange, isRefused } from './exchange.ts';
 import type { IcapPolicyOptions } from './policy.ts';
 import { policyOf } from './policy.ts';
 
@@ -25,6 +25,7 @@ export interface IcapMiddleware {
 export function icapMiddleware(options: IcapPolicyOptions): IcapMiddleware {
   const policy = policyOf(options);
   const middleware = (req: IncomingMessage, res: ServerResponse, next: () => void): void => {
+    if (isRefused(req, res)) return;
     void new AdaptedExchange(req, res, { policy }).run(next);
   };
   return Object.assign(middleware, { close: () => policy.close() });

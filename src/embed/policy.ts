@@ -12,6 +12,7 @@ import type { PlannedRule } from '../proxy/adaptation/chain.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { AdaptationStep } from '../proxy/adaptation/step.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
+import type { TraceSink } from '../trace/notes.ts';
 import { WEIR_VERSION } from '../util/version.ts';
 
 /** How an ICAP server is reached. */
@@ -57,6 +58,8 @@ export interface AdaptationPolicy {
   user(req: IncomingMessage): string | null;
   /** Null: nobody wants records. */
   readonly onRecord: ((record: ProxyRecord) => void) | null;
+  /** Takes traces; default: nobody. */
+  readonly traces?: TraceSink | null;
 }
 
 export interface OpenPolicy extends AdaptationPolicy {
@@ -66,6 +69,7 @@ export interface OpenPolicy extends AdaptationPolicy {
 
 const TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5000;
+const HOLD_BYTES = 64 * 1024 * 1024; // as adaptation.hold
 const MAX_PREVIEW = 64 * 1024; // bytes
 
 /**
@@ -129,7 +133,7 @@ export function serviceClient(url: string, options: IcapConnectionOptions): Icap
     maxConnections: whole('maxConnections', maxConnections, 1) ?? null,
     spool: spoolOf(options),
     userAgent: `Weir/${WEIR_VERSION}`,
-    ...(ca === undefined ? {} : { tls: { ca } }),
+    ...(tls === undefined ? {} : { tls }),
   });
 }
 

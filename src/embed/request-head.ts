@@ -3,7 +3,6 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { HttpError } from '../errors.ts';
 import { readHeaderFacts } from '../http/framing.ts';
 import { fieldValue, withoutField } from '../icap/codec/fields.ts';
 import type { RawHeaders, RequestHead } from '../icap/codec/http-head.ts';
@@ -25,12 +24,9 @@ export function clientOf(req: IncomingMessage): string {
 
 /**
  * The request as ICAP services see it.
- * @throws {HttpError} `ERR_HTTP_VERSION` for HTTP/2, `ERR_HTTP_HOST`, `ERR_HTTP_FRAMING` for odd fields
+ * @throws {HttpError} `ERR_HTTP_HOST`, `ERR_HTTP_FRAMING` for odd fields
  */
 export function requestHeadOf(req: IncomingMessage): RequestHead {
-  if (req.httpVersionMajor !== 1) {
-    throw new HttpError('ERR_HTTP_VERSION', `HTTP/${req.httpVersion} messages cannot be adapted here`);
-  }
   const { endToEnd, host } = readHeaderFacts(req.rawHeaders);
   const { originalUrl, protocol } = req as FrameworkRequest;
   const url = originalUrl ?? req.url ?? '/';

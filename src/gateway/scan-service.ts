@@ -121,7 +121,9 @@ export class ScanService implements IcapService {
         body?.release();
         return this.#block(transaction, result.blocked, incident, message.url);
       }
-      return result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
+      const outcome = result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
+      const gap = uninspected(trace);
+      return gap === null ? outcome : { ...outcome, headers: ['X-Weir-Not-Scanned', gap] };
     } catch (error) {
       if (transaction.signal.aborted) body?.release(); // otherwise it may pass by another way
       trace = (error as { trace?: readonly BladeTrace[] }).trace ?? trace;
@@ -192,6 +194,15 @@ export class ScanService implements IcapService {
       partialContent: this.#blades.length > 0,
     };
   }
+}
+
+/** Why content passed that some blade has not seen into; null where all have. */
+function uninspected(trace: readonly BladeTrace[]): string | null {
+  for (const { verdict } of trace) {
+    if (verdict.startsWith('not-scanned: ')) return fieldText(verdict.slice('not-scanned: '.length));
+    if (verdict === 'error') return 'failed';
+  }
+  return null;
 }
 
 /** OPTIONS is answered whatever a blade does (S-14). */

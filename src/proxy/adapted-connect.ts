@@ -1,7 +1,7 @@
 // CONNECT itself at a REQMOD service, where a rule names that method: the service may let it through, name
 // another target, or answer in its stead. What goes through the tunnel is another matter. K-52.
 
-import { HttpError, IcapError } from '../errors.ts';
+import { IcapError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import { readHeaderFacts } from '../http/framing.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
@@ -9,10 +9,12 @@ import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
 import { formatAuthority } from '../util/authority.ts';
 import type { AdaptationPipeline, PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
+import { asWeirError } from './answers.ts';
 import { parseConnectTarget } from './request-target.ts';
 import type { Session } from './session.ts';
 
-interface Target {
+/** Where a tunnel leads. */
+export interface ConnectTarget {
   readonly host: string;
   readonly port: number;
 }
@@ -21,7 +23,7 @@ export interface AdaptedConnect {
   readonly trace: readonly StepTrace[];
   readonly output: PipelineOutput | null;
   /** Where the tunnel leads now, to be judged again where `renamed`. Null: there is none. */
-  readonly target: Target | null;
+  readonly target: ConnectTarget | null;
   readonly renamed: boolean;
   /** What the client gets in the tunnel's stead. */
   readonly answer: Answer | null;
@@ -34,7 +36,7 @@ export async function adaptConnect(
   pipeline: AdaptationPipeline,
   exchange: ServerExchange,
   session: Session,
-  target: Target,
+  target: ConnectTarget,
 ): Promise<AdaptedConnect> {
   const trace: StepTrace[] = [];
   const nothing = { trace, output: null, target: null, renamed: false, answer: null, error: null };
@@ -54,6 +56,7 @@ export async function adaptConnect(
       },
       trace,
     );
+    if (exchange.cancellation.reason !== null) throw exchange.cancellation.reason;
     const { request, response } = output;
     if (response !== null) return { ...nothing, output, answer: answerOf(response, output) };
     output.body?.cancel(); // a CONNECT has none
@@ -63,13 +66,8 @@ export async function adaptConnect(
     }
     return { ...nothing, output, target: parseConnectTarget(request.target), renamed: true };
   } catch (thrown) {
-    const error = thrown as WeirError;
-    return { ...nothing, error: exchange.cancellation.reason === null ? error : gone(error) };
+    return { ...nothing, error: asWeirError(thrown) };
   }
-}
-
-function gone(cause: Error): HttpError {
-  return new HttpError('ERR_ABORTED', 'the client is gone', {}, cause);
 }
 
 /** The service's page. A 2xx would tell the client that the tunnel stands (RFC 9110 §9.3.6): 403 instead. */

@@ -63,7 +63,9 @@ export class Transaction {
     this.#shared = context.pipeline.newShared();
     const { traces } = context;
     this.#notes =
-      traces === null ? null : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null);
+      traces === null
+        ? null
+        : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null, exchange.startedAt);
   }
 
   /** Runs to the end; never rejects. */
@@ -202,8 +204,7 @@ export class Transaction {
       // Inside a tunnel the authority of the URL is that of Host, and the tunnel's target decides.
       const { host, port, secure } = split.target;
       const before = parseAuthority(outgoing.authority, outgoing.target.secure ? 443 : 80);
-      const moved =
-        before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
+      const moved = before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
       if (moved) {
         this.#context.checkTarget(host, port);
         if (secure && this.#context.decide(host) === 'terminate') {

@@ -18,6 +18,10 @@ import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import { Transaction } from './forward.ts';
+import { notScanned } from './adaptation/coverage.ts';
+import type { PipelineOutput } from './adaptation/pipeline.ts';
+import { adaptConnect } from './adapted-connect.ts';
+import type { ConnectTarget } from './adapted-connect.ts';
 import type { ProxyArrangementOptions, ProxyGround } from './arrangement.ts';
 import { ProxyArrangement } from './arrangement.ts';
 import type { OriginTarget } from './origin/engine.ts';
@@ -230,12 +234,55 @@ export class ProxyServer implements ProxyGround {
 
   #connect(exchange: ServerExchange, listener: Server, session: Session): void {
     const arrangement = this.#arrangement;
-    let target: { host: string; port: number };
+    let target: ConnectTarget;
     try {
       target = this.#judgeConnect(arrangement, exchange, session);
     } catch (thrown) {
       return this.#refuseConnect(exchange, session, asWeirError(thrown));
     }
+    if (!arrangement.pipeline.adaptsConnect)
+      return this.#tunnel(arrangement, exchange, listener, session, target);
+    void this.#adaptConnect(arrangement, exchange, listener, session, target);
+  }
+
+  /** Asks services first whether a tunnel may be opened, and where to (K-52). Never rejects. */
+  async #adaptConnect(
+    arrangement: ProxyArrangement,
+    exchange: ServerExchange,
+    listener: Server,
+    asked: Session,
+    before: ConnectTarget,
+  ): Promise<void> {
+    const adapted = await adaptConnect(arrangement.pipeline, exchange, asked, before);
+    const session = { ...asked, connectSteps: adapted.trace };
+    const { target, renamed, answer, output, error } = adapted;
+    if (answer !== null) {
+      exchange.respond(answer).catch(() => {});
+      const { status } = answer;
+      return this.#recordConnect(
+        exchange,
+        session,
+        formatAuthority(before.host, before.port),
+        status,
+        output,
+      );
+    }
+    try {
+      if (error !== null) throw error;
+      if (renamed) this.#judgeTarget(arrangement, target!);
+    } catch (thrown) {
+      return this.#refuseConnect(exchange, session, asWeirError(thrown));
+    }
+    this.#tunnel(arrangement, exchange, listener, session, target!);
+  }
+
+  #tunnel(
+    arrangement: ProxyArrangement,
+    exchange: ServerExchange,
+    listener: Server,
+    session: Session,
+    target: ConnectTarget,
+  ): void {
     const { host, port } = target;
     const { socket, rest } = exchange.takeOver();
     // No framing fields on a 2xx to CONNECT (RFC 9110 §9.3.6).
@@ -246,6 +293,7 @@ export class ProxyServer implements ProxyGround {
       onHttp: (inner, origin, tls) => {
         const opening = this.#opening(arrangement, exchange, url, host, tls);
         this.#onTunnelHttp(inner, listener, { ...session, opening }, origin, authority, tls);
+        if (session.connectSteps !== undefined) this.#recordConnect(exchange, session, url, 200, null);
       },
       onSpliced: (tls, origin) => {
         const opening = this.#opening(arrangement, exchange, url, host, tls);
@@ -266,11 +314,7 @@ export class ProxyServer implements ProxyGround {
     });
   }
 
-  #judgeConnect(
-    arrangement: ProxyArrangement,
-    exchange: ServerExchange,
-    session: Session,
-  ): { host: string; port: number } {
+  #judgeConnect(arrangement: ProxyArrangement, exchange: ServerExchange, session: Session): ConnectTarget {
     const target = parseConnectTarget(exchange.head.target);
     if (session.tunnel !== null)
       throw new HttpError('ERR_HTTP_TARGET', 'CONNECT inside a tunnel is not supported');
@@ -278,13 +322,14 @@ export class ProxyServer implements ProxyGround {
     if (exchange.facts.via?.includes(this.viaName)) {
       throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
     }
-    arrangement.checkTarget(target.host, target.port);
-    if (arrangement.decide(target.host) === 'terminate') {
-      throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${target.host}`, {
-        host: target.host,
-      });
-    }
+    this.#judgeTarget(arrangement, target);
     return target;
+  }
+
+  #judgeTarget(arrangement: ProxyArrangement, { host, port }: ConnectTarget): void {
+    arrangement.checkTarget(host, port);
+    if (arrangement.decide(host) !== 'terminate') return;
+    throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
   }
 
   #refuseConnect(exchange: ServerExchange, session: Session, error: WeirError): void {
@@ -352,10 +397,34 @@ export class ProxyServer implements ProxyGround {
     const origin = new OriginNote(url);
     origin.way = { address: originAddress, tls: null, connectMs: ms };
     this.#report(
-      { ...this.#emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200), verdict: 'bypassed', ms },
+      {
+        ...this.#emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200),
+        verdict: 'bypassed',
+        coverage: notScanned('encrypted'),
+        ms,
+      },
       session,
       origin,
     );
+  }
+
+  /** A CONNECT that services have seen; what goes through its tunnel has records of its own. */
+  #recordConnect(
+    exchange: ServerExchange,
+    session: Session,
+    url: string,
+    status: number,
+    output: PipelineOutput | null,
+  ): void {
+    const record: ProxyRecord = {
+      ...this.#emptyRecord(newIncidentId(), session, 'CONNECT', url, status),
+      verdict: output?.verdict ?? 'allowed',
+      threat: output?.threat ?? null,
+      incident: output?.incident ?? null,
+      coverage: output?.coverage ?? null,
+      ms: performance.now() - exchange.startedAt,
+    };
+    this.#report(record, session, null);
   }
 
   #recordFailure(
@@ -397,7 +466,7 @@ export class ProxyServer implements ProxyGround {
       bytesIn: 0,
       bytesOut: 0,
       tls,
-      adaptation: [],
+      adaptation: session.connectSteps ?? [],
       verdict: 'allowed',
       threat: null,
       incident: null,

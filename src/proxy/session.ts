@@ -2,7 +2,7 @@
 
 import type { Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TunnelNote } from '../trace/notes.ts';
-import type { AdaptationPipeline } from './adaptation/pipeline.ts';
+import type { AdaptationPipeline, StepTrace } from './adaptation/pipeline.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
 import type { TlsAction } from './tls-rules.ts';
 
@@ -23,6 +23,8 @@ export interface Session {
   readonly tunnel: { readonly target: OriginTarget; readonly authority: string } | null;
   /** How the tunnel came about; only where transactions are traced. */
   readonly opening?: TunnelNote | null;
+  /** What services were asked about the CONNECT itself (K-52), for its record. */
+  readonly connectSteps?: readonly StepTrace[];
 }
 
 /** What every transaction needs of its proxy. */

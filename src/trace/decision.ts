@@ -28,14 +28,16 @@ export function decisionOf(record: ProxyRecord, notes: TransactionNotes | null):
   const blocking = steps.find(({ answer }) => answer?.verdict === 'blocked');
   if (blocking !== undefined) return `${ruleOf(blocking)}: blocked by ${serviceOf(blocking)}`;
   for (const { services } of steps) {
-    for (const note of services) if (note.after === 'bypass') return policyLine(note.service, note.key, 'bypass');
+    for (const note of services)
+      if (note.after === 'bypass') return policyLine(note.service, note.key, 'bypass');
   }
   const modifying = steps.filter(({ answer }) => answer?.verdict === 'modified');
   if (modifying.length > 0) {
     return modifying.map((step) => `${ruleOf(step)}: modified by ${serviceOf(step)}`).join('; ');
   }
   const asked = steps.filter(({ skipped }) => skipped === null);
-  if (asked.length > 0) return asked.map((step) => `${ruleOf(step)}: allowed by ${serviceOf(step)}`).join('; ');
+  if (asked.length > 0)
+    return asked.map((step) => `${ruleOf(step)}: allowed by ${serviceOf(step)}`).join('; ');
   return steps.length > 0 ? 'adaptation.rules: none applied' : 'no rule was asked';
 }
 
@@ -50,7 +52,8 @@ function failureOf(
   steps: readonly StepNotes[],
   rule: PolicyLine | null,
 ): string {
-  if (code === 'ERR_PROXY_DENIED' && rule !== null && message.includes('proxy.tls.rules')) return lineOf(rule);
+  if (code === 'ERR_PROXY_DENIED' && rule !== null && message.includes('proxy.tls.rules'))
+    return lineOf(rule);
   if (code === 'ERR_PROXY_DENIED' && message.includes('proxy.tls.rules')) return 'proxy.tls.rules: terminate';
   for (const { services } of steps) {
     const last = services.at(-1);
@@ -58,6 +61,9 @@ function failureOf(
     if (last?.after === 'lost') {
       return `no line: ${last.service} failed after it had taken the message, which could not be sent again`;
     }
+  }
+  if (code === 'ERR_ADAPT_NOT_SCANNED') {
+    return `adaptation.notScanned.${/\(([a-z-]+)\)$/.exec(message)?.[1] ?? '…'}: block`;
   }
   if (code === 'ERR_ORIGIN_TIMEOUT') {
     return /no connection/.test(message) ? 'proxy.upstream.connectTimeout' : 'proxy.upstream.responseTimeout';

@@ -202,6 +202,7 @@ export interface TunnelNote {
 /** Everything that is noted of one transaction. */
 export class TransactionNotes {
   readonly bodies: number;
+  readonly startedAt: number;
   /** From the client, as it was. Null where no head could be read. */
   readonly request: RequestHead | null;
   readonly tunnel: TunnelNote | null;
@@ -209,8 +210,14 @@ export class TransactionNotes {
   origin: OriginNote | null = null;
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
 
-  constructor(bodies: number, request: RequestHead | null, tunnel: TunnelNote | null) {
+  constructor(
+    bodies: number,
+    request: RequestHead | null,
+    tunnel: TunnelNote | null,
+    startedAt = performance.now(),
+  ) {
     this.bodies = bodies;
+    this.startedAt = startedAt;
     this.request = request;
     this.tunnel = tunnel;
   }

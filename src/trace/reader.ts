@@ -26,7 +26,10 @@ export async function findTrace(folder: string, id: string): Promise<TracesRead>
   const traces: TraceRecord[] = [];
   let dropped = 0;
   for (const segment of (await segmentsOf(folder)).reverse()) {
-    for (const line of await linesOf(segment, (bytes) => bytes.includes(text) || bytes.includes('"dropped":'))) {
+    for (const line of await linesOf(
+      segment,
+      (bytes) => bytes.includes(text) || bytes.includes('"dropped":'),
+    )) {
       if ('dropped' in line) dropped += line.dropped;
       else if (line.id === wanted || line.incident === wanted) traces.push(line);
     }

@@ -30,9 +30,11 @@ export interface FinishedTransaction {
 
 /** @returns what is stored; no part refers to the transaction any more */
 export function traceRecord({ record, notes, endedAtMs, endedAt }: FinishedTransaction): TraceRecord {
-  const startedAt = endedAt - record.ms;
+  const startedAt = notes?.startedAt ?? endedAt - record.ms;
   const of = (method: StepNotes['method']): TracedStep[] =>
-    (notes?.steps ?? []).filter((step) => step.method === method).map((step) => stepOf(step, startedAt, endedAt));
+    (notes?.steps ?? [])
+      .filter((step) => step.method === method)
+      .map((step) => stepOf(step, startedAt, endedAt));
   const { request, origin } = notes ?? { request: null, origin: null };
   return {
     v: 1,

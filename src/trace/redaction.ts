@@ -4,7 +4,8 @@
 import type { RawHeaders } from '../icap/codec/http-head.ts';
 
 /** Fields whose values are secrets, or usually are. */
-const SECRET_FIELD = /authorization|authentication-info|cookie|token|secret|passw|api-?key|session|credential/i;
+const SECRET_FIELD =
+  /authorization|authentication-info|cookie|token|secret|passw|api-?key|session|credential/i;
 const USER_INFO = /\/\/[^\s/@]{1,1024}@/g;
 const MAX_FIELDS = 64;
 const MAX_VALUE = 512; // characters

@@ -22,7 +22,10 @@ let opened = 0;
 export async function openSegment(folder: string): Promise<{ file: string; handle: FileHandle }> {
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
   const number = ++opened;
-  const file = path.join(folder, `trace-${String(Date.now()).padStart(13, '0')}-${process.pid}-${number}.jsonl`);
+  const file = path.join(
+    folder,
+    `trace-${String(Date.now()).padStart(13, '0')}-${process.pid}-${number}.jsonl`,
+  );
   return { file, handle: await open(file, 'ax', FILE_MODE) };
 }
 

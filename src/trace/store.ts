@@ -59,7 +59,10 @@ export class TraceStore implements TraceSink {
   constructor(options: TraceStoreOptions) {
     this.#options = options;
     this.bodies = options.bodies;
-    this.#segmentBytes = Math.max(MIN_SEGMENT, Math.min(MAX_SEGMENT, Math.floor(options.maxBytes / SEGMENTS)));
+    this.#segmentBytes = Math.max(
+      MIN_SEGMENT,
+      Math.min(MAX_SEGMENT, Math.floor(options.maxBytes / SEGMENTS)),
+    );
     const everyMs = Math.min(600_000, Math.max(1000, options.maxAgeMs / SEGMENTS));
     this.#janitor = setInterval(() => void this.#prune(), everyMs).unref();
   }
@@ -155,7 +158,7 @@ export class TraceStore implements TraceSink {
     const batch = Buffer.concat(parts);
     const segment = await this.#segmentFor(batch.length);
     let offset = segment.bytes;
-    for (let at = 0; at < batch.length; ) {
+    for (let at = 0; at < batch.length;) {
       const { bytesWritten } = await segment.handle.write(batch, at);
       at += bytesWritten;
       segment.bytes += bytesWritten;

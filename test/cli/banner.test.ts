@@ -8,6 +8,7 @@ const RUNNING = {
   ca: { path: '/home/me/weir/certs/ca.pem', created: true },
   services: ['sandblast', 'echo'],
   gatewayWorkers: null,
+  dashboard: null,
 };
 
 test('the banner names addresses, services, the new CA and a line to paste', () => {

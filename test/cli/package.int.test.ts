@@ -33,11 +33,15 @@ test('the packed package, installed in an empty folder, has a working command an
   expect(types.trim()).toBe('function function');
 
   const command = join(folder.path, 'node_modules', '.bin', 'weir');
-  const weir = spawn(command, ['start', '--proxy-listen', '127.0.0.1:0', '--gateway-listen', '127.0.0.1:0'], {
-    cwd: folder.path,
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const weir = spawn(
+    command,
+    ['start', ...['proxy', 'gateway', 'dashboard'].flatMap((part) => [`--${part}-listen`, '127.0.0.1:0'])],
+    {
+      cwd: folder.path,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   try {
     let proxy = '';
     for await (const line of createInterface(weir.stderr)) {

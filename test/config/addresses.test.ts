@@ -128,6 +128,7 @@ describe('parseIcapUrl', () => {
       secure: false,
       host: 'scan.example',
       port: 1344,
+      socketPath: null,
       path: '/av',
       query: '',
       user: null,
@@ -146,12 +147,50 @@ describe('parseIcapUrl', () => {
       secure: false,
       host: '::1',
       port: 1345,
+      socketPath: null,
       path: '/a/b',
       query: '?c=d',
       user: 'us@er',
       password: 'p:w',
       href: 'icap://[::1]:1345/a/b?c=d',
     });
+  });
+
+  test('reads a Unix socket, the service behind its path', () => {
+    expect(parseIcapUrl('icap+unix:/run/c%20icap.sock?/av/respmod?x=1')).toEqual({
+      secure: false,
+      host: 'localhost',
+      port: 1344,
+      socketPath: '/run/c icap.sock',
+      path: '/av/respmod',
+      query: '?x=1',
+      user: null,
+      password: null,
+      href: 'icap+unix:/run/c%20icap.sock?/av/respmod?x=1',
+    });
+    for (const same of [
+      'icap+unix:/run/x',
+      'ICAP+UNIX:///run/x',
+      'icap+unix:/run/x?',
+      'icap+unix:/run/x?/',
+    ]) {
+      expect(parseIcapUrl(same)).toMatchObject({ socketPath: '/run/x', path: '/', query: '' });
+    }
+    expect(parseIcapUrl('icap+unix:/run/a%3Fb?/av')).toMatchObject({ socketPath: '/run/a?b' });
+  });
+
+  test.each([
+    ['icap+unix:'],
+    ['icap+unix:run/x'],
+    ['icap+unix://host/run/x'],
+    ['icap+unix:/run/x?av'],
+    ['icap+unix:/run/x y'],
+    ['icap+unix:/run/x#y'],
+    ['icap+unix:/run/%00'],
+    ['icap+unix:/run/%zz'],
+    [`icap+unix:/${'x'.repeat(107)}`],
+  ])('refuses %p', (value) => {
+    expect(() => parseIcapUrl(value)).toThrow(refused);
   });
 
   test('gives a URL without a path the path /', () => {

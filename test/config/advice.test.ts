@@ -18,17 +18,33 @@ describe('warnings', () => {
     expect(await warningsFor('adaptation: { services: { sandblast: { url: icap://h/x } } }')).toEqual([]);
   });
 
+  test('tell that an icaps service may be anybody', async () => {
+    const service = (url: string) =>
+      `adaptation:\n  services: { a: { url: ${url}, tls: { verify: false } } }\n  rules: [{ point: reqmod, use: [a] }]\n`;
+    expect(await warningsFor(service('icaps://h/x'))).toEqual([
+      expect.stringMatching(/adaptation\.services\.a\.tls\.verify: is off/),
+    ]);
+    expect(await warningsFor(service('icap://h/x'))).toEqual([]);
+  });
+
   test('tell that an empty list of rules scans nothing', async () => {
     expect(await warningsFor('adaptation: { rules: [] }')).toEqual([
       'weir.yaml:1:22  adaptation.rules: is empty: nothing is sent to any service, nothing is scanned',
     ]);
   });
 
-  test('tell what has no effect in this version', async () => {
-    expect(await warningsFor('dashboard: { token: secret }\n')).toEqual([
-      'weir.yaml:1:12  dashboard: has no effect: this version has no dashboard',
+  test('tell that a dashboard for other machines shows its token to the network', async () => {
+    expect(await warningsFor('dashboard: { listen: "0.0.0.0:8090" }\n')).toEqual([
+      expect.stringMatching(/dashboard\.listen: 0\.0\.0\.0:8090 may be reached from other machines/),
     ]);
-    expect(await warningsFor('dashboard: { token: null }\n')).toEqual([]);
+    expect(await warningsFor('dashboard: { listen: null, token: secret }\n')).toEqual([]);
+  });
+
+  test('tell that a rule for everything hides those behind it', async () => {
+    const rules = '[{ point: respmod, use: [] }, { point: respmod, use: [sandblast] }]';
+    expect(await warningsFor(`adaptation: { rules: ${rules} }`)).toEqual([
+      expect.stringContaining('adaptation.rules[0]: ends the chain for every message'),
+    ]);
   });
 
   test('tell that a proxy is open to other machines', async () => {

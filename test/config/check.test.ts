@@ -42,6 +42,17 @@ describe('crossCheck', () => {
     ]);
   });
 
+  test('refuses a certificate without its key, and a key without its certificate', () => {
+    const service = (tls: object) => ({ adaptation: { services: { a: { url: 'icaps://h/x', tls } } } });
+    expect(told(service({ cert: 'a.pem' }))).toEqual([
+      'adaptation.services.a.tls.cert: needs tls.key as well: a certificate and its key go together',
+    ]);
+    expect(told(service({ key: 'a.key', cert: null }))).toEqual([
+      'adaptation.services.a.tls.key: needs tls.cert as well: a certificate and its key go together',
+    ]);
+    expect(told(service({ cert: 'a.pem', key: 'a.key' }))).toEqual([]);
+  });
+
   test('refuses a profile for services that do not scan', () => {
     expect(told({ gateway: { services: { echo: { profile: 'strict' }, info: {} } } })).toEqual([
       'gateway.services.echo.profile: has no effect: echo does not scan; remove it',

@@ -82,7 +82,7 @@ describe('the promised configuration', () => {
       { hosts: ['*.bank.example'], action: 'splice' },
       { hosts: ['blocked.example'], action: 'terminate' },
     ]);
-    expect(config.adaptation.services['other']).toEqual({
+    expect(config.adaptation.services['other']).toMatchObject({
       name: 'other',
       url: expect.objectContaining({ secure: true, host: 'icap.example', port: 11_344, path: '/avscan' }),
       onError: 'bypass',
@@ -98,9 +98,10 @@ describe('the promised configuration', () => {
       name: 'scanners',
       services: ['scan', 'other'],
       strategy: 'failover',
+      hedge: false,
     });
-    expect(config.adaptation.rules).toEqual([
-      { point: 'reqmod', use: ['scanners'], when: null },
+    expect(config.adaptation.rules).toMatchObject([
+      { point: 'reqmod', use: ['scanners'], when: null, stop: false },
       { point: 'respmod', use: ['scanners'], when: { hosts: ['*'], types: ['*/*'], methods: ['*'] } },
     ]);
     expect(config.gateway.services['custom']).toEqual({

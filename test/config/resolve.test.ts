@@ -59,6 +59,34 @@ describe('resolveConfig', () => {
     });
   });
 
+  test('makes the paths of a service absolute, and reads what it says of dialogue and identity', () => {
+    const tls = { ca: ['ca.pem'], cert: 'a.pem', key: '/k/a.key', serverName: 'Icap.Example' };
+    const given = {
+      ...{ url: 'icaps://h/x', tls, preview: false, retries: 2, allow: [204], sendTrailers: false },
+      ...{ identity: { headers: ['x-client-ip', 'X-Client-IP'], encoding: 'plain' }, redact: ['Cookie'] },
+    };
+    expect(() => resolve({ adaptation: { services: { a: given } } })).toThrow();
+    const services = { a: { ...given, allow: ['204'] } };
+    expect(resolve({ adaptation: { services } }).adaptation.services['a']).toMatchObject({
+      ...{ previewBytes: false, retries: 2, allow: ['204'], sendTrailers: false, redact: ['Cookie'] },
+      identity: { headers: ['X-Client-IP'], encoding: 'plain' },
+      tls: { ca: ['/etc/weir/ca.pem'], cert: '/etc/weir/a.pem', key: '/k/a.key', serverName: 'icap.example' },
+    });
+    expect(resolve({}).adaptation.services['sandblast']).toMatchObject({
+      ...{ previewBytes: null, retries: 0, allow: ['204', '206', 'trailers'], sendTrailers: 'auto' },
+      ...{ identity: { headers: 'auto', encoding: 'auto' }, redact: [], strict: false },
+      tls: { ca: [], cert: null, key: null, verify: true, serverName: null },
+    });
+  });
+
+  test.each([['auto | list'], [['X-Client-Ip', 'X-Other']], [[5]]])(
+    'refuses identity fields %j',
+    (headers) => {
+      const a = { url: 'icap://h/x', identity: { headers } };
+      expect(() => resolve({ adaptation: { services: { a } } })).toThrow(/X-Client-Username/);
+    },
+  );
+
   test('always has the service sandblast, which is the own gateway', () => {
     const url = (raw: Record<string, unknown>) => resolve(raw).adaptation.services['sandblast']?.url.href;
     expect(url({})).toBe('icap://127.0.0.1:1344/sandblast');

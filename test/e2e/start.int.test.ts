@@ -100,7 +100,7 @@ asRoot('as a user without rights', () => {
     await chmod(folder.join('certs'), mode);
     await folder.write(
       'weir.yaml',
-      'proxy: { listen: "127.0.0.1:0", certs: certs }\ngateway: { listen: "127.0.0.1:0" }\n',
+      'proxy: { listen: "127.0.0.1:0", certs: certs }\ngateway: { listen: "127.0.0.1:0" }\ndashboard: { listen: null }\n',
     );
     const { exitCode, lines } = await start(folder, [], nobody);
     expect(exitCode).toBe(2);

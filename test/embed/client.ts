@@ -29,7 +29,7 @@ export function request(url: string, settings: RequestSettings = {}): Promise<An
   return new Promise((resolve, reject) => {
     const options = {
       method,
-      headers: Buffer.isBuffer(body) ? { 'content-length': body.length, ...headers } : headers,
+      headers: { ...framingOf(body), ...headers },
       ...(ca === undefined ? {} : { ca }),
       ...(agent === undefined ? {} : { agent }),
     };
@@ -48,6 +48,11 @@ export function request(url: string, settings: RequestSettings = {}): Promise<An
     if (Array.isArray(body)) for (const chunk of body) outgoing.write(chunk);
     outgoing.end(Buffer.isBuffer(body) ? body : undefined);
   });
+}
+
+function framingOf(body: RequestSettings['body']): OutgoingHttpHeaders {
+  if (body === undefined) return {};
+  return Buffer.isBuffer(body) ? { 'content-length': body.length } : { 'transfer-encoding': 'chunked' };
 }
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

@@ -3,6 +3,7 @@
 
 import http from 'node:http';
 import http2 from 'node:http2';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { createGzip, gunzip } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
@@ -34,7 +35,8 @@ const reading = (bodies: Buffer[] = []): Promise<Lab> =>
       methods: ['REQMOD', 'RESPMOD'],
       handle: async ({ body }) => {
         const content = await body?.hold();
-        bodies.push(content?.memory ?? Buffer.alloc(0));
+        const file = content?.file ?? null;
+        bodies.push(file === null ? (content?.memory ?? Buffer.alloc(0)) : await readFile(file));
         return UNMODIFIED;
       },
     },
@@ -79,19 +81,14 @@ describe('its place', () => {
       };
       const server = http.createServer((req, res) => {
         // By then a small body is in the request's buffer, its end too.
-        req.once('readable', () => {});
-        setTimeout(() => {
-          req.removeAllListeners('readable');
-          middleware(req, res, () => late(req, res));
-        }, 30);
+        setTimeout(() => middleware(req, res, () => late(req, res)), 30);
       });
-      server.removeAllListeners('checkContinue');
       await using front = await listening(server, () => middleware.close());
       const body = bytesOfSize(size);
       const answer = await request(front.url, { body: [body] });
       expect(answer.status).toBe(200);
       expect(answer.text).toBe(sha256(body));
-      if (size > 0) expect(sha256(bodies[0]!)).toBe(sha256(body));
+      expect(sha256(bodies[0]!)).toBe(sha256(body));
     },
   );
 
@@ -392,7 +389,7 @@ function compress(_req: http.IncomingMessage, res: http.ServerResponse, next: ()
     return res;
   }) as never;
   res.on = ((event: string, listener: () => void) => {
-    if (event === 'drain' && begun) gzip.on('drain', listener);
+    if (event === 'drain') gzip.on('drain', listener);
     else on(event, listener);
     return res;
   }) as never;

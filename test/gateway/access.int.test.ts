@@ -97,6 +97,7 @@ describe('gateway.listen with tls', () => {
       'weir.yaml',
       JSON.stringify({
         proxy: { listen: '127.0.0.1:0', certs: own.join('certs') },
+        dashboard: { listen: null },
         gateway: { listen: [{ listen: '127.0.0.1:0', tls: { cert, key } }] },
         log: { file: own.join('log') },
       }),
@@ -123,6 +124,7 @@ describe('gateway.listen with tls', () => {
       'weir.yaml',
       JSON.stringify({
         proxy: { listen: '127.0.0.1:0', certs: own.join('certs') },
+        dashboard: { listen: null },
         gateway: { listen: [{ listen: '127.0.0.1:0', tls: { cert: 'cert', key: 'key' } }] },
         log: { file: own.join('log') },
       }),

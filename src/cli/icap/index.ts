@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { addOptionsCommand } from './options-command.ts';
 import { addReqmodCommand } from './reqmod-command.ts';
 import { addRespmodCommand } from './respmod-command.ts';
+import { addStatusCommand } from './status.ts';
 
 export function addIcapCommand(program: Command, context: CommandContext): void {
   const icap = program
@@ -26,4 +27,5 @@ export function addIcapCommand(program: Command, context: CommandContext): void 
   addRespmodCommand(icap, context);
   addDoctorCommand(icap, context);
   addIcapBenchCommand(icap, context);
+  addStatusCommand(icap, context);
 }

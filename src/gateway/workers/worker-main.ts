@@ -9,6 +9,7 @@ import { closePlugins } from '../../plugin/loader.ts';
 import type { LoadedPlugin } from '../../plugin/loader.ts';
 import { openLog } from '../../telemetry/log.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { allowHeapGrowth } from '../../util/heap-growth.ts';
 import { loadBlades, makeGateway } from '../from-config.ts';
 import type { Gateway } from '../gateway.ts';
 import type { PoolStatus, ToSupervisor, ToWorker } from './messages.ts';
@@ -146,6 +147,7 @@ async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
 }
 
 process.title = 'weir: gateway worker';
+allowHeapGrowth();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', endProcess); // nobody is left who would ever stop us
 

@@ -22,7 +22,8 @@ import type {
 import { LOG_DESCRIPTOR } from './messages.ts';
 
 // Flags of our own command line that hold for workers as well; the rest (inspector, loaders) does not.
-const INHERITED_FLAGS = /^--(?:max-|stack-|expose|tls-|use-|enable-source-maps|disable-warning|trace-)/;
+const INHERITED_FLAGS =
+  /^--(?:max-|min-|heap|stack-|expose|tls-|use-|enable-source-maps|disable-warning|trace-)/;
 
 const LOG_TAIL_MS = 500; // wait for the rest of a log after the process has ended
 

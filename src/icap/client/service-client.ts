@@ -289,6 +289,8 @@ export class IcapServiceClient implements AdaptationService {
         },
         onUndue: (status) => this.#notice(`answers ${status} where the request does not allow it (K-33)`),
         onBroken: (error) => {
+          // Too late for this message; the next one does without.
+          if (this.#maySpareTrailers(error, connection)) this.#onTrailersRefused();
           if (isServiceFailure(error)) this.#health.failed(error);
         },
         onFinished: (reusable) => {

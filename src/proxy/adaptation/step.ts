@@ -218,10 +218,11 @@ export class AdaptationStep {
   }
 
   /** The key of the configuration that #policyFor goes by. */
-  #keyFor({ service, onOverload = 'wait' }: StepService, { code }: WeirError): string {
+  #keyFor({ service, onOverload = 'wait' }: StepService, error: WeirError): string {
     const own = `adaptation.services.${service.name}`;
-    if (code === 'ERR_ADAPT_BUSY' && onOverload !== 'wait') return `${own}.onOverload`;
-    return `${own}.onError`;
+    if (error.code === 'ERR_ADAPT_BUSY' && onOverload !== 'wait') return `${own}.onOverload`;
+    const reason = reasonOfFailure(error);
+    return this.#notScanned[reason] === undefined ? `${own}.onError` : `adaptation.notScanned.${reason}`;
   }
 
   #policyFor(member: StepService, error: WeirError): 'block' | 'bypass' {

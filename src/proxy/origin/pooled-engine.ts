@@ -110,7 +110,9 @@ export abstract class PooledEngine implements OriginEngine {
         );
         reused = connection.exchanges > 0;
         if (request.note != null) this.#noteConnection(request.note, connection, reused);
-        const response = await connection.send(again && copy !== null ? { ...request, body: copy() } : request);
+        const response = await connection.send(
+          again && copy !== null ? { ...request, body: copy() } : request,
+        );
         if (request.note != null) noteAnswer(request.note, response.head.status);
         return response;
       } catch (error) {

@@ -118,7 +118,7 @@ describe('worker processes', () => {
     expect((await late.closed()).toString()).toMatch(/^ICAP\/1\.0 503 /);
   });
 
-  test('S-14 maxConnections of a service holds over all processes, other services go on', async () => {
+  test('S-17 maxConnections of a service holds over all processes, other services go on', async () => {
     const services = { slow: { profile: 'gated', maxConnections: 1 } };
     await using pool = await startPool({ workers: { min: 2 }, gateway: { services } });
     const clients = await connectAll(pool, 2);
@@ -140,7 +140,7 @@ describe('worker processes', () => {
     expect((await late.closed()).toString()).toMatch(/^ICAP\/1\.0 503 /);
   });
 
-  test('a process that serves more than its share lets connections go to the others', async () => {
+  test('G-13 a process that serves more than its share lets connections go to the others', async () => {
     const workers = { min: 1, max: 2, minSpare: 0, maxSpare: 9, perProcess: 1 };
     await using pool = await startPool({ workers });
     const clients = await connectAll(pool, 2);

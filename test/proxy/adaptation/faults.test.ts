@@ -179,8 +179,8 @@ describe.each(['REQMOD', 'RESPMOD'] as const)('%s to a server that', (method) =>
       });
       const other = { service: sound.client({ name: 'sound' }), onError: 'block' as const, busy: 0 };
       const pipelineOf = (...members: ReturnType<typeof member>[]): AdaptationPipeline => {
-        const plan = [{ step: new AdaptationStep('step', members, 'failover'), when: null }];
-        return new AdaptationPipeline(plan, plan, SPOOL, HOLD);
+        const plan = [{ steps: [new AdaptationStep('step', members, 'failover')], when: null, stop: false }];
+        return new AdaptationPipeline({ reqmod: plan, respmod: plan, spool: SPOOL, holdBytes: HOLD });
       };
 
       const blocked = await run(pipelineOf(member('block')), method, bytes);
@@ -209,8 +209,13 @@ describe('the bound of what is held', () => {
       peer.socket.end();
     });
     const members = [{ service: faulty.client({ failureLimit: 1000 }), onError: 'bypass' as const, busy: 0 }];
-    const plan = [{ step: new AdaptationStep('step', members, 'failover'), when: null }];
-    const pipeline = new AdaptationPipeline(plan, plan, SPOOL, 100 * KiB);
+    const plan = [{ steps: [new AdaptationStep('step', members, 'failover')], when: null, stop: false }];
+    const pipeline = new AdaptationPipeline({
+      reqmod: plan,
+      respmod: plan,
+      spool: SPOOL,
+      holdBytes: 100 * KiB,
+    });
     const result = await run(pipeline, 'RESPMOD', content(KiB));
     expect(result.error?.code).toBe('ERR_ADAPT_UNAVAILABLE'); // its body failed: nobody takes it for complete
   });
@@ -249,8 +254,13 @@ describe('the bound of what is held', () => {
       FAULTS['closes without its last chunk']!(peer, request, 'RESPMOD'),
     );
     const members = [{ service: faulty.client({ failureLimit: 1000 }), onError: 'bypass' as const, busy: 0 }];
-    const plan = [{ step: new AdaptationStep('step', members, 'failover'), when: null }];
-    const small = new AdaptationPipeline(plan, plan, { ...SPOOL, totalBytes: 512 * KiB }, HOLD);
+    const plan = [{ steps: [new AdaptationStep('step', members, 'failover')], when: null, stop: false }];
+    const small = new AdaptationPipeline({
+      reqmod: plan,
+      respmod: plan,
+      spool: { ...SPOOL, totalBytes: 512 * KiB },
+      holdBytes: HOLD,
+    });
     for (let i = 0; i < 20; i++) {
       expect((await run(small, 'RESPMOD', content(100 * KiB))).body?.length).toBe(100 * KiB);
     }
@@ -267,8 +277,8 @@ describe('the bound of what is held', () => {
       onError: 'block' as const,
       busy: 0,
     }));
-    const plan = [{ step: new AdaptationStep('step', members, 'failover'), when: null }];
-    const pipeline = new AdaptationPipeline(plan, plan, SPOOL, HOLD);
+    const plan = [{ steps: [new AdaptationStep('step', members, 'failover')], when: null, stop: false }];
+    const pipeline = new AdaptationPipeline({ reqmod: plan, respmod: plan, spool: SPOOL, holdBytes: HOLD });
     expect((await run(pipeline, 'RESPMOD', content(100 * KiB))).body!.equals(content(100 * KiB))).toBe(true);
   });
 });

@@ -1,0 +1,229 @@
+// A trace as a story for people: six steps in the order in which they happened, each with its times and the
+// line of the configuration behind it; and traces as a list. Control characters cannot get in.
+
+import { colours, type Paint } from '../telemetry/terminal-line.ts';
+import type { TracedExchange, TracedService, TracedStep, TraceRecord } from '../trace/types.ts';
+
+export interface StoryOptions {
+  /** Header fields too. */
+  readonly heads: boolean;
+  readonly colours: boolean;
+}
+
+type Fields = TraceRecord['request']['headers'];
+/** Header fields as lines, where they are wanted. */
+type FieldLines = (headers: Fields, mark?: string) => string[];
+
+const COLOUR = {
+  allowed: 'green',
+  modified: 'yellow',
+  bypassed: 'yellow',
+  blocked: 'red',
+  error: 'red',
+} as const;
+const INDENT = ' '.repeat(13);
+
+/** Some twenty lines, with a line end behind the last. */
+export function formatStory(trace: TraceRecord, { heads, colours: coloured }: StoryOptions): string {
+  const paint = colours(coloured);
+  const { id, time, ms, verdict, request, threat, error, decided, incident } = trace;
+  const fields: FieldLines = (headers, mark = '  ') =>
+    heads ? headers.map(([name, value]) => `${mark}${name}: ${value}`) : [];
+  const title = `${id}  ${time}  ${painted(verdict, paint)}  ${duration(ms)}`;
+  const lines = [
+    ...(incident === null ? [] : [`shown to the user as ${incident}`]),
+    `${request.method || '-'} ${request.url || '(no request could be read)'}`,
+    `decided by   ${decided}`,
+    ...(threat === null
+      ? []
+      : [`threat       ${threat.name}${threat.blade === null ? '' : ` (${threat.blade})`}`]),
+    ...(error === null ? [] : [`failed with  ${error.code}: ${error.message}`, `${INDENT}${error.remedy}`]),
+    '',
+    ...step(1, 'client', [...clientLines(trace), ...fields(request.headers)]),
+    ...step(2, 'TLS', tlsLines(trace)),
+    ...step(3, 'REQMOD', pointLines(trace.reqmod, fields)),
+    ...step(4, 'origin', originLines(trace)),
+    ...step(5, 'RESPMOD', pointLines(trace.respmod, fields)),
+    ...step(6, 'user got', [...answerLines(trace), ...fields(trace.answer.headers)]),
+  ];
+  return `${[title, ...lines.map(plain)].join('\n')}\n`;
+}
+
+/** One line a trace, oldest first. */
+export function formatList(traces: readonly TraceRecord[], coloured: boolean): string {
+  const paint = colours(coloured);
+  const lines = traces.map(({ id, time, verdict, answer, request, ms, threat, error }) => {
+    const note = threat?.name ?? error?.code ?? '';
+    const head = `${time}  ${id}  ${answer.status === 0 ? '---' : answer.status}`;
+    const words = `${duration(ms).padStart(9)}  ${request.method || '-'} ${request.url || '-'}`;
+    return `${plain(head)}  ${painted(verdict.padEnd(8), paint)}  ${plain(words)}${note === '' ? '' : `  ${plain(note)}`}`;
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+function step(number: number, name: string, lines: readonly string[]): string[] {
+  const [first = 'nothing', ...rest] = lines;
+  return [`${number}  ${name.padEnd(10)}${first}`, ...rest.map((line) => `${INDENT}${line}`)];
+}
+
+function clientLines({ client, request }: TraceRecord): string[] {
+  const user = client.user === null ? '' : `, user ${client.user}`;
+  const version = request.version === null ? '' : ` HTTP/${request.version}`;
+  const sent = request.method === '' ? '' : `: ${request.method}${version}, ${bytes(request.bytes)} of body`;
+  return [`${client.address}${user}${sent}`];
+}
+
+function tlsLines({ tls }: TraceRecord): string[] {
+  if (tls === null) return ['none: the request came in the clear'];
+  const { action, sni, version, alpn, tunnel, rule, ms } = tls;
+  const known = [
+    sni === null ? 'no SNI' : `SNI ${sni}`,
+    ...(version === null ? [] : [version]),
+    ...(alpn === null ? [] : [`ALPN ${alpn}`]),
+  ];
+  const took = ms === null ? '' : `, ${duration(ms)} from CONNECT`;
+  const tunnelled = tunnel === null ? '' : ` of CONNECT ${tunnel}`;
+  const first =
+    action === 'none' ? `none inside the tunnel${tunnelled}` : `${action}${tunnelled}: ${known.join(', ')}`;
+  return [
+    `${first}${took}`,
+    ...(tunnel === null
+      ? []
+      : [rule === null ? 'no rule of proxy.tls.rules fitted: bump' : `${rule.path}: ${rule.text}`]),
+  ];
+}
+
+function pointLines(steps: readonly TracedStep[], fields: FieldLines): string[] {
+  if (steps.length === 0) return ['not asked'];
+  return steps.flatMap(({ rule, use, skipped, services, answer, at }) => {
+    const line = rule === null ? `service ${use}` : `${rule.path}: ${rule.text}`;
+    if (skipped !== null) return [`${line}; ${SKIPPED[skipped]}`];
+    const made = answer?.startLine == null ? [] : [`  it answered with ${answer.startLine}`];
+    return [
+      `${line} (after ${duration(at)})`,
+      ...services.flatMap((service) => serviceLines(service, answer, fields)),
+      ...made,
+      ...(answer?.startLine == null ? [] : fields(answer.messageHeaders)),
+    ];
+  });
+}
+
+const SKIPPED = {
+  policy: 'not for this message (hosts, paths, methods, clients, users, tls or query)',
+  type: 'not for this message (types)',
+  size: 'not for this message (size)',
+  'left out': 'leaves this message out: nothing is asked',
+} as const;
+
+function serviceLines(
+  { service, ms, error, after, decided, attempts }: TracedService,
+  answer: TracedStep['answer'],
+  fields: FieldLines,
+): string[] {
+  const exchanges = attempts.flatMap((attempt, index) => attemptLines(attempt, index + 1, fields));
+  const local = attempts.length === 0 ? ' in this process' : '';
+  if (error === null) {
+    const status = answer === null ? '' : `${answer.verdict}, ICAP ${answer.icapStatus}, `;
+    const said = attempts.length > 0 || answer === null ? [] : fields(answer.headers, '    < ');
+    return [`  ${service}${local}: ${status}${duration(ms)}`, ...exchanges, ...said];
+  }
+  const next = decided ?? (after === null ? null : AFTER[after]);
+  return [
+    `  ${service}: failed after ${duration(ms)}, ${error.code}: ${error.message}`,
+    ...exchanges,
+    ...(next === null ? [] : [`    then ${next}`]),
+  ];
+}
+
+const AFTER = {
+  next: 'the next service was asked',
+  lost: 'no other could be asked: the message was not there any more',
+  cancelled: 'nothing: the client had gone away',
+  block: 'block',
+  bypass: 'bypass',
+} as const;
+
+function attemptLines(attempt: TracedExchange, number: number, fields: FieldLines): string[] {
+  const {
+    address,
+    queuedMs,
+    connectMs,
+    firstByteMs,
+    ms,
+    preview,
+    status,
+    reason,
+    headers,
+    error,
+    request,
+    body,
+  } = attempt;
+  const times = [
+    `queued ${duration(queuedMs)}`,
+    connectMs === null ? 'connection reused' : `connected in ${duration(connectMs)}`,
+    ...(firstByteMs === null ? [] : [`first byte ${duration(firstByteMs)}`]),
+    `total ${duration(ms)}`,
+  ];
+  const sent = preview === null ? '' : `, preview ${bytes(preview)}`;
+  const came =
+    status === null ? (error === null ? 'no answer' : error.code) : `${status} ${reason ?? ''}`.trimEnd();
+  return [
+    `    attempt ${number} to ${address}: ${came}${sent} (${times.join(', ')})`,
+    ...fields(
+      request.map((line) => ['      >', line] as const),
+      '',
+    ).map((line) => line.replace('>:', '>')),
+    ...fields(headers, '      < '),
+    ...(body === null ? [] : [`      preview: ${Buffer.from(body, 'base64').toString('latin1')}`]),
+  ];
+}
+
+function originLines({ origin }: TraceRecord): string[] {
+  if (origin === null) return ['not asked'];
+  const { authority, address, tls, reused, connectMs, firstByteMs, ms, status, error } = origin;
+  const way = [
+    ...(address === null ? [] : [`at ${address}`]),
+    ...(tls === null ? [] : [tls]),
+    ...(reused ? ['connection reused'] : connectMs === null ? [] : [`connected in ${duration(connectMs)}`]),
+    ...(firstByteMs === null ? [] : [`first byte ${duration(firstByteMs)}`]),
+  ];
+  const outcome =
+    error !== null ? `${error.code} after ${duration(ms)}` : status === null ? 'joined' : `status ${status}`;
+  return [`${authority}: ${[outcome, ...way].join(', ')}`, ...(error === null ? [] : [error.message])];
+}
+
+const MADE = { origin: 'from the origin', service: 'made by the service', weir: "Weir's own page" } as const;
+
+function answerLines({ answer, ms, tls }: TraceRecord): string[] {
+  const { status, reason, from } = answer;
+  if (from === 'nobody') return [`nothing, after ${duration(ms)}`];
+  if (from === 'tunnel') {
+    const what = tls?.action === 'splice' ? 'the tunnel, unread' : 'a tunnel that was closed';
+    return [`${what}, after ${duration(ms)}`];
+  }
+  return [
+    `${status}${reason === null ? '' : ` ${reason}`} ${MADE[from]}, ${bytes(answer.bytes)}, after ${duration(ms)}`,
+  ];
+}
+
+function painted(verdict: string, paint: Paint): string {
+  const colour = COLOUR[verdict.trim() as keyof typeof COLOUR];
+  return colour === undefined ? verdict : paint(verdict, colour);
+}
+
+function duration(ms: number): string {
+  return ms >= 1000
+    ? `${(ms / 1000).toFixed(2)} s`
+    : ms >= 10
+      ? `${Math.round(ms)} ms`
+      : `${ms.toFixed(1)} ms`;
+}
+
+function bytes(count: number): string {
+  return count < 10_000 ? `${count} B` : `${Math.round(count / 1024)} KiB`;
+}
+
+/** Nothing that could steer a terminal. */
+function plain(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}

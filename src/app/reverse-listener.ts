@@ -48,6 +48,7 @@ export class ReverseServer {
   readonly #server: Server;
   readonly #proxy: ProxyServer;
   readonly #sockets = new Map<Socket, IncomingMessage | null>();
+  readonly #answering = new Set<ServerResponse>();
   #stopping = false;
 
   /** @throws {ConfigError} `ERR_CONFIG_UNREADABLE`, `ERR_CONFIG_VALUE`: its certificate or key */
@@ -110,6 +111,7 @@ export class ReverseServer {
   /** Stops listening; resolves when the last connection is gone. */
   close(): Promise<void> {
     this.#stopping = true;
+    for (const res of this.#answering) res.shouldKeepAlive = false;
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeIdleConnections();
@@ -181,7 +183,12 @@ export class ReverseServer {
     });
     server.on('request', (req, res) => {
       this.#sockets.set(req.socket, req);
-      if (this.#stopping) res.shouldKeepAlive = false;
+      this.#answering.add(res);
+      res.shouldKeepAlive &&= !this.#stopping;
+      res.once('close', () => {
+        this.#answering.delete(res);
+        if (this.#stopping) this.#server.closeIdleConnections();
+      });
       this.#proxy.web(req, res);
     });
     server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) =>

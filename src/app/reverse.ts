@@ -10,8 +10,7 @@ import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
 import type { TraceSink } from '../trace/notes.ts';
 import { Listeners } from './listeners.ts';
 import type { ProxyParts } from './proxy-parts.ts';
-import type { ReverseGround } from './reverse-listener.ts';
-import { ReverseServer } from './reverse-listener.ts';
+import type { ReverseGround, ReverseServer } from './reverse-listener.ts';
 
 export class ReverseProxy {
   readonly listeners: Listeners<ReverseListener>;
@@ -49,7 +48,8 @@ export class ReverseProxy {
   }
 
   async #listen(listener: ReverseListener): Promise<AddressInfo> {
-    const server = new ReverseServer(listener, () => this.#ground);
+    const { ReverseServer: Server } = await import('./reverse-listener.ts'); // with http-proxy: only where it is wanted
+    const server = new Server(listener, () => this.#ground);
     const address = await server.listen();
     this.#proxy.protectPort(address.port);
     this.#open.set(keyOf(address), server);

@@ -21,6 +21,7 @@ const COLOUR = {
   blocked: 'red',
   error: 'red',
 } as const;
+const LEFT_OUT = 'left out';
 const INDENT = ' '.repeat(13);
 
 /** Some twenty lines, with a line end behind the last. */
@@ -37,6 +38,7 @@ export function formatStory(trace: TraceRecord, { heads, colours: coloured }: St
     ...(threat === null
       ? []
       : [`threat       ${threat.name}${threat.blade === null ? '' : ` (${threat.blade})`}`]),
+    ...coverageLines(trace),
     ...(error === null ? [] : [`failed with  ${error.code}: ${error.message}`, `${INDENT}${error.remedy}`]),
     '',
     ...step(1, 'client', [...clientLines(trace), ...fields(request.headers)]),
@@ -59,6 +61,11 @@ export function formatList(traces: readonly TraceRecord[], coloured: boolean): s
     return `${plain(head)}  ${painted(verdict.padEnd(8), paint)}  ${plain(words)}${note === '' ? '' : `  ${plain(note)}`}`;
   });
   return `${lines.join('\n')}\n`;
+}
+
+function coverageLines({ coverage = null }: Partial<TraceRecord>): string[] {
+  if (coverage?.state !== 'not-scanned') return [];
+  return [`not scanned  ${coverage.reason ?? 'for no reason that was noted'}`];
 }
 
 function step(number: number, name: string, lines: readonly string[]): string[] {
@@ -97,7 +104,10 @@ function pointLines(steps: readonly TracedStep[], fields: FieldLines): string[] 
   if (steps.length === 0) return ['not asked'];
   return steps.flatMap(({ rule, use, skipped, services, answer, at }) => {
     const line = rule === null ? `service ${use}` : `${rule.path}: ${rule.text}`;
-    if (skipped !== null) return [`${line}; ${SKIPPED[skipped]}`];
+    if (skipped !== null)
+      return [
+        `${line}; ${skipped === LEFT_OUT ? 'leaves this message out' : `not for this message (${skipped})`}`,
+      ];
     const made = answer?.startLine == null ? [] : [`  it answered with ${answer.startLine}`];
     return [
       `${line} (after ${duration(at)})`,
@@ -107,13 +117,6 @@ function pointLines(steps: readonly TracedStep[], fields: FieldLines): string[] 
     ];
   });
 }
-
-const SKIPPED = {
-  policy: 'not for this message (hosts, paths, methods, clients, users, tls or query)',
-  type: 'not for this message (types)',
-  size: 'not for this message (size)',
-  'left out': 'leaves this message out: nothing is asked',
-} as const;
 
 function serviceLines(
   { service, ms, error, after, decided, attempts }: TracedService,
@@ -194,11 +197,16 @@ function originLines({ origin }: TraceRecord): string[] {
 
 const MADE = { origin: 'from the origin', service: 'made by the service', weir: "Weir's own page" } as const;
 
-function answerLines({ answer, ms, tls }: TraceRecord): string[] {
+function answerLines({ answer, ms, tls, error }: TraceRecord): string[] {
   const { status, reason, from } = answer;
   if (from === 'nobody') return [`nothing, after ${duration(ms)}`];
   if (from === 'tunnel') {
-    const what = tls?.action === 'splice' ? 'the tunnel, unread' : 'a tunnel that was closed';
+    const what =
+      error !== null
+        ? 'a tunnel that was closed'
+        : tls?.action === 'splice'
+          ? 'the tunnel, unread'
+          : 'the tunnel';
     return [`${what}, after ${duration(ms)}`];
   }
   return [

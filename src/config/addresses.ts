@@ -163,7 +163,7 @@ export function parseIcapUrl(value: unknown): IcapUrl {
 /** `icap+unix:`, the percent-encoded path of a socket, and behind `?` the path and query of the service. */
 function parseIcapUnixUrl(value: string): IcapUrl {
   const [, encoded, path = '/', query = ''] =
-    matched(value, /^[^:]*:(?:\/\/(?=\/))?(\/[^?]+)(?:\?(\/[^?]*)?(\?.*)?)?$/) ?? [];
+    matched(value, /^[^:]*:(?:\/\/(?=\/))?(\/(?!\/)[^?]+)(?:\?(\/[^?]*)?(\?.*)?)?$/) ?? [];
   const socketPath = /^[\x21-\x7e]+$/.test(value) ? decoded(encoded ?? '') : null;
   if (socketPath == null || /#|%00/.test(value)) throw notAllowed(ICAP_UNIX, value);
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {

@@ -44,6 +44,7 @@ export class CapturedResponse {
   #state: State = 'open';
   #sending = false; // our own calls go to the methods beneath
   #ended = false;
+  #sent = false;
   #body: Body | null = null;
   #bytesOut = 0;
   #onDrain: (() => void) | null = null;
@@ -88,6 +89,7 @@ export class CapturedResponse {
     const res = this.#res;
     if (res.destroyed || this.begun) return void body?.cancel();
     this.#state = 'captured'; // also where no handler was asked
+    this.#sent = true;
     this.#body ??= Body.of();
     res.statusCode = status;
     res.statusMessage = reason;
@@ -172,7 +174,8 @@ export class CapturedResponse {
 
   #onWriteHead(args: unknown[]): unknown {
     const res = this.#res;
-    if (this.#sending || this.#state === 'passing') return this.#writeHead.apply(res, args);
+    const isOurs = this.#sending || (this.#sent && !this.begun); // the latter from a wrapper beneath us
+    if (isOurs || this.#state === 'passing') return this.#writeHead.apply(res, args);
     if (this.#state === 'captured') return res; // wrappers look at `_header` and so come again
     const [status, second, third] = args;
     const code = Number(status) | 0;

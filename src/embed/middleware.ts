@@ -6,7 +6,7 @@ import type { IcapPolicyOptions } from './policy.ts';
 import { policyOf } from './policy.ts';
 
 export interface IcapMiddleware {
-  (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void;
+  (req: IncomingMessage, res: ServerResponse, next: () => void): void;
   /** Closes idle ICAP connections, which keep the process alive for a while; what is under way is finished. */
   close(): void;
 }

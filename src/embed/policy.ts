@@ -101,6 +101,7 @@ export function policyOf(options: IcapPolicyOptions): OpenPolicy {
     reqmod: plan(reqmod),
     respmod: plan(respmod),
     spool: spoolOf(options),
+    holdBytes: HOLD_BYTES,
   });
   return {
     pipeline,

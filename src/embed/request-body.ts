@@ -18,6 +18,9 @@ export function hasBody(req: IncomingMessage): boolean {
   return req.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
+/** Two in a row would take the parser's bytes from each other. */
+const taken = new WeakSet<IncomingMessage>();
+
 export class TakenRequestBody {
   /** What the client sends. */
   readonly original: Body;
@@ -30,9 +33,13 @@ export class TakenRequestBody {
 
   /** @throws {HttpError} `ERR_EMBED_BODY_READ` when somebody has begun to read the body */
   constructor(req: IncomingMessage) {
+    if (taken.has(req)) {
+      throw new HttpError('ERR_EMBED_BODY_READ', 'the body of the request goes through REQMOD already');
+    }
     if (req.readableDidRead || req.readableFlowing === true || req.readableEnded) {
       throw new HttpError('ERR_EMBED_BODY_READ', 'the body of the request was read before it was adapted');
     }
+    taken.add(req);
     this.#req = req;
     const length = req.headers['content-length'];
     this.original = new Body(

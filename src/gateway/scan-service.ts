@@ -48,6 +48,7 @@ export interface InspectionNote {
 
 const INCLUDE = ['X-Client-IP', 'X-Server-IP', 'X-Authenticated-User', 'X-Authenticated-Groups'];
 const UNMODIFIED: IcapOutcome = { kind: 'unmodified' };
+const UNINSPECTED: IcapOutcome = { kind: 'unmodified', headers: ['X-Weir-Not-Scanned', 'no blade'] };
 
 /** Kept apart from the services: one that was replaced finishes what it began, and that is logged too. */
 const notes = new WeakMap<IcapTransaction, InspectionNote>();
@@ -91,7 +92,7 @@ export class ScanService implements IcapService {
   }
 
   handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome> {
-    if (this.#blades.length === 0) return UNMODIFIED;
+    if (this.#blades.length === 0) return UNINSPECTED;
     return this.#counted(transaction);
   }
 

@@ -7,6 +7,7 @@ import { readHeaderFacts } from '../http/framing.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
+import type { TransactionNotes } from '../trace/notes.ts';
 import { formatAuthority } from '../util/authority.ts';
 import type { AdaptationPipeline, PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
 import { asWeirError } from './answers.ts';
@@ -37,6 +38,7 @@ export async function adaptConnect(
   exchange: ServerExchange,
   session: Session,
   target: ConnectTarget,
+  notes: TransactionNotes | null,
 ): Promise<AdaptedConnect> {
   const trace: StepTrace[] = [];
   const nothing = { trace, output: null, target: null, renamed: false, answer: null, error: null };
@@ -53,6 +55,7 @@ export async function adaptConnect(
         serverIp: null,
         user: session.user,
         cancellation: exchange.cancellation,
+        notes,
       },
       trace,
     );

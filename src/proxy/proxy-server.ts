@@ -10,20 +10,18 @@ import { Body } from '../http/body.ts';
 import type { ServerExchange } from '../http/server-connection.ts';
 import { HttpServerConnection } from '../http/server-connection.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
-import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
-import type { TraceSink, TunnelNote } from '../trace/notes.ts';
-import { OriginNote, TransactionNotes } from '../trace/notes.ts';
+import type { Telemetry } from '../telemetry/records.ts';
+import type { TraceSink } from '../trace/notes.ts';
 import { Deadlines } from '../util/deadlines.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import { Transaction } from './forward.ts';
-import { notScanned } from './adaptation/coverage.ts';
-import type { PipelineOutput } from './adaptation/pipeline.ts';
 import { adaptConnect } from './adapted-connect.ts';
 import type { ConnectTarget } from './adapted-connect.ts';
 import type { ProxyArrangementOptions, ProxyGround } from './arrangement.ts';
 import { ProxyArrangement } from './arrangement.ts';
+import { ConnectionRecords } from './connection-records.ts';
 import type { OriginTarget } from './origin/engine.ts';
 import { parseConnectTarget } from './request-target.ts';
 import type { Session, TunnelTls } from './session.ts';
@@ -49,6 +47,7 @@ export class ProxyServer implements ProxyGround {
   readonly deadlines = new Deadlines();
   readonly viaName = `weir-${randomBytes(5).toString('hex')}`;
   readonly #listeners: Server[] = [];
+  readonly #records: ConnectionRecords;
   readonly #ownPorts = new Set<number>();
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Map<HttpServerConnection, Served>();
@@ -60,6 +59,7 @@ export class ProxyServer implements ProxyGround {
   constructor(options: ProxyServerOptions) {
     this.telemetry = options.telemetry;
     this.traces = options.traces ?? null;
+    this.#records = new ConnectionRecords(this.telemetry, this.traces);
     this.#arrangement = new ProxyArrangement(this, options, null);
   }
 
@@ -225,7 +225,7 @@ export class ProxyServer implements ProxyGround {
   #badRequest(error: WeirError, session: Session): { head: ResponseHead; body: Body } {
     const id = newIncidentId();
     const answer = errorAnswer(error, id, '', null);
-    this.#recordFailure(error, id, session, '', '', answer.status);
+    this.#records.failure(error, id, session, '', '', answer.status);
     const { status, reason, headers } = answer;
     return { head: { version: '1.1', status, reason, headers }, body: answer.body ?? Body.of() };
   }
@@ -253,13 +253,14 @@ export class ProxyServer implements ProxyGround {
     asked: Session,
     before: ConnectTarget,
   ): Promise<void> {
-    const adapted = await adaptConnect(arrangement.pipeline, exchange, asked, before);
-    const session = { ...asked, connectSteps: adapted.trace };
+    const connectNotes = this.#records.connectNotes(exchange);
+    const adapted = await adaptConnect(arrangement.pipeline, exchange, asked, before, connectNotes);
+    const session = { ...asked, connectSteps: adapted.trace, connectNotes };
     const { target, renamed, answer, output, error } = adapted;
     if (answer !== null) {
       exchange.respond(answer).catch(() => {});
       const { status } = answer;
-      return this.#recordConnect(
+      return this.#records.connect(
         exchange,
         session,
         formatAuthority(before.host, before.port),
@@ -291,17 +292,17 @@ export class ProxyServer implements ProxyGround {
     const url = formatAuthority(host, port);
     openTunnel(arrangement, socket, rest, target, {
       onHttp: (inner, origin, tls) => {
-        const opening = this.#opening(arrangement, exchange, url, host, tls);
+        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
         this.#onTunnelHttp(inner, listener, { ...session, opening }, origin, authority, tls);
-        if (session.connectSteps !== undefined) this.#recordConnect(exchange, session, url, 200, null);
+        if (session.connectSteps !== undefined) this.#records.connect(exchange, session, url, 200, null);
       },
       onSpliced: (tls, origin) => {
-        const opening = this.#opening(arrangement, exchange, url, host, tls);
-        this.#recordTunnel(exchange, { ...session, opening }, url, tls, origin);
+        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
+        this.#records.tunnel(exchange, { ...session, opening }, url, tls, origin);
       },
       onFailed: (error, tls) => {
-        const opening = this.#opening(arrangement, exchange, url, host, tls);
-        this.#recordFailure(
+        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
+        this.#records.failure(
           error,
           newIncidentId(),
           { ...session, tls, opening },
@@ -338,8 +339,8 @@ export class ProxyServer implements ProxyGround {
     exchange.body?.cancel();
     exchange.respond(answer).catch(() => {});
     const host = String(error.fields['host'] ?? '');
-    const opening = this.#opening(this.#arrangement, exchange, exchange.head.target, host, null);
-    this.#recordFailure(
+    const opening = this.#records.opening(this.#arrangement, exchange, exchange.head.target, host, null);
+    this.#records.failure(
       error,
       id,
       { ...session, opening },
@@ -369,108 +370,5 @@ export class ProxyServer implements ProxyGround {
       tunnel: { target, authority },
       opening: session.opening ?? null,
     });
-  }
-
-  /** How a tunnel began, or why not; null where nobody traces. */
-  #opening(
-    arrangement: ProxyArrangement,
-    exchange: ServerExchange,
-    authority: string,
-    host: string,
-    tls: TunnelTls | null,
-  ): TunnelNote | null {
-    if (this.traces === null) return null;
-    const ms = performance.now() - exchange.startedAt;
-    return { authority, rule: arrangement.tlsRule(tls?.sni ?? null, host), ms };
-  }
-
-  // --- records ---
-
-  #recordTunnel(
-    exchange: ServerExchange,
-    session: Session,
-    url: string,
-    tls: TunnelTls,
-    originAddress: string | null,
-  ): void {
-    const ms = performance.now() - exchange.startedAt;
-    const origin = new OriginNote(url);
-    origin.way = { address: originAddress, tls: null, connectMs: ms };
-    this.#report(
-      {
-        ...this.#emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200),
-        verdict: 'bypassed',
-        coverage: notScanned('encrypted'),
-        ms,
-      },
-      session,
-      origin,
-    );
-  }
-
-  /** A CONNECT that services have seen; what goes through its tunnel has records of its own. */
-  #recordConnect(
-    exchange: ServerExchange,
-    session: Session,
-    url: string,
-    status: number,
-    output: PipelineOutput | null,
-  ): void {
-    const record: ProxyRecord = {
-      ...this.#emptyRecord(newIncidentId(), session, 'CONNECT', url, status),
-      verdict: output?.verdict ?? 'allowed',
-      threat: output?.threat ?? null,
-      incident: output?.incident ?? null,
-      coverage: output?.coverage ?? null,
-      ms: performance.now() - exchange.startedAt,
-    };
-    this.#report(record, session, null);
-  }
-
-  #recordFailure(
-    error: WeirError,
-    id: string,
-    session: Session,
-    method: string,
-    url: string,
-    status: number,
-    startedAt = performance.now(),
-  ): void {
-    const record: ProxyRecord = {
-      ...this.#emptyRecord(id, session, method, url, status),
-      verdict: 'error',
-      ms: performance.now() - startedAt,
-      incident: status >= 400 ? id : null, // a tunnel that fails shows no page
-      error: { code: error.code, message: error.message },
-    };
-    this.#report(record, session, null);
-  }
-
-  #report(record: ProxyRecord, session: Session, origin: OriginNote | null): void {
-    if (this.telemetry.records) this.telemetry.proxy(record);
-    if (this.traces === null) return;
-    const notes = new TransactionNotes(0, null, session.opening ?? null);
-    notes.origin = origin;
-    this.traces.add(record, notes);
-  }
-
-  #emptyRecord(id: string, session: Session, method: string, url: string, status: number): ProxyRecord {
-    const { client, user, tls } = session;
-    return {
-      id,
-      client,
-      user,
-      method,
-      url,
-      status,
-      bytesIn: 0,
-      bytesOut: 0,
-      tls,
-      adaptation: session.connectSteps ?? [],
-      verdict: 'allowed',
-      threat: null,
-      incident: null,
-      ms: 0,
-    };
   }
 }

@@ -1,7 +1,7 @@
 // What is known of a client connection, and what all connections of one proxy share.
 
 import type { Telemetry } from '../telemetry/records.ts';
-import type { TraceSink, TunnelNote } from '../trace/notes.ts';
+import type { TraceSink, TransactionNotes, TunnelNote } from '../trace/notes.ts';
 import type { AdaptationPipeline, StepTrace } from './adaptation/pipeline.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
 import type { TlsAction } from './tls-rules.ts';
@@ -25,6 +25,8 @@ export interface Session {
   readonly opening?: TunnelNote | null;
   /** What services were asked about the CONNECT itself (K-52), for its record. */
   readonly connectSteps?: readonly StepTrace[];
+  /** The same for its trace. */
+  readonly connectNotes?: TransactionNotes | null;
 }
 
 /** What every transaction needs of its proxy. */

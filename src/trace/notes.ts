@@ -12,9 +12,6 @@ export interface PolicyLine {
   readonly text: string;
 }
 
-/** Why a rule sent a message nowhere: what of its condition did not fit, or that it is there to leave it out. */
-export type SkipReason = 'policy' | 'type' | 'size' | 'left out';
-
 /** What followed when a service failed: another one, what the policy says, or an end because the message was lost. */
 export type AfterFailure = 'next' | 'bypass' | 'block' | 'lost' | 'cancelled';
 
@@ -133,7 +130,8 @@ export class StepNotes {
   /** Service or group. */
   readonly name: string;
   readonly rule: PolicyLine | null;
-  readonly skipped: SkipReason | null;
+  /** Key of its `when` that did not fit, or `left out` where the rule is there for that; null: it applied. */
+  readonly skipped: string | null;
   readonly startedAt = performance.now();
   readonly services: ServiceNote[] = [];
   answer: StepAnswer | null = null;
@@ -143,7 +141,7 @@ export class StepNotes {
     method: 'REQMOD' | 'RESPMOD',
     name: string,
     rule: PolicyLine | null,
-    skipped: SkipReason | null,
+    skipped: string | null,
     bodyLimit: number,
   ) {
     this.method = method;
@@ -205,7 +203,7 @@ export class TransactionNotes {
   readonly startedAt: number;
   /** From the client, as it was. Null where no head could be read. */
   readonly request: RequestHead | null;
-  readonly tunnel: TunnelNote | null;
+  tunnel: TunnelNote | null;
   readonly steps: StepNotes[] = [];
   origin: OriginNote | null = null;
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
@@ -227,7 +225,7 @@ export class TransactionNotes {
     method: 'REQMOD' | 'RESPMOD',
     name: string,
     rule: PolicyLine | null,
-    skipped: SkipReason | null,
+    skipped: string | null,
   ): StepNotes {
     const step = new StepNotes(method, name, rule, skipped, this.bodies);
     if (this.steps.length < MAX_NOTES) this.steps.push(step);

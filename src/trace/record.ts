@@ -45,6 +45,7 @@ export function traceRecord({ record, notes, endedAtMs, endedAt }: FinishedTrans
     verdict: record.verdict,
     decided: keptText(decisionOf(record, notes)),
     threat: record.threat,
+    coverage: record.coverage ?? null,
     error: record.error === undefined ? null : errorOf(record.error),
     client: { address: record.client, user: record.user },
     tls: tlsOf(record, notes),

@@ -1,8 +1,8 @@
-// Keeps traces of finished transactions in segment files. A transaction only hands over references; they
-// become lines in batches, within a budget of time. Under overload traces are left out and counted, those of
-// uneventful transactions first. A disk that fails costs traces and one warning, never traffic.
+// Keeps traces of finished transactions. A transaction only hands over references; they become lines when
+// the event loop is through with what it was at, and are written in batches. The work has a budget: beyond
+// it traces are left out and counted, those of uneventful transactions first. A disk that fails costs traces
+// and one warning, never traffic.
 
-import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
@@ -10,46 +10,49 @@ import type { TraceSink, TransactionNotes } from './notes.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { FinishedTransaction } from './record.ts';
 import { traceRecord } from './record.ts';
-import { openSegment, pruneSegments } from './segments.ts';
+import type { SegmentLimits } from './segment-writer.ts';
+import { SegmentWriter } from './segment-writer.ts';
 import type { TraceRecord } from './types.ts';
 
-export interface TraceStoreOptions {
-  /** Absolute path; made with mode 0700 where it is not there. */
-  readonly folder: string;
-  /** Of all segments together. */
-  readonly maxBytes: number;
-  readonly maxAgeMs: number;
+export interface TraceStoreOptions extends SegmentLimits {
   /** Bytes of each preview that are kept. */
   readonly bodies: number;
   readonly telemetry: Pick<Telemetry, 'event'>;
 }
 
-const TICK_MS = 100;
-const TICK_BUDGET_MS = 3; // of work on the event loop: 3 % at most
-const MAX_WAITING = 1024; // traces of each kind that wait for their line
+const BUDGET = 0.03; // of the time of the event loop
+const MAX_CREDIT_MS = 30; // that a quiet second saves up for a burst
+const SLICE_MS = 3; // of work at a time
+const WRITE_EVERY_MS = 100;
+const MAX_WAITING = 1024; // traces of each kind that are no lines yet
+const MAX_LINES_BYTES = 4 * 1024 * 1024; // not written yet
 const MAX_LINE = 128 * 1024; // bytes; heads are left out of a longer one
 const MAX_IDS = 8192;
-const MAX_SEGMENT = 8 * 1024 * 1024; // bytes
-const MIN_SEGMENT = 64 * 1024; // bytes
-const SEGMENTS = 8; // that the limits on bytes and age are divided into
 const RETRY_MS = 10_000; // after the disk has failed
 
 interface Line {
-  readonly trace: TraceRecord;
+  readonly id: string;
+  readonly incident: string | null;
   readonly bytes: Buffer;
 }
 
 export class TraceStore implements TraceSink {
   readonly bodies: number;
   readonly #options: TraceStoreOptions;
-  readonly #segmentBytes: number;
+  readonly #writer: SegmentWriter;
   readonly #ids = new RecentIds(MAX_IDS);
-  readonly #janitor: NodeJS.Timeout;
   #uneventful: FinishedTransaction[] = [];
   #eventful: FinishedTransaction[] = [];
+  #lines: Line[] = [];
+  #linesBytes = 0;
+  #creditMs = MAX_CREDIT_MS;
+  #creditAt = performance.now();
+  #immediate: NodeJS.Immediate | null = null;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
-  #segment: { file: string; handle: FileHandle; bytes: number; since: number } | null = null;
+  #flushes = 0; // under way
+  #added = 0;
+  #settled = 0; // of the added ones: written or lost
   #dropped = 0;
   #droppedTold = 0;
   #retryAt = 0;
@@ -59,12 +62,7 @@ export class TraceStore implements TraceSink {
   constructor(options: TraceStoreOptions) {
     this.#options = options;
     this.bodies = options.bodies;
-    this.#segmentBytes = Math.max(
-      MIN_SEGMENT,
-      Math.min(MAX_SEGMENT, Math.floor(options.maxBytes / SEGMENTS)),
-    );
-    const everyMs = Math.min(600_000, Math.max(1000, options.maxAgeMs / SEGMENTS));
-    this.#janitor = setInterval(() => void this.#prune(), everyMs).unref();
+    this.#writer = new SegmentWriter(options);
   }
 
   /** Traces that were left out, under load or because the disk failed. */
@@ -73,30 +71,38 @@ export class TraceStore implements TraceSink {
   }
 
   add(record: ProxyRecord, notes: TransactionNotes | null): void {
-    const queue = record.verdict === 'allowed' ? this.#uneventful : this.#eventful;
-    if (this.#closed || queue.length >= MAX_WAITING || this.#isBroken()) {
+    const endedAt = performance.now();
+    const isEventful = record.verdict !== 'allowed';
+    const queue = isEventful ? this.#eventful : this.#uneventful;
+    const isRefused = this.#closed || endedAt < this.#retryAt || queue.length >= MAX_WAITING;
+    if (isRefused || (!isEventful && this.#creditNow(endedAt) <= 0)) {
       this.#dropped++;
       return;
     }
-    queue.push({ record, notes, endedAtMs: Date.now(), endedAt: performance.now() });
-    this.#timer ??= setTimeout(() => this.#tick(), TICK_MS).unref();
+    this.#added++;
+    queue.push({ record, notes, endedAtMs: Date.now(), endedAt });
+    this.#immediate ??= setImmediate(() => this.#makeLines());
   }
 
-  /** Resolves when all that was added is written, or lost. */
+  /** Resolves when as many as were added so far are written, or lost; takes no heed of the budget. */
   async flush(): Promise<void> {
-    while (this.#writing !== null || this.#waiting > 0) {
+    const target = this.#added;
+    this.#flushes++;
+    while (this.#settled < target) {
+      this.#makeLines();
+      this.#write();
       await this.#writing;
-      if (this.#writing === null && this.#waiting > 0) this.#tick();
     }
+    this.#flushes--;
   }
 
   /** Writes what is left; nothing is taken any more. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#janitor);
     await this.flush();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await this.#closeSegment();
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    await this.#writer.close();
   }
 
   /**
@@ -121,91 +127,101 @@ export class TraceStore implements TraceSink {
     return this.#eventful.length + this.#uneventful.length;
   }
 
-  /** One batch: as many lines as the budget allows, then one write. The rest waits for the next tick. */
-  #tick(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (this.#writing !== null) return;
-    const lines = this.#nextLines();
-    this.#writing = this.#write(lines)
-      .catch((error: unknown) => this.#failed(error, lines.length))
-      .finally(() => {
-        this.#writing = null;
-        if (this.#waiting > 0) this.#timer ??= setTimeout(() => this.#tick(), TICK_MS).unref();
-      });
+  #creditNow(now: number): number {
+    this.#creditMs = Math.min(MAX_CREDIT_MS, this.#creditMs + (now - this.#creditAt) * BUDGET);
+    this.#creditAt = now;
+    return this.#creditMs;
   }
 
-  #nextLines(): Line[] {
-    const lines: Line[] = [];
-    const until = performance.now() + TICK_BUDGET_MS;
-    let bytes = 0;
+  /** Soon after the transactions, so that what they refer to need not be kept for long. */
+  #makeLines(): void {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
+    const startedAt = performance.now();
+    const credit = this.#flushes > 0 ? SLICE_MS : this.#creditNow(startedAt);
+    const until = startedAt + Math.min(SLICE_MS, credit);
+    let now = startedAt;
     for (const queue of [this.#eventful, this.#uneventful]) {
       let taken = 0;
-      while (taken < queue.length && bytes < this.#segmentBytes / 2 && performance.now() < until) {
+      while (taken < queue.length && now < until && this.#linesBytes < MAX_LINES_BYTES) {
         const line = lineOf(queue[taken++]!);
-        bytes += line.bytes.length;
-        lines.push(line);
+        this.#lines.push(line);
+        this.#linesBytes += line.bytes.length;
+        now = performance.now();
       }
       queue.splice(0, taken);
     }
-    return lines;
+    this.#creditMs = Math.max(-MAX_CREDIT_MS, this.#creditMs - (now - startedAt));
+    this.#planWrite();
+    if (this.#waiting === 0) return;
+    if (this.#flushes > 0) return; // it goes on when these are written
+    if (this.#creditMs > 0 && this.#linesBytes < MAX_LINES_BYTES) {
+      this.#immediate = setImmediate(() => this.#makeLines());
+      return;
+    }
+    this.#dropped += this.#uneventful.length;
+    this.#settled += this.#uneventful.length;
+    this.#uneventful = []; // the others wait for the next write
   }
 
-  async #write(lines: readonly Line[]): Promise<void> {
+  #planWrite(): void {
+    if (this.#writing !== null) return;
+    this.#timer ??= setTimeout(() => {
+      if (this.#waiting > 0) this.#makeLines();
+      this.#write();
+    }, WRITE_EVERY_MS).unref();
+  }
+
+  /** One batch; what is left has another. */
+  #write(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#writing !== null || this.#lines.length === 0) return;
+    const lines = this.#nextBatch();
+    this.#writing = this.#append(lines)
+      .catch((error: unknown) => this.#failed(error, lines.length))
+      .finally(() => {
+        this.#writing = null;
+        if (this.#lines.length > 0 || this.#waiting > 0) this.#planWrite();
+      });
+  }
+
+  #nextBatch(): Line[] {
+    let bytes = 0;
+    let count = 0;
+    for (const line of this.#lines) {
+      if (count > 0 && bytes + line.bytes.length > this.#writer.batchBytes / 2) break;
+      bytes += line.bytes.length;
+      count++;
+    }
+    this.#linesBytes -= bytes;
+    return this.#lines.splice(0, count);
+  }
+
+  async #append(lines: readonly Line[]): Promise<void> {
     const parts = lines.map((line) => line.bytes);
     const dropped = this.#dropped - this.#droppedTold;
     if (dropped > 0) parts.push(Buffer.from(`${JSON.stringify({ v: 1, dropped, time: new Date() })}\n`));
-    const batch = Buffer.concat(parts);
-    const segment = await this.#segmentFor(batch.length);
-    let offset = segment.bytes;
-    for (let at = 0; at < batch.length;) {
-      const { bytesWritten } = await segment.handle.write(batch, at);
-      at += bytesWritten;
-      segment.bytes += bytesWritten;
-    }
+    const { file, offset } = await this.#writer.append(Buffer.concat(parts));
     this.#droppedTold += dropped;
-    for (const { trace, bytes } of lines) {
-      const place = { file: segment.file, offset, length: bytes.length };
-      this.#ids.set(trace.id, place);
-      if (trace.incident !== null) this.#ids.set(trace.incident, place);
-      offset += bytes.length;
+    this.#settled += lines.length;
+    let at = offset;
+    for (const { id, incident, bytes } of lines) {
+      const place = { file, offset: at, length: bytes.length };
+      this.#ids.set(id, place);
+      if (incident !== null) this.#ids.set(incident, place);
+      at += bytes.length;
     }
   }
 
-  async #segmentFor(bytes: number): Promise<{ file: string; handle: FileHandle; bytes: number }> {
-    const now = performance.now();
-    const current = this.#segment;
-    const isOld = current !== null && now - current.since > this.#options.maxAgeMs / SEGMENTS;
-    if (current !== null && !isOld && current.bytes + bytes <= this.#segmentBytes) return current;
-    await this.#closeSegment();
-    await this.#prune();
-    this.#segment = { ...(await openSegment(this.#options.folder)), bytes: 0, since: now };
-    return this.#segment;
-  }
-
-  async #closeSegment(): Promise<void> {
-    const segment = this.#segment;
-    this.#segment = null;
-    await segment?.handle.close().catch(() => {});
-  }
-
-  /** Leaves room for one segment that is being written. */
-  async #prune(): Promise<void> {
-    const { folder, maxBytes, maxAgeMs } = this.#options;
-    const room = Math.max(0, maxBytes - this.#segmentBytes);
-    await pruneSegments(folder, room, maxAgeMs, this.#segment?.file ?? null).catch(() => {});
-  }
-
-  #isBroken(): boolean {
-    return this.#retryAt > 0 && performance.now() < this.#retryAt;
-  }
-
-  async #failed(error: unknown, lines: number): Promise<void> {
-    this.#dropped += lines + this.#waiting;
+  #failed(error: unknown, lines: number): void {
+    this.#dropped += lines + this.#lines.length + this.#waiting;
+    this.#settled = this.#added;
     this.#eventful = [];
     this.#uneventful = [];
+    this.#lines = [];
+    this.#linesBytes = 0;
     this.#retryAt = performance.now() + RETRY_MS;
-    await this.#closeSegment(); // it may end in half a line
     if (this.#warned) return;
     this.#warned = true;
     const { folder } = this.#options;
@@ -216,8 +232,9 @@ export class TraceStore implements TraceSink {
 
 function lineOf(finished: FinishedTransaction): Line {
   const trace = traceRecord(finished);
+  const { id, incident } = trace;
   const bytes = Buffer.from(`${JSON.stringify(trace)}\n`);
-  if (bytes.length <= MAX_LINE) return { trace, bytes };
+  if (bytes.length <= MAX_LINE) return { id, incident, bytes };
   const short: TraceRecord = {
     ...trace,
     request: { ...trace.request, headers: [] },
@@ -225,7 +242,7 @@ function lineOf(finished: FinishedTransaction): Line {
     respmod: trace.respmod.slice(0, 1).map(withoutAttempts),
     answer: { ...trace.answer, headers: [] },
   };
-  return { trace: short, bytes: Buffer.from(`${JSON.stringify(short)}\n`) };
+  return { id, incident, bytes: Buffer.from(`${JSON.stringify(short)}\n`) };
 }
 
 function withoutAttempts(step: TraceRecord['reqmod'][number]): TraceRecord['reqmod'][number] {

@@ -2,7 +2,7 @@
 // name and meaning, since programs read `weir why --json`. Durations are milliseconds.
 
 import type { ThreatRecord } from '../telemetry/records.ts';
-import type { AfterFailure, PolicyLine, SkipReason } from './notes.ts';
+import type { AfterFailure, PolicyLine } from './notes.ts';
 import type { KeptFields } from './redaction.ts';
 
 export interface TraceRecord {
@@ -17,6 +17,8 @@ export interface TraceRecord {
   /** What decided: a line of the configuration with its value, or a sentence where none did. */
   readonly decided: string;
   readonly threat: ThreatRecord | null;
+  /** What inspection came to, where there was something to inspect. */
+  readonly coverage: { readonly state: string; readonly reason: string | null } | null;
   readonly error: TracedError | null;
   readonly client: { readonly address: string; readonly user: string | null };
   readonly tls: TracedTls | null;
@@ -59,8 +61,8 @@ export interface TracedStep {
   /** Service or group that the rule uses. */
   readonly use: string;
   readonly rule: PolicyLine | null;
-  /** What of `when` did not fit; null where the rule applied. */
-  readonly skipped: SkipReason | null;
+  /** Key of `when` that did not fit, e.g. `not.hosts`, or `left out`; null where the rule applied. */
+  readonly skipped: string | null;
   /** From the begin of the transaction. */
   readonly at: number;
   readonly services: readonly TracedService[];

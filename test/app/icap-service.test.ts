@@ -1,16 +1,13 @@
 // What the configuration says of an ICAP service, from the file to the bytes that the service gets.
 
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { rm, writeFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import { tlsServed } from './tls-icap.ts';
 import { originServer } from '../support/originServer.ts';
 import { tempDir } from '../support/tempDir.ts';
 import { testCa } from '../support/testCa.ts';
 import type { WeirSettings } from '../support/weir.ts';
 import { startTestWeir } from '../support/weir.ts';
-import { IcapConversation, NO_CONTENT, optionsAnswer } from '../icap/client/scripted-icap.ts';
+import { tlsServed, unixServed } from './passive-icap.ts';
 
 const RULES = [{ point: 'respmod', use: ['other'] }];
 const using = (service: Record<string, unknown>): WeirSettings => ({
@@ -20,45 +17,24 @@ const using = (service: Record<string, unknown>): WeirSettings => ({
 test('redact, identity, preview and allow reach a service behind a Unix socket', async () => {
   await using folder = await tempDir('weir-unix-');
   const path = folder.join('icap.sock');
-  const requests: string[] = [];
-  const server = createServer((socket) => {
-    const peer = new IcapConversation(socket, 1);
-    const serve = async (): Promise<void> => {
-      for (;;) {
-        const request = await peer.readRequest();
-        requests.push(request);
-        if (!request.startsWith('OPTIONS ') && !request.includes('null-body')) await peer.readRest();
-        peer.send(
-          request.startsWith('OPTIONS ')
-            ? optionsAnswer(['Preview: 4', 'X-Include: X-Server-IP'])
-            : NO_CONTENT,
-        );
-      }
-    };
-    serve().catch(() => socket.destroy());
-  });
-  server.listen(path);
-  await once(server, 'listening');
+  await using icap = await unixServed(path);
   await using origin = await originServer((_request, response) => {
     response.setHeader('Set-Cookie', 'a=s3cret');
     response.end('a page');
   });
-  {
-    await using weir = await startTestWeir(
-      using({
-        url: `icap+unix:${path}?/av`,
-        redact: ['cookie', 'set-cookie'],
-        identity: { headers: ['X-Client-IP'] },
-        preview: false,
-        allow: ['204'],
-      }),
-    );
-    const { stdout } = await weir.curl('-sS', '-i', '-H', 'Cookie: open=sesame', `${origin.url}/`);
-    expect(stdout).toMatch(/set-cookie: a=s3cret/i);
-    expect(stdout).toMatch(/a page$/);
-  }
-  server.close();
-  const [options, respmod] = requests;
+  await using weir = await startTestWeir(
+    using({
+      url: `icap+unix:${path}?/av`,
+      redact: ['cookie', 'set-cookie'],
+      identity: { headers: ['X-Client-IP'] },
+      preview: false,
+      allow: ['204'],
+    }),
+  );
+  const { body, header } = await weir.curl('-H', 'Cookie: open=sesame', `${origin.url}/`);
+  expect(header('set-cookie')).toBe('a=s3cret');
+  expect(body.toString()).toBe('a page');
+  const [options, respmod] = icap.requests;
   expect(options).toMatch(/^OPTIONS icap:\/\/localhost\/av [^]*\r\nAllow: 204\r\n/);
   expect(respmod).toContain('\r\nX-Client-IP: 127.0.0.1\r\n');
   expect(respmod).not.toMatch(/X-Server-IP|Preview|sesame|s3cret/);
@@ -91,7 +67,7 @@ test('icaps trusts the files of tls, and a file that changed makes new connectio
   });
   await using weir = await startTestWeir(settings);
   const seen = async (): Promise<string | undefined> => {
-    expect((await weir.curl('-sS', `${origin.url}/`)).stdout).toBe('a page');
+    expect((await weir.curl(`${origin.url}/`)).body.toString()).toBe('a page');
     return icap.clients.at(-1);
   };
   expect(await seen()).toBe('first.test');

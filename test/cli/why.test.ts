@@ -1,7 +1,6 @@
 // `weir why` through a Weir that runs: each kind of ending as users meet it, read back from the store on disk.
 
 import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
 import type { TraceRecord } from '../../src/trace/types.ts';
 import { eicar } from '../support/eicar.ts';
@@ -76,9 +75,13 @@ test('a page that is allowed is told in six steps with the rules that were asked
     '6  user got ',
   ]);
   expect(stdout).toContain(`GET https://site.test:${origin.port}/page`);
-  expect(stdout).toMatch(/2 {2}TLS {7}bump of CONNECT site\.test:\d+: SNI site\.test, TLSv1\.3, ALPN http\/1\.1/);
+  expect(stdout).toMatch(
+    /2 {2}TLS {7}bump of CONNECT site\.test:\d+: SNI site\.test, TLSv1\.3, ALPN http\/1\.1/,
+  );
   expect(stdout).toMatch(/adaptation\.rules\[1\]: respmod, use: sandblast/);
-  expect(stdout).toMatch(/4 {2}origin {4}site\.test:\d+: status 200, at 127\.0\.0\.1, TLSv1\.3, connected in/);
+  expect(stdout).toMatch(
+    /4 {2}origin {4}site\.test:\d+: status 200, at 127\.0\.0\.1, TLSv1\.3, connected in/,
+  );
   expect(stdout).toMatch(/6 {2}user got {2}200 OK from the origin, 4 B/);
   expect(trace.decided).toMatch(/^adaptation\.rules\[0\]: allowed by sandblast/);
 });
@@ -201,15 +204,24 @@ test('a rule whose condition does not fit is told with what did not fit', async 
   });
   await weir.curl(`https://site.test:${origin.port}/`);
   const trace = await lastTrace(weir);
-  expect(trace.respmod.map(({ skipped }) => skipped)).toEqual(['type', 'policy']);
+  expect(trace.respmod.map(({ skipped }) => skipped)).toEqual(['types', 'hosts']);
   expect(trace.decided).toBe('adaptation.rules: none applied');
-  expect(await story(weir, trace.id)).toContain('adaptation.rules[0]: respmod, use: sandblast; not for this message (types)');
+  expect(await story(weir, trace.id)).toContain(
+    'adaptation.rules[0]: respmod, use: sandblast; not for this message (types)',
+  );
 });
 
 test('a spliced host names the rule of proxy.tls.rules', async () => {
   await using origin = await site();
   await using weir = await startTestWeir({
-    proxy: { tls: { rules: [{ hosts: ['other.test'], action: 'bump' }, { hosts: ['site.test'], action: 'splice' }] } },
+    proxy: {
+      tls: {
+        rules: [
+          { hosts: ['other.test'], action: 'bump' },
+          { hosts: ['site.test'], action: 'splice' },
+        ],
+      },
+    },
   });
   await weir.curl('--insecure', `https://site.test:${origin.port}/`);
   const trace = await lastTrace(weir);
@@ -253,12 +265,15 @@ test('a client that goes away is told as the reason', async () => {
   await using weir = await startTestWeir();
   const client = await rawClient(weir.proxyPort);
   const asked = weir.logged((record) => record.error?.code === 'ERR_ABORTED');
-  client.write(`GET http://127.0.0.1:${silent.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${silent.port}\r\n\r\n`);
+  client.send(`GET http://127.0.0.1:${silent.port}/ HTTP/1.1\r\nHost: 127.0.0.1:${silent.port}\r\n\r\n`);
   while (silent.connections() === 0) await new Promise((resolve) => setImmediate(resolve));
   await client[Symbol.asyncDispose]();
   await asked;
   const trace = await lastTrace(weir);
-  expect(trace).toMatchObject({ decided: 'nothing: the other side went away before the end', answer: { status: 0 } });
+  expect(trace).toMatchObject({
+    decided: 'nothing: the other side went away before the end',
+    answer: { status: 0 },
+  });
   expect(await story(weir, trace.id)).toMatch(/6 {2}user got {2}nothing, after/);
 });
 
@@ -278,8 +293,17 @@ test('cookies, passwords and tokens are in no file, whichever way they come', as
       ],
     },
   }));
-  const fields = ['Authorization: Bearer', 'Cookie: a=', 'X-Api-Key:', 'X-Auth-Token:', 'Referer: http://joe:'];
-  const given = fields.flatMap((field) => ['-H', `${field}${field.startsWith('A') ? ' ' : ''}${SECRET}${field.startsWith('R') ? '@site.test/' : ''}`]);
+  const fields = [
+    'Authorization: Bearer',
+    'Cookie: a=',
+    'X-Api-Key:',
+    'X-Auth-Token:',
+    'Referer: http://joe:',
+  ];
+  const given = fields.flatMap((field) => [
+    '-H',
+    `${field}${field.startsWith('A') ? ' ' : ''}${SECRET}${field.startsWith('R') ? '@site.test/' : ''}`,
+  ]);
   await weir.curl(...given, '--data', `password=${SECRET}`, `http://joe:${SECRET}@site.test:${origin.port}/`);
   const trace = await lastTrace(weir);
   expect(trace.reqmod[0]!.services[0]!.attempts[0]!.request).toContain('Authorization: [redacted]');
@@ -394,11 +418,26 @@ test.each([
 test('control characters of a client do not reach the terminal', async () => {
   await using weir = await startTestWeir();
   const client = await rawClient(weir.proxyPort);
-  const closed = once(client.socket, 'close');
-  client.write('GET http://site.test/\u001b[31mred HTTP/1.1\r\nHost: site.test\r\n\r\n');
-  client.socket.resume();
-  await closed;
+  client.send('GET http://site.test/\u001b[31mred HTTP/1.1\r\nHost: site.test\r\n\r\n');
+  await client.until('\r\n\r\n');
   await weir.weir.traces!.flush();
   const { stdout } = await why(weir, '--last');
   expect(stdout).not.toContain('\u001b');
+});
+
+test('K-52 a CONNECT that a service refuses is traced with the rule that asked it', async () => {
+  await using refusing = await icapServer(
+    'ICAP/1.0 200 OK\r\nISTag: "one"\r\nEncapsulated: res-hdr=0, null-body=26\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n',
+  );
+  await using weir = await startTestWeir({
+    adaptation: {
+      services: { scan: { url: `icap://127.0.0.1:${refusing.port}/av` } },
+      rules: [{ point: 'reqmod', use: ['scan'], when: { methods: ['CONNECT'] } }],
+    },
+  });
+  await weir.curl('https://site.test/');
+  const trace = await lastTrace(weir);
+  expect(trace).toMatchObject({ request: { method: 'CONNECT' }, answer: { status: 403 } });
+  expect(trace.decided).toBe('adaptation.rules[0]: blocked by scan');
+  expect(trace.reqmod[0]!.services[0]!.attempts[0]).toMatchObject({ status: 200 });
 });

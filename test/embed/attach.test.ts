@@ -29,9 +29,9 @@ interface AnyProxy extends HttpProxyServer {
 }
 
 const FAMILY: readonly (readonly [string, (options: object) => AnyProxy])[] = [
-  ['http-proxy 1.18', (options) => httpProxy.createProxyServer(options) as unknown as AnyProxy],
-  ['http-proxy-3', (options) => httpProxy3.createProxyServer(options) as unknown as AnyProxy],
-  ['httpxy', (options) => createHttpxy(options) as unknown as AnyProxy],
+  ['http-proxy 1.18', (options) => httpProxy.createProxyServer(options)],
+  ['http-proxy-3', (options) => httpProxy3.createProxyServer(options)],
+  ['httpxy', (options) => createHttpxy(options)],
 ];
 
 let weir: TestWeir;

@@ -31,7 +31,7 @@ export function request(url: string, settings: RequestSettings = {}): Promise<An
       method,
       headers: { ...framingOf(body), ...headers },
       ...(ca === undefined ? {} : { ca }),
-      ...(agent === undefined ? {} : { agent }),
+      agent: agent ?? false, // a connection each
     };
     const client = url.startsWith('https:') ? https : http;
     const outgoing = client.request(url, options, (response) => {

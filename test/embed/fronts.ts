@@ -57,7 +57,7 @@ const onFastify: StartFront = async (application, options) => {
   const middleware = icapMiddleware(options);
   const app = Fastify();
   app.addHook('onRequest', (request, reply, done) => {
-    middleware(request.raw, reply.raw, done as () => void);
+    middleware(request.raw, reply.raw, done);
   });
   app.addContentTypeParser('*', (_request, _payload, done) => done(null)); // the application reads it itself
   app.removeContentTypeParser(['application/json', 'text/plain']);
@@ -106,7 +106,7 @@ export const FRONTS: readonly (readonly [name: string, start: StartFront])[] = [
   ['icapMiddleware on node:http', plainNode],
   ['icapMiddleware on Express', onExpress],
   ['icapMiddleware in a Fastify hook', onFastify],
-  ['attachIcap on http-proxy 1.18', proxied((target) => httpProxy.createProxyServer({ target }) as AnyProxy)],
-  ['attachIcap on http-proxy-3', proxied((target) => httpProxy3.createProxyServer({ target }) as AnyProxy)],
-  ['attachIcap on httpxy', proxied((target) => createHttpxy({ target }) as unknown as AnyProxy)],
+  ['attachIcap on http-proxy 1.18', proxied((target) => httpProxy.createProxyServer({ target }))],
+  ['attachIcap on http-proxy-3', proxied((target) => httpProxy3.createProxyServer({ target }))],
+  ['attachIcap on httpxy', proxied((target) => createHttpxy({ target }))],
 ];

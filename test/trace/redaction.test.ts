@@ -13,7 +13,9 @@ test.each([
   'X-Session-Id',
 ])('the value of %s is not kept, its name is', (name) => {
   expect(keptFields([name, 'hidden'])).toEqual([[name, '[redacted]']]);
-  expect(keptHeadLines(`OPTIONS icap://x/ ICAP/1.0\r\n${name}: hidden\r\n\r\n`)[1]).toBe(`${name}: [redacted]`);
+  expect(keptHeadLines(`OPTIONS icap://x/ ICAP/1.0\r\n${name}: hidden\r\n\r\n`)[1]).toBe(
+    `${name}: [redacted]`,
+  );
 });
 
 test('user and password go from URLs wherever they stand', () => {
@@ -31,7 +33,9 @@ test('an address with an @ in its path is left as it is', () => {
 });
 
 test('of an ICAP message only its own header is kept, nothing of what it encapsulates', () => {
-  const lines = keptHeadLines('REQMOD icap://x/ ICAP/1.0\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nCookie: hidden\r\n\r\n');
+  const lines = keptHeadLines(
+    'REQMOD icap://x/ ICAP/1.0\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nCookie: hidden\r\n\r\n',
+  );
   expect(lines).toEqual(['REQMOD icap://x/ ICAP/1.0', 'Host: x']);
 });
 

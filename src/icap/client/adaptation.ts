@@ -32,8 +32,8 @@ export interface AdaptationMessage {
    * `Adaptation.dropOriginal` is called: its answer may still break off.
    */
   readonly keepOriginal?: boolean;
-  /** What is noted of it; only where transactions are traced. */
-  readonly note?: ServiceNote | null;
+  /** What is noted of it; only where transactions are traced. Set anew for each service. */
+  note?: ServiceNote | null;
 }
 
 /** How a service answered; at most one of `request` and `response` is set. */

@@ -32,10 +32,10 @@ export function readAnswer(
   const { requestHeader, responseHeader } = sections;
   if (requestHeader === null && responseHeader === null) {
     if (isEmptyOk(head)) return null;
-    throw new IcapError('ERR_ADAPT_PROTOCOL', `a ${status} answer carries no HTTP header (K-31)`);
+    throw new IcapError('ERR_ADAPT_PROTOCOL', `a ${status} answer carries no HTTP header`);
   }
   if (method === 'RESPMOD' && responseHeader === null) {
-    throw new IcapError('ERR_ADAPT_PROTOCOL', 'the answer to RESPMOD carries no response (K-31)');
+    throw new IcapError('ERR_ADAPT_PROTOCOL', 'the answer to RESPMOD carries no response');
   }
   return {
     request: requestHeader === null ? null : parseRequestHead(requestHeader),

@@ -236,7 +236,7 @@ export class IcapServiceClient implements AdaptationService {
 
   #onTrailersRefused(): void {
     this.#bearsTrailers = false;
-    this.#notice('closes the connection on HTTP trailers: they are not sent to it any more (V-16)');
+    this.#notice('closes the connection on HTTP trailers: they are not sent to it any more');
   }
 
   async #acquire(
@@ -268,7 +268,10 @@ export class IcapServiceClient implements AdaptationService {
     const bare = sendTrailers === false || (sendTrailers === 'auto' && (left.bare || !this.#bearsTrailers));
     const options: ExchangeOptions = {
       start: fields.start(message, keeps),
-      ...{ preview, keeps, timeoutMs, note },
+      preview,
+      keeps,
+      timeoutMs,
+      note,
       trailers: bare ? null : this.#trailersToSend,
       allows204: keeps && fields.allows204,
       allows206: keeps && fields.allows206,
@@ -287,7 +290,7 @@ export class IcapServiceClient implements AdaptationService {
           if (!repeated && isServiceFailure(error)) this.#health.failed(error);
           reject(error);
         },
-        onUndue: (status) => this.#notice(`answers ${status} where the request does not allow it (K-33)`),
+        onUndue: (status) => this.#notice(`answers ${status} where the request does not allow it`),
         onBroken: (error) => {
           // Too late for this message; the next one does without.
           if (this.#maySpareTrailers(error, connection)) this.#onTrailersRefused();
@@ -312,7 +315,7 @@ export class IcapServiceClient implements AdaptationService {
     this.#fields = new RequestFields(this.#common, this.#allow, identity, options);
     const servers = options.maxConnections ?? 0;
     if (servers > 0) this.#pool.maxConnections = Math.min(servers, maxConnections ?? Infinity);
-    if (options.methods === null) this.#notice('does not say in OPTIONS which methods it offers (K-04)');
+    if (options.methods === null) this.#notice('does not say in OPTIONS which methods it offers');
     this.#health.optionsSucceeded();
   }
 

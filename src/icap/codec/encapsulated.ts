@@ -38,6 +38,8 @@ const LEGAL: Record<`${IcapMethod} ${IcapSide}`, readonly PartName[]> = {
   'RESPMOD response': ['res-hdr', 'res-body', 'null-body'],
 };
 
+const PARTS: ReadonlySet<string> = new Set(Object.values(LEGAL).flat());
+
 /** Header section that stands in front of a body. */
 const HEADER_OF: Partial<Record<PartName, 'req-hdr' | 'res-hdr'>> = {
   'req-body': 'req-hdr',
@@ -120,8 +122,7 @@ function parseElement(element: string, value: string): EncapsulatedPart {
   if (match === null) throw broken(`"${printable(element)}" is not name=offset`, value);
   const name = match[1] as PartName;
   const offset = Number(match[2]);
-  if (!Object.values(LEGAL).some((names) => names.includes(name)))
-    throw broken(`unknown part ${name}`, value);
+  if (!PARTS.has(name)) throw broken(`unknown part ${name}`, value);
   if (!Number.isSafeInteger(offset)) throw broken('an offset is too large', value);
   return { name, offset };
 }

@@ -6,7 +6,7 @@ import type { Body } from '../../http/body.ts';
 import type { Adaptation } from '../../icap/client/adaptation.ts';
 import { fieldValue } from '../../icap/codec/fields.ts';
 import type { RequestHead, ResponseHead } from '../../icap/codec/http-head.ts';
-import type { PolicyLine, SkipReason } from '../../trace/notes.ts';
+import type { PolicyLine } from '../../trace/notes.ts';
 import { parseAuthority } from '../../util/authority.ts';
 import type { Coverage, NotScannedReason } from './coverage.ts';
 import { BLOCKED, CLEAN, isPartial, MODIFIED, notScanned, reasonOfFailure } from './coverage.ts';
@@ -84,10 +84,8 @@ export class Chain {
     if (when === null) return this.request.method !== 'CONNECT';
     const { clientIp, user } = this.#input;
     const { request, response } = this;
-    const mismatch = when.mismatch({
-      ...{ host: this.#host, request, response, clientIp, user },
-      length: this.#length(),
-    });
+    const facts = { host: this.#host, request, response, clientIp, user, length: this.#length() };
+    const mismatch = when.mismatch(facts);
     if (mismatch === null) {
       if (steps.length === 0) {
         this.#noteLeftOut(when.picksBy);
@@ -96,11 +94,11 @@ export class Chain {
       return true;
     }
     if (steps.length > 0) this.#noteLeftOut(mismatch);
-    this.#noteSkipped(line, mismatch);
+    if (this.#input.notes != null) this.#noteSkipped(line, when.unmet(facts) ?? mismatch);
     return false;
   }
 
-  #noteSkipped(line: PolicyLine | undefined, reason: SkipReason): void {
+  #noteSkipped(line: PolicyLine | undefined, reason: string): void {
     const { notes, response } = this.#input;
     notes?.step(response === null ? 'REQMOD' : 'RESPMOD', '', line ?? null, reason);
   }

@@ -199,6 +199,9 @@ export class AdaptationPipeline {
 }
 
 /** What a trace says of an answer: its heads, and nothing that keeps a body. */
-function answerOf({ icapStatus, icapHeaders, request, response }: Adaptation, verdict: StepVerdict): StepAnswer {
+function answerOf(
+  { icapStatus, icapHeaders, request, response }: Adaptation,
+  verdict: StepVerdict,
+): StepAnswer {
   return { icapStatus, icapHeaders, verdict, request, response };
 }

@@ -86,6 +86,18 @@ export class RuleCondition {
     return length >= size.min && length <= size.max ? null : 'size';
   }
 
+  /** Name of the key that `mismatch` went by, e.g. `hosts` or `not.types`; null where the rule fits. */
+  unmet(facts: MessageFacts): string | null {
+    const { tls, query } = this.#options;
+    const { request } = facts;
+    if (this.mismatch(facts) === null) return null;
+    if (request.method === 'CONNECT' && !this.namesConnect) return 'methods';
+    if (tls !== null && tls !== /^https:/i.test(request.target)) return 'tls';
+    if (query !== null && (query === 'present') !== request.target.includes('?')) return 'query';
+    const excluded = this.#excludes?.firstKey(facts, true) ?? null;
+    return this.#includes.firstKey(facts, false) ?? (excluded === null ? 'size' : `not.${excluded}`);
+  }
+
   /** What the rule picks its messages by, for one that it leaves out on purpose. */
   get picksBy(): Mismatch {
     const { size, types } = this.#options;
@@ -97,47 +109,63 @@ export class RuleCondition {
 type Test = (facts: MessageFacts) => boolean;
 
 class ListMatcher {
-  readonly #tests: (readonly [Mismatch, Test])[] = [];
+  readonly #tests: (readonly [Mismatch, Test, key: string])[] = [];
 
   /** @param excludes  the lists say what to keep out: one that names everything counts then */
   constructor({ hosts, paths, methods, types, clients, users }: ConditionLists, excludes: boolean) {
-    const add = (what: Mismatch, list: readonly string[], all: string, make: () => Test): void => {
+    const add = (
+      what: Mismatch,
+      key: keyof ConditionLists,
+      list: readonly string[],
+      all: string,
+      make: () => Test,
+    ): void => {
       if (!list.includes(all)) {
-        if (list.length > 0) this.#tests.push([what, make()]);
-      } else if (excludes) this.#tests.push([what, () => true]);
+        if (list.length > 0) this.#tests.push([what, make(), key]);
+      } else if (excludes) this.#tests.push([what, () => true, key]);
     };
     add(
       'policy',
+      'methods',
       methods,
       '*',
       () =>
         ({ request }) =>
           methods.includes(request.method),
     );
-    add('policy', hosts, '*', () => {
+    add('policy', 'hosts', hosts, '*', () => {
       const matches = hostMatcher(Object.fromEntries(hosts.map((host) => [host, true as const])));
       return ({ host }) => matches(host) === true;
     });
     if (clients !== null) {
-      this.#tests.push(['policy', ({ clientIp }) => clientIp !== null && isAllowed(clients, clientIp)]);
+      this.#tests.push([
+        'policy',
+        ({ clientIp }) => clientIp !== null && isAllowed(clients, clientIp),
+        'clients',
+      ]);
     }
-    add('policy', users, '', () => {
+    add('policy', 'users', users, '', () => {
       return ({ user }) => user !== null && (users.includes(user) || users.includes('*'));
     });
-    add('policy', paths, '*', () => {
+    add('policy', 'paths', paths, '*', () => {
       const patterns = paths.map(pathMatcher);
       return ({ request }) => {
         const path = comparablePath(request.target);
         return patterns.some((matches) => matches(path));
       };
     });
-    add('type', types, '*/*', () => (facts) => matchesType(types, mediaTypeOf(facts)));
+    add('type', 'types', types, '*/*', () => (facts) => matchesType(types, mediaTypeOf(facts)));
   }
 
   /** The first list without an entry for the message. */
   missing(facts: MessageFacts): Mismatch | null {
     for (const [what, test] of this.#tests) if (!test(facts)) return what;
     return null;
+  }
+
+  /** Name of the first list whose test comes out so. */
+  firstKey(facts: MessageFacts, outcome: boolean): string | null {
+    return this.#tests.find(([, test]) => test(facts) === outcome)?.[2] ?? null;
   }
 
   /** The first list with an entry for the message. */

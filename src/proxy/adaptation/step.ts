@@ -191,8 +191,8 @@ export class AdaptationStep {
     member.busy++;
     try {
       const holds = holdBytes > 0 && member.service.remote;
-      const asked = note === null ? message : { ...message, note };
-      const pending = member.service.adapt(holds ? { ...asked, keepOriginal: true } : asked);
+      if (note !== null) message.note = note;
+      const pending = member.service.adapt(holds ? { ...message, keepOriginal: true } : message);
       if (!(pending instanceof Promise) && pending.dropOriginal === undefined) {
         done(null);
         return pending;

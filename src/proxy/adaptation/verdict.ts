@@ -57,6 +57,7 @@ export function notScannedReason({ icapHeaders }: Adaptation): NotScannedReason 
   if (/encrypt|password/.test(said)) return 'encrypted';
   if (/budget|size|limit/.test(said)) return 'size';
   if (/timeout/.test(said)) return 'timeout';
+  if (said === 'no blade') return 'policy';
   return /fail|error/.test(said) ? 'service-down' : 'type';
 }
 

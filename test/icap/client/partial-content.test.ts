@@ -223,7 +223,7 @@ test('an early 206 gets the original although not all of it was sent', async () 
   expect((await bodyOf(adaptation)).equals(expected)).toBe(true);
 });
 
-test('who gives up during a 206 frees the original', async () => {
+test('C-68 who gives up during a 206 frees the original', async () => {
   await using server = await scriptedIcap((peer) => peer.send(`${START}${chunk('first ')}`), {
     options: WITH_206,
   });

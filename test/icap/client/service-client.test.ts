@@ -206,6 +206,37 @@ test('K-40 a final answer that comes while the body is still being sent counts',
   expect((await bodyOf(adaptation)).toString()).toBe('blocked');
 });
 
+test('K-40 C-83 a server that answers while it reads gets the rest, and the connection is used again', async () => {
+  await using server = await scriptedIcap(
+    async (peer) => {
+      peer.send(PAGE_START);
+      await peer.readRest();
+      peer.send('7\r\nblocked\r\n0\r\n\r\n');
+    },
+    { options: () => optionsAnswer([]) },
+  );
+  const client = server.client();
+  for (let i = 0; i < 3; i++) {
+    expect((await bodyOf(await client.adapt(respmod(LONG)))).toString()).toBe('blocked');
+  }
+  expect(server.connections()).toBe(1);
+});
+
+test.each([-5, 5])(
+  'K-36 C-26 the blank line decides where an offset is wrong by %d, unless strict',
+  async (by) => {
+    const head = 'HTTP/1.1 200 OK\r\nX-New: 1\r\n\r\n';
+    const answer = `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nEncapsulated: res-hdr=0, res-body=${head.length + by}\r\n\r\n${head}3\r\nnew\r\n0\r\n\r\n`;
+    await using server = await scriptedIcap((peer) => peer.send(answer));
+    const adaptation = await server.client().adapt(respmod(TEXT));
+    expect(adaptation.response!.headers).toEqual(['X-New', '1']);
+    expect((await bodyOf(adaptation)).toString()).toBe('new');
+    await expect(server.client({ strict: true }).adapt(respmod(TEXT))).rejects.toMatchObject({
+      code: 'ERR_ADAPT_PROTOCOL',
+    });
+  },
+);
+
 test('K-40 an answer that comes before the preview is asked for more ends the request', async () => {
   await using server = await scriptedIcap((peer) => peer.send(PAGE));
   const client = server.client();

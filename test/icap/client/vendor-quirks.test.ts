@@ -228,6 +228,40 @@ const QUIRKS: readonly Quirk[] = [
     comesTo: 'blocked EICAR-AV-Test stop',
   },
   {
+    ...{ id: 'V-56', product: 'servers of draft-stecher' },
+    does: 'name the threat among type and resolution',
+    script: whenRead(
+      answer(['X-Infection-Found: Type=0; Resolution=2; Threat=Eicar Test;'], 'HTTP/1.1 200 OK', [], 'stop'),
+    ),
+    comesTo: 'blocked Eicar Test stop',
+  },
+  {
+    ...{ id: 'V-57', product: 'servers of draft-stecher' },
+    does: 'list violations over several lines',
+    script: whenRead(
+      answer(
+        ['X-Violations-Found: 1\r\n a.exe\r\n Eicar\r\n 0\r\n 2', 'X-Virus-ID: Eicar'],
+        'HTTP/1.1 403 Forbidden',
+        [],
+        'stop',
+      ),
+    ),
+    comesTo: 'blocked Eicar stop',
+  },
+  {
+    ...{ id: 'V-58', product: 'servers of draft-stecher' },
+    does: 'describe what they did to a clean message',
+    script: whenRead(
+      answer(
+        ['X-Response-Info: Modified', 'X-Response-Desc: a banner was added'],
+        'HTTP/1.1 200 OK',
+        [],
+        'new',
+      ),
+    ),
+    comesTo: 'modified new',
+  },
+  {
     ...{ id: 'V-33', product: 'bitz-server' },
     does: 'names the body and not the header in front of it, and quotes no ISTag',
     options: optionsAnswer().replace('"t1"', 't1'),

@@ -87,6 +87,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     peer.send(`${answerStart(method)}5\r\nhello\r\n`);
     peer.socket.end();
   },
+  'closes in the middle of a 206': async (peer, request, method) => {
+    await readAll(peer, request);
+    peer.send(`${answerStart(method).replace('200 OK', '206 Partial')}5\r\nhello\r\n`);
+    peer.socket.end();
+  },
+  'points behind the end of the original in a 206': async (peer, request, method) => {
+    await readAll(peer, request);
+    peer.send(`${answerStart(method).replace('200 OK', '206 Partial')}5\r\nhello\r\n`);
+    peer.send('0; use-original-body=99999999\r\n\r\n');
+  },
   'answers 500': (peer) => peer.send('ICAP/1.0 500 Server Error\r\nEncapsulated: null-body=0\r\n\r\n'),
   'is overloaded': (peer) =>
     peer.send('ICAP/1.0 503 Overloaded\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n'),
@@ -166,7 +176,7 @@ function unchunked(text: string): string {
   }
 }
 
-describe.each(['REQMOD', 'RESPMOD'] as const)('%s to a server that', (method) => {
+describe.each(['REQMOD', 'RESPMOD'] as const)('K-60 %s to a server that', (method) => {
   describe.each(Object.keys(FAULTS))('%s', (name) => {
     const sizes = Object.entries(SIZES).filter(([, size]) => !SLOW.has(name) || size <= KiB);
     test.each(sizes)('body: %s', async (_, size) => {

@@ -89,8 +89,12 @@ async function report({ config, adaptation }: InForce, startedAt: Date): Promise
   const used = new Set(config.adaptation.rules.flatMap(({ use }) => use));
   const usedSteps = [...steps].flatMap(([name, step]): StepReport[] => {
     if (!used.has(name)) return [];
-    const { members, outliers, ready } = step;
-    return [{ name, services: members.map(({ service }) => service.name), outliers, ready }];
+    const { members, outliers, bypassable } = step;
+    // One that has not even told its OPTIONS yet may turn out to be silent.
+    const serves = members.some(({ service }) => service.available && !isUnasked(service));
+    return [
+      { name, services: members.map(({ service }) => service.name), outliers, ready: serves || bypassable },
+    ];
   });
   return { services: shown, steps: usedSteps };
 }

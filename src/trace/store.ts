@@ -88,7 +88,10 @@ export class TraceStore implements TraceSink {
   async flush(): Promise<void> {
     const target = this.#added;
     this.#flushes++;
-    while (this.#settled < target) {
+    while (
+      this.#settled < target &&
+      (this.#waiting > 0 || this.#lines.length > 0 || this.#writing !== null)
+    ) {
       this.#makeLines();
       this.#write();
       await this.#writing;

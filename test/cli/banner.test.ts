@@ -40,3 +40,16 @@ test('a gateway alone has no CA and nothing to try with curl', () => {
   expect(text).not.toContain('curl');
   expect(text).not.toContain('CA ');
 });
+
+test('names the status page, and the token unless it was configured', () => {
+  const dashboard = {
+    ...{ address: '0.0.0.0:8090', port: 8090, token: 'a-token', tokenIsOurs: true },
+    tokenFile: '/home/me/weir/certs/dashboard.token',
+    close: () => Promise.resolve(),
+  };
+  const text = banner({ ...RUNNING, dashboard }, null, '/home/me/weir');
+  expect(text).toContain('  status   http://127.0.0.1:8090/readyz  (or: weir icap status)');
+  expect(text).toContain('  token    a-token  (certs/dashboard.token)');
+  const configured = { ...dashboard, tokenIsOurs: false, tokenFile: null };
+  expect(banner({ ...RUNNING, dashboard: configured }, null, '/')).not.toContain('a-token');
+});

@@ -30,6 +30,12 @@ test('--gateway-listen moves the services that pointed at the gateway, and leave
   expect(other?.url.href).toBe('icap://127.0.0.1:9999/avscan');
 });
 
+test('--dashboard-listen moves the dashboard, and keeps its token', async () => {
+  const config = await configOf('dashboard: { listen: null, token: secret }\n');
+  const { dashboard } = withListenOptions(config, { dashboardListen: '127.0.0.1:0' });
+  expect(dashboard).toEqual({ listen: { host: '127.0.0.1', port: 0 }, token: 'secret' });
+});
+
 test('an address that is none names the flag and exits with 2', async () => {
   await using folder = await tempDir();
   const { exitCode, stderr } = await runCli(['start', '--proxy-listen', '8080'], { cwd: folder.path });

@@ -1,9 +1,10 @@
 // The dashboard of a running proxy, asked over HTTP: whether it lives, is ready, and how its services are.
 
+import { once } from 'node:events';
 import http from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { NO_CONTENT, scriptedIcap } from '../icap/client/scripted-icap.ts';
-import { originServer } from '../support/originServer.ts';
+import { originServer, rawOrigin } from '../support/originServer.ts';
 import { startCIcap } from '../support/peers/c-icap.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { rawExchange } from '../support/rawClient.ts';
@@ -16,19 +17,14 @@ interface Reply {
   readonly json: Record<string, unknown>;
 }
 
-function ask(weir: LocalWeir, path: string, options: http.RequestOptions = {}): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      { host: '127.0.0.1', port: weir.weir.dashboard!.port, path, agent: false, ...options },
-      async (response) => {
-        let text = '';
-        for await (const chunk of response) text += String(chunk);
-        const { statusCode: status = 0, headers } = response;
-        resolve({ status, headers, json: text === '' ? {} : (JSON.parse(text) as Reply['json']) });
-      },
-    );
-    request.on('error', reject).end();
-  });
+async function ask(weir: LocalWeir, path: string, options: http.RequestOptions = {}): Promise<Reply> {
+  const { port } = weir.weir.dashboard!;
+  const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options }).end();
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  const { statusCode: status = 0, headers } = response;
+  return { status, headers, json: text === '' ? {} : (JSON.parse(text) as Reply['json']) };
 }
 
 const withToken = (weir: LocalWeir, more: Record<string, string> = {}): http.RequestOptions => ({
@@ -63,6 +59,16 @@ describe('/readyz', () => {
       ready: false,
       reasons: [{ name: 'scan', state: 'down', code: 'ERR_ADAPT_UNAVAILABLE' }],
     });
+  });
+
+  test('is 503 while a service is silent that was never heard of', async () => {
+    await using silent = await rawOrigin(() => {});
+    const services = { scan: { url: `icap://127.0.0.1:${silent.port}/scan` } };
+    const adaptation = { services, rules: [{ point: 'respmod', use: ['scan'] }] };
+    await using weir = await startTestWeir({ adaptation });
+    const { status, json } = await ask(weir, '/readyz');
+    expect(status).toBe(503);
+    expect(json['reasons']).toEqual([{ name: 'scan', state: 'probing', code: null }]);
   });
 
   test('is 200 when it may be bypassed, or notScanned lets messages pass', async () => {

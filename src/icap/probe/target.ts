@@ -22,7 +22,8 @@ export interface ProbeTarget {
 }
 
 /**
- * Reads `icap://[user[:password]@]host[:port][/path][?query]`, or the same with `icaps`.
+ * Reads `icap://[user[:password]@]host[:port][/path][?query]`, the same with `icaps`, or
+ * `icap+unix:/path/of.sock?/path`.
  *
  * @returns port 1344 for `icap` and 11344 for `icaps` unless given
  * @throws {ConfigError} `ERR_CONFIG_VALUE` that says what is wrong and how it should look; never shows a password
@@ -42,6 +43,7 @@ export function parseIcapUrl(text: string): ProbeTarget {
 
 function whatIsWrong(text: string): string {
   if (text === '') return 'it is empty; it should look like icap://127.0.0.1:1344/service';
+  if (/^icap\+unix:/i.test(text)) return 'a Unix socket is written icap+unix:/path/of.sock?/service';
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return `it has no scheme; try icap://${printable(text.replace(/^[/:]+/, ''))}`;
   if (scheme !== 'icap' && scheme !== 'icaps') {

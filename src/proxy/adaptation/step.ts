@@ -71,10 +71,9 @@ export class AdaptationStep {
     this.#notScanned = notScanned;
   }
 
-  /** A message would be served now, or pass in spite of it: a member is up, or the last one's failure lets it. */
-  get ready(): boolean {
-    const members = this.#members;
-    return members.some(isAvailable) || members.every((member) => this.#lets(member, 'service-down'));
+  /** Messages pass, unscanned, when no member can serve. */
+  get bypassable(): boolean {
+    return this.#members.every((member) => this.#lets(member, 'service-down'));
   }
 
   get members(): readonly StepService[] {

@@ -18,6 +18,14 @@ describe('parseIcapUrl', () => {
     expect(parseIcapUrl('icap://h').path).toBe('/');
   });
 
+  test('a Unix socket stands in for host and port', () => {
+    expect(parseIcapUrl('icap+unix:/run/icap.sock?/av?x=1')).toMatchObject({
+      socketPath: '/run/icap.sock',
+      path: '/av?x=1',
+    });
+    expect(() => parseIcapUrl('icap+unix:run/x')).toThrow(/icap\+unix:\/path\/of\.sock\?\/service/);
+  });
+
   test('C-04 user and password become Authorization and leave the URL', () => {
     const target = parseIcapUrl('icap://al%40x:s%3Acret@h/av');
     expect(target).toMatchObject({ user: 'al@x', password: 's:cret' });

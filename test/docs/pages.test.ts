@@ -89,7 +89,7 @@ test('README and CONTRIBUTING show commands of weir', () => {
 });
 
 test.each(weirCommands)('`$line` is a command with these flags', async ({ words }) => {
-  const end = words.findIndex((word) => word.startsWith('-'));
+  const end = words.findIndex((word) => word.startsWith('-') || word.includes('://')); // flags, arguments
   const command = end < 0 ? words : words.slice(0, end);
   const { exitCode, stdout } = await runCli([...command, '--help']);
   expect(exitCode).toBe(0);

@@ -229,9 +229,12 @@ export class IcapServiceClient implements AdaptationService {
     return isServiceFailure(error) && left.retries-- > 0;
   }
 
+  /** c-icap closes on trailers, and says 408 first where it still can (V-16). */
   #maySpareTrailers(error: WeirError, connection: IcapClientConnection): boolean {
     const { sendTrailers = 'auto' } = this.#options;
-    return sendTrailers === 'auto' && connection.sentTrailers && error.code === 'ERR_ADAPT_UNAVAILABLE';
+    if (sendTrailers !== 'auto' || !connection.sentTrailers) return false;
+    const { icapStatus } = error.fields;
+    return error.code === 'ERR_ADAPT_UNAVAILABLE' || icapStatus === 408 || icapStatus === 400;
   }
 
   #onTrailersRefused(): void {

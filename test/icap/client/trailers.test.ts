@@ -86,6 +86,21 @@ describe('V-16 a server that closes on HTTP trailers', () => {
     expect(server.connections()).toBe(3); // OPTIONS, the reused one again, and the one that was kept
   });
 
+  test('V-16 may say 408 before it closes, as c-icap does behind a preview', async () => {
+    await using server = await scriptedIcap(
+      async (peer, request) => {
+        const sent = await readToTrailers(peer);
+        if (!sent.includes('X-Checksum')) return peer.send(NO_CONTENT);
+        peer.send('ICAP/1.0 408 Request timeout\r\nConnection: close\r\n\r\n');
+        peer.socket.end();
+        expect(request).not.toContain('X-Checksum');
+      },
+      { options: () => optionsAnswer([]) },
+    );
+    const adaptation = await server.client({ failureLimit: 1 }).adapt(respmod(withTrailers(LONG)));
+    expect((await bodyOf(adaptation)).equals(LONG)).toBe(true);
+  });
+
   test('fails the message where sendTrailers insists', async () => {
     await using server = await serve();
     await expect(

@@ -23,6 +23,8 @@ export interface WeirChildOptions {
   readonly avscan?: string;
   /** Points at which messages are adapted; default both. */
   readonly points?: readonly ('reqmod' | 'respmod')[];
+  /** Value of `adaptation.hold`; default 0, so that answers of ICAP servers are streamed. */
+  readonly hold?: string;
   /** Value of `adaptation.spool.memory`; default Weir's own. */
   readonly spoolMemory?: string;
   /** Value of `adaptation.spool.folder`; default a folder that exists inside the child's own. */
@@ -89,6 +91,7 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
       rules: (options.points ?? ['reqmod', 'respmod']).flatMap((point) =>
         Object.keys(services).map((use) => ({ point, use: [use], when: { hosts: [`${use}.origin.test`] } })),
       ),
+      hold: options.hold ?? 0,
       spool: {
         folder: spoolFolder,
         ...(options.spoolMemory === undefined ? {} : { memory: options.spoolMemory }),
@@ -97,6 +100,7 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
     ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
     ...(options.profiles === undefined ? {} : { profiles: options.profiles }),
     dashboard: { listen: '127.0.0.1:0' },
+    trace: { folder: 'trace' },
     log: { file: logFile },
     shutdown: { grace: '1s' },
   };

@@ -32,7 +32,7 @@ export function generatorFor(port: number, path: string, work: ServerWork): Load
       icapHeaders: [],
       httpHeaders: [],
     }),
-    connections: CONNECTIONS,
+    connections: work.connections ?? CONNECTIONS,
     expected: { statuses: null, sameBody: true },
     connectTimeoutMs: TIMEOUT_MS,
   });

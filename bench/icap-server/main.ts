@@ -27,7 +27,14 @@ import {
   type ServerRunResult,
   summarizeServers,
 } from './summary.ts';
-import { SCALING_ID, SCALING_WORKS, SERVER_WORKS, type ServerId, type ServerWork } from './works.ts';
+import {
+  CONNECTIONS,
+  SCALING_ID,
+  SCALING_WORKS,
+  SERVER_WORKS,
+  type ServerId,
+  type ServerWork,
+} from './works.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROFILE_LINES = 30;
@@ -149,7 +156,13 @@ class Suite {
     for (let round = 1; round <= this.#options.rounds; round++) {
       for (const work of works) {
         for (const { workers, load, tested } of started) {
-          const measured = await this.#measure(load, tested, work, round, workers === 1 && !this.loadApart);
+          const measured = await this.#measure(
+            load,
+            tested,
+            { ...work, connections: CONNECTIONS * workers }, // a worker is cheaper the more it finds to do at once
+            round,
+            workers === 1 && !this.loadApart,
+          );
           if (measured === undefined) continue;
           this.scaling.push({ ...measured, workers });
           this.#report(measured, `${workers} worker${workers > 1 ? 's' : ''}`);

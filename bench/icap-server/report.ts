@@ -130,7 +130,7 @@ const NOTES = `- **Ratios are the claim**: c-icap's CPU time per exchange divide
 const scalingNote = (result: ServerRunResult): string =>
   result.loadApart
     ? 'Workers and load generator have cores of their own. *Measured* is throughput divided by throughput, and counts for the target; *CPU-limited* is what two cores’ worth of CPU time serves, divided by what one core’s serves. *Balance* is what the less busy worker did of what the busier one did.'
-    : 'This machine has two cores, so the load generator shares them with the two workers, and *measured* throughput is bounded by it. *CPU-limited* counts for the target: what two cores’ worth of CPU time serves at the cost per exchange that was measured (primary process included), divided by what one core’s serves. It sees dearer exchanges, not waiting of one process for another. *Balance* is what the less busy worker did of what the busier one did.';
+    : 'This machine has two cores, so the load generator shares them with the two workers, and *measured* throughput is bounded by it. *CPU-limited* counts for the target: what two cores’ worth of CPU time serves at the cost per exchange that was measured (primary process included), divided by what one core’s serves. It sees dearer exchanges, not waiting of one process for another. Each worker has as many connections as the one has alone. *Balance* is what the less busy worker did of what the busier one did.';
 
 function failureLines(result: ServerRunResult): string[] {
   if (result.failures.length === 0) return [];

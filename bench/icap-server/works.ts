@@ -16,6 +16,8 @@ export const SERVER_TITLES: Readonly<Record<ServerId, string>> = { weir: 'Weir',
 export type ServicePath = 'echo' | 'whole';
 
 export interface ServerWork {
+  /** Persistent connections with one exchange each; default CONNECTIONS. */
+  readonly connections?: number;
   readonly id: string;
   readonly title: string;
   readonly method: IcapMethod;

@@ -63,7 +63,7 @@ export class Transaction {
     this.#shared = context.pipeline.newShared();
     const { traces } = context;
     this.#notes =
-      traces === null
+      traces === null || !traces.hasRoom
         ? null
         : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null, exchange.startedAt);
   }

@@ -21,6 +21,11 @@ const MAX_NOTES = 32; // of each kind that one transaction has
 export interface TraceSink {
   /** Bytes of each preview that are kept; 0: none. */
   readonly bodies: number;
+  /**
+   * Whether the next transaction may be noted in detail. False under load, when its trace would most likely be
+   * left out: taking notes costs more than the rest of the trace.
+   */
+  readonly hasRoom: boolean;
   /** Never throws and never waits. */
   add(record: ProxyRecord, notes: TransactionNotes | null): void;
 }

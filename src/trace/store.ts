@@ -20,11 +20,11 @@ export interface TraceStoreOptions extends SegmentLimits {
   readonly telemetry: Pick<Telemetry, 'event'>;
 }
 
-const BUDGET = 0.03; // of the time of the event loop
+const BUDGET = 0.005; // of the time of the event loop; writing and collecting cost as much again
 const MAX_CREDIT_MS = 30; // that a quiet second saves up for a burst
 const SLICE_MS = 3; // of work at a time
 const WRITE_EVERY_MS = 100;
-const MAX_WAITING = 1024; // traces of each kind that are no lines yet
+const MAX_WAITING = 256; // traces of each kind that are no lines yet: they keep what they refer to in memory
 const MAX_LINES_BYTES = 4 * 1024 * 1024; // not written yet
 const MAX_LINE = 128 * 1024; // bytes; heads are left out of a longer one
 const MAX_IDS = 8192;
@@ -70,9 +70,13 @@ export class TraceStore implements TraceSink {
     return this.#dropped;
   }
 
+  get hasRoom(): boolean {
+    return this.#creditNow(performance.now()) > 0 && this.#uneventful.length < MAX_WAITING;
+  }
+
   add(record: ProxyRecord, notes: TransactionNotes | null): void {
     const endedAt = performance.now();
-    const isEventful = record.verdict !== 'allowed';
+    const isEventful = record.verdict !== 'allowed' && record.verdict !== 'modified';
     const queue = isEventful ? this.#eventful : this.#uneventful;
     const isRefused = this.#closed || endedAt < this.#retryAt || queue.length >= MAX_WAITING;
     if (isRefused || (!isEventful && this.#creditNow(endedAt) <= 0)) {

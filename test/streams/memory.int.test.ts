@@ -103,7 +103,11 @@ describeWithPeer('c-icap', () => {
     async () => {
       await using cIcap = await startCIcap();
       await using origin = await patternOrigin();
-      await using weir = await startWeirChild({ foreign: cIcap.url('echo'), points: ['respmod'], hold: '64MiB' });
+      await using weir = await startWeirChild({
+        foreign: cIcap.url('echo'),
+        points: ['respmod'],
+        hold: '64MiB',
+      });
       await expectDownload(weir, 'plain', origin.port, WARM_UP);
       await expectDownload(weir, 'foreign', origin.port, 1); // a copy
       await expectBoundedDownload(weir, 'foreign', origin.port, GIBIBYTE, 0);

@@ -40,8 +40,7 @@ export function readTlsFiles(
   const warnings: string[] = [];
   const cert = readText(files.cert, `${where}: certificate`);
   const key = readText(files.key, `${where}: key`);
-  const clientCa =
-    files.clientCa === null ? null : readText(files.clientCa, `${where}: client CA`);
+  const clientCa = files.clientCa === null ? null : readText(files.clientCa, `${where}: client CA`);
   const certificate = parsed(where, files.cert, 'certificate', () => new X509Certificate(cert));
   const privateKey = parsed(where, files.key, 'private key without a passphrase', () =>
     createPrivateKey(key),

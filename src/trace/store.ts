@@ -20,7 +20,7 @@ export interface TraceStoreOptions extends SegmentLimits {
   readonly telemetry: Pick<Telemetry, 'event'>;
 }
 
-const BUDGET = 0.005; // of the time of the event loop; writing and collecting cost as much again
+const BUDGET = 0.005; // of the time of the event loop; writing and collecting garbage come on top
 const MAX_CREDIT_MS = 30; // that a quiet second saves up for a burst
 const SLICE_MS = 3; // of work at a time
 const WRITE_EVERY_MS = 100;

@@ -1,40 +1,27 @@
 // One transaction through the proxy, in the order in which it happens: judge the request, REQMOD, the
 // origin, RESPMOD, answer, log. Every failure on the way becomes one page and one record.
 
-import { HttpError, IcapError } from '../errors.ts';
+import { HttpError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import type { Body } from '../http/body.ts';
-import { readHeaderFacts } from '../http/framing.ts';
-import type { HeaderFacts } from '../http/framing.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
-import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
+import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import { OriginNote, TransactionNotes } from '../trace/notes.ts';
-import { formatAuthority, parseAuthority } from '../util/authority.ts';
+import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import type { Coverage, NotScannedReason } from './adaptation/coverage.ts';
 import { CLEAN, notScanned, worseOf } from './adaptation/coverage.ts';
 import type { PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
 import type { SharedFields } from './adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
+import { adaptedAnswer, originAnswer } from './final-answer.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './origin/engine.ts';
-import { splitAbsoluteForm } from './request-target.ts';
+import type { Outgoing } from './outgoing-request.ts';
+import { adoptRequest, prepareRequest } from './outgoing-request.ts';
 import type { ProxyContext, Session } from './session.ts';
 import { joinSockets } from './socket-pair.ts';
-
-/** A request as it goes to the origin. */
-interface Outgoing {
-  target: OriginTarget;
-  head: RequestHead;
-  /** Request line target in absolute form, as services see it. */
-  url: string;
-  /** Authority in it. */
-  authority: string;
-  body: Body | null;
-  contentLength: number | null;
-  trailer: string | null;
-}
 
 export class Transaction {
   readonly #context: ProxyContext;
@@ -86,7 +73,7 @@ export class Transaction {
 
   async #forward(): Promise<void> {
     const exchange = this.#exchange;
-    const outgoing = this.#prepare();
+    const outgoing = prepareRequest(this.#context, this.#session, exchange, (url) => (this.#url = url));
     const { pipeline } = this.#context;
     if (exchange.facts.expect !== null) this.#expect(outgoing);
     if (pipeline.has('REQMOD')) {
@@ -94,7 +81,7 @@ export class Transaction {
       if (adapted.response !== null)
         return this.#respond(adaptedAnswer(adapted.response, adapted.body, outgoing.head.method));
       outgoing.body = adapted.body;
-      if (adapted.request !== null) this.#adoptRequest(outgoing, adapted.request);
+      if (adapted.request !== null) adoptRequest(this.#context, outgoing, adapted.request);
     } else this.#leaveOut(outgoing.body);
     const response = await this.#context.engine.send(this.#originRequest(outgoing));
     if (response.upgraded !== null) return this.#upgrade(response);
@@ -110,35 +97,6 @@ export class Transaction {
   }
 
   // --- the request ---
-
-  #prepare(): Outgoing {
-    const { head, facts, body, framing } = this.#exchange;
-    const { tunnel } = this.#session;
-    // Inside a tunnel its target decides where to go; an absolute form only names the path.
-    const split = splitAbsoluteForm(head.target, head.method, tunnel === null ? ['http'] : ['http', 'https']);
-    if (tunnel === null && split === null) throw notForProxy(head);
-    const target = tunnel === null ? split!.target : tunnel.target;
-    const path = split?.path ?? head.target;
-    const authority = tunnel === null ? split!.authority : (facts.host ?? tunnel.authority);
-    const scheme = target.secure ? 'https' : 'http';
-    this.#url = path === '*' ? `${scheme}://${authority}` : `${scheme}://${authority}${path}`;
-    if (path !== '*' && !path.startsWith('/')) throw notForProxy(head);
-    if (facts.via?.includes(this.#context.viaName)) {
-      throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
-    }
-    if (tunnel === null) this.#context.checkTarget(target.host, target.port);
-    const headers =
-      split === null || tunnel !== null ? facts.endToEnd : withHost(facts.endToEnd, facts.host, authority);
-    return {
-      target,
-      head: { method: head.method, target: path, version: '1.1', headers },
-      url: this.#url,
-      authority,
-      body,
-      contentLength: framing.kind === 'length' ? framing.length : null,
-      trailer: facts.trailer,
-    };
-  }
 
   /** The body is wanted for inspection at once: say so before REQMOD, or everybody waits (K-14). */
   #expect(outgoing: Outgoing): void {
@@ -187,40 +145,6 @@ export class Transaction {
       body.cancel(error as WeirError);
       throw error;
     }
-  }
-
-  /**
-   * Goes on with the request that a service made of it, also to another place (K-51).
-   * @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED`: a place that the client could not have asked for
-   */
-  #adoptRequest(outgoing: Outgoing, adapted: RequestHead): void {
-    const facts = readHeaderFacts(adapted.headers);
-    const split = splitAbsoluteForm(adapted.target, adapted.method, ['http', 'https']);
-    if (adapted.method === 'CONNECT') {
-      throw new IcapError('ERR_ADAPT_PROTOCOL', 'an ICAP service made a CONNECT of another request');
-    }
-    let headers = facts.endToEnd;
-    if (split !== null && adapted.target !== outgoing.url) {
-      // Inside a tunnel the authority of the URL is that of Host, and the tunnel's target decides.
-      const { host, port, secure } = split.target;
-      const before = parseAuthority(outgoing.authority, outgoing.target.secure ? 443 : 80);
-      const moved = before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
-      if (moved) {
-        this.#context.checkTarget(host, port);
-        if (secure && this.#context.decide(host) === 'terminate') {
-          throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
-        }
-        outgoing.target = split.target;
-        outgoing.authority = split.authority;
-        headers = withHost(headers, facts.host, split.authority);
-      }
-      outgoing.url = adapted.target;
-    }
-    const path = split?.path ?? adapted.target;
-    const hasBody = outgoing.body !== null;
-    outgoing.contentLength = hasBody ? facts.contentLength : null;
-    if (!hasBody) headers = withoutUntrueLength({ ...facts, endToEnd: headers });
-    outgoing.head = { method: adapted.method, target: path, version: '1.1', headers };
   }
 
   #originRequest(outgoing: Outgoing): OriginRequest {
@@ -321,58 +245,4 @@ function coverageOf(failure: WeirError | null, seen: Coverage | null): Coverage 
   if (failure === null) return seen ?? CLEAN;
   if (failure.code !== 'ERR_ADAPT_NOT_SCANNED') return null;
   return notScanned(failure.fields['reason'] as NotScannedReason);
-}
-
-/** The origin's answer as it came. */
-function originAnswer(response: OriginResponse, body: Body | null): Answer {
-  const { head, facts } = response;
-  return {
-    status: head.status,
-    reason: head.reason,
-    headers: facts.endToEnd,
-    body,
-    contentLength: facts.contentLength,
-    trailer: facts.trailer,
-  };
-}
-
-/** An answer made by a service: hop-by-hop fields go, framing is worked out anew (C-93, C-37). */
-function adaptedAnswer(head: ResponseHead, body: Body | null, method: string): Answer {
-  const facts = readHeaderFacts(head.headers);
-  const bodiless = method === 'HEAD' || head.status === 204 || head.status === 304;
-  if (bodiless) body?.cancel();
-  const kept = bodiless ? null : body;
-  const headers = kept === null && !bodiless ? withoutUntrueLength(facts) : facts.endToEnd;
-  const contentLength =
-    kept !== null || bodiless ? facts.contentLength : facts.contentLength === 0 ? 0 : null;
-  return {
-    status: head.status,
-    reason: head.reason,
-    headers,
-    body: kept,
-    contentLength,
-    trailer: facts.trailer,
-  };
-}
-
-function withoutUntrueLength(facts: HeaderFacts): RawHeaders {
-  if (facts.contentLength === null || facts.contentLength === 0) return facts.endToEnd;
-  return withoutField(facts.endToEnd, 'content-length');
-}
-
-/** A proxy ignores Host beside an absolute form and sends what the target says (RFC 9112 §3.2.2). */
-function withHost(headers: RawHeaders, host: string | null, authority: string): RawHeaders {
-  if (host === null) return ['Host', authority, ...headers];
-  if (host.toLowerCase() === authority.toLowerCase()) return headers;
-  const copy = [...headers];
-  for (let i = 0; i < copy.length; i += 2) if (copy[i]!.toLowerCase() === 'host') copy[i + 1] = authority;
-  return copy;
-}
-
-function notForProxy(head: RequestHead): HttpError {
-  const shown = head.target.length > 60 ? `${head.target.slice(0, 60)}…` : head.target;
-  return new HttpError(
-    'ERR_HTTP_TARGET',
-    `this is a proxy: set it as your HTTP proxy instead of opening it (the request asks for "${shown}")`,
-  );
 }

@@ -25,13 +25,13 @@ export interface AdaptationMessage {
   /** Names of the user's groups, as far as known. */
   readonly groups?: readonly string[];
   /** Further fields of the ICAP header, e.g. what another service wants to be passed on (K-72). */
-  readonly extraIcapHeaders?: RawHeaders;
+  readonly extraIcapHeaders?: RawHeaders | undefined;
   readonly cancellation: Cancellation;
   /**
    * The original stays intact when the service has answered with a message of its own, until
-   * `Adaptation.dropOriginal` is called: its answer may still break off.
+   * `Adaptation.dropOriginal` is called: its answer may still break off. Set anew for each service.
    */
-  readonly keepOriginal?: boolean;
+  keepOriginal?: boolean;
   /** What is noted of it; only where transactions are traced. Set anew for each service. */
   note?: ServiceNote | null;
 }
@@ -53,7 +53,7 @@ export interface Adaptation {
   /** The service does not want to see messages of this kind: nothing was sent. */
   readonly ignored?: boolean;
   /** Where the original was kept beyond the answer: frees it. */
-  readonly dropOriginal?: () => void;
+  readonly dropOriginal?: (() => void) | undefined;
 }
 
 /** A way to one ICAP service. */
@@ -63,6 +63,8 @@ export interface AdaptationService {
   readonly available: boolean;
   /** Bodies of its answers come over a connection, and may break off. */
   readonly remote: boolean;
+  /** State of what it judges by, as far as it is known: another one may judge the same bytes otherwise. */
+  istag?(): string | null;
   /**
    * Sends one message through the service.
    * @throws {WeirError} `ERR_ADAPT_…`; the original can be had back while `message.body.intact`

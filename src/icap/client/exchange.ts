@@ -38,6 +38,11 @@ export interface ExchangeEvents {
 
 type Phase = 'sending' | 'answering' | 'done';
 
+/** An answer that is still being put together. */
+interface Answered extends Adaptation {
+  dropOriginal: (() => void) | undefined;
+}
+
 export class IcapExchange implements ConnectionUser, RequestOwner {
   readonly #message: AdaptationMessage;
   readonly #connection: IcapClientConnection;
@@ -186,29 +191,32 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
   }
 
   #adapted(head: IcapResponseHead, { request, response }: AnsweredHeads): Adaptation {
-    const answer: Adaptation = {
+    // All answers have the same properties in the same order, which keeps what reads them fast.
+    const answer: Answered = {
       icapStatus: head.status,
       request,
       response,
       body: this.#body,
       icapHeaders: head.headers,
       preview: this.#sender.previewSent,
+      dropOriginal: undefined,
     };
     return head.status === 206 ? this.#partial(answer) : this.#whole(answer);
   }
 
   /** The answer carries all of its body: the original is needed only if that breaks off. */
-  #whole(answer: Adaptation): Adaptation {
+  #whole(answer: Answered): Adaptation {
     const original = this.#message.body;
     if (this.#message.keepOriginal === true && answer.body !== null) {
-      return { ...answer, dropOriginal: () => this.#giveUpOriginal(original) };
+      answer.dropOriginal = () => this.#giveUpOriginal(original);
+      return answer;
     }
     this.#giveUpOriginal(original);
     return answer;
   }
 
   /** The answer's body may go on with the original's: kept until the last chunk says (K-35). */
-  #partial(answer: Adaptation): Adaptation {
+  #partial(answer: Answered): Adaptation {
     const original = this.#message.body;
     if (original === null) throw broken('206 in answer to a message without a body');
     if (!original.intact) throw broken('206 after the original was given up');
@@ -256,6 +264,7 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
       body: body === null ? null : body.restream(),
       icapHeaders: head.headers,
       preview: this.#sender.previewSent,
+      dropOriginal: undefined,
     };
   }
 

@@ -53,6 +53,10 @@ export class InProcessService implements AdaptationService {
     }
   }
 
+  istag(): string | null {
+    return this.#host.find(this.#path)?.describe().istag ?? null;
+  }
+
   close(): void {}
 
   #finish(

@@ -61,7 +61,12 @@ export interface IcapServiceClientOptions extends IcapEndpoint {
   readonly onHealth?: (status: HealthStatus) => void;
   /** Told once of each peculiarity of the server that somebody should know of. */
   readonly onNotice?: (text: string) => void;
+  /** Told each time that a message is sent to it once more. */
+  readonly onRepeat?: (reason: RepeatReason) => void;
 }
+
+/** A connection was found dead; it closes on trailers, which are left out now; the service failed. */
+export type RepeatReason = 'reconnect' | 'trailers' | 'failure';
 
 /** A service with everything that is known of it. */
 export interface IcapServiceStatus extends HealthStatus {
@@ -143,23 +148,38 @@ export class IcapServiceClient implements AdaptationService {
     };
   }
 
-  async adapt(message: AdaptationMessage): Promise<Adaptation> {
+  /** Not an async function: each of those costs a message in a hurry two turns of the microtask queue. */
+  adapt(message: AdaptationMessage): Promise<Adaptation> {
     const refusal = this.#health.refusal;
-    if (refusal !== null) throw refusal;
+    if (refusal !== null) return Promise.reject(refusal);
     const current = this.#keeper.current();
-    const options = current instanceof Promise ? await current : current;
-    requireMethod(options, message.method, this.name);
+    if (current instanceof Promise) return current.then((options) => this.#adaptWith(options, message));
+    return this.#adaptWith(current, message);
+  }
+
+  #adaptWith(options: ServiceOptions, message: AdaptationMessage): Promise<Adaptation> {
+    try {
+      requireMethod(options, message.method, this.name);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const transfer = transferFor(options, message.request.target);
-    if (transfer === 'ignore') return ignored(message);
+    if (transfer === 'ignore') return Promise.resolve(ignored(message));
     const preview = transfer === 'preview' ? this.#previewFor(options) : null;
     const redaction = this.#redaction;
     if (redaction === null) return this.#send(message, preview);
-    return redaction.restored(await this.#send(redaction.redacted(message), preview), message);
+    return this.#send(redaction.redacted(message), preview).then((adaptation) =>
+      redaction.restored(adaptation, message),
+    );
   }
 
   /** OPTIONS as last received, or null. */
   get known(): ServiceOptions | null {
     return this.#keeper.known;
+  }
+
+  istag(): string | null {
+    return this.known?.istag ?? null;
   }
 
   /** What the service says of itself, asked for where it is not known or out of date. @throws {IcapError} `ERR_ADAPT_…` */
@@ -186,7 +206,8 @@ export class IcapServiceClient implements AdaptationService {
     // Whoever cannot be asked again gets a connection that nobody can have closed meanwhile (K-22).
     for (let fresh = !keeps; ; fresh = true) {
       const note = message.note?.exchange(this.#options.socketPath ?? authorityOf(this.#options)) ?? null;
-      const connection = await this.#acquire(fresh, message, note);
+      const idle = fresh ? null : this.#pool.takeIdle();
+      const connection = idle ?? (await this.#acquire(fresh, message, note));
       const reused = connection.exchanges > 0;
       note?.has(reused ? null : connection.openedMs);
       if (message.cancellation.reason !== null) {
@@ -201,11 +222,13 @@ export class IcapServiceClient implements AdaptationService {
       } catch (error) {
         note?.ends(null, error as WeirError);
         if (message.cancellation.reason !== null) throw error;
-        if (!this.#mayRepeat(error as WeirError, connection, reused, left)) throw error;
+        const again = this.#repeats(error as WeirError, connection, reused, left);
+        if (again === null) throw error;
         if (attempt.body !== null) {
           if (!attempt.body.intact) throw error;
           attempt = { ...attempt, body: attempt.body.renewed() };
         }
+        this.#options.onRepeat?.(again);
       }
     }
   }
@@ -217,16 +240,22 @@ export class IcapServiceClient implements AdaptationService {
     return (body.size ?? body.declaredLength ?? 0) <= limit;
   }
 
-  #mayRepeat(error: WeirError, connection: IcapClientConnection, reused: boolean, left: Attempts): boolean {
+  /** Why it may be tried again; null where it may not. */
+  #repeats(
+    error: WeirError,
+    connection: IcapClientConnection,
+    reused: boolean,
+    left: Attempts,
+  ): RepeatReason | null {
     if (isDead(error, connection, reused) && !left.reconnected) {
       left.reconnected = true;
-      return true;
+      return 'reconnect';
     }
     if (this.#maySpareTrailers(error, connection) && !left.bare) {
       left.bare = true;
-      return true;
+      return 'trailers';
     }
-    return isServiceFailure(error) && left.retries-- > 0;
+    return isServiceFailure(error) && left.retries-- > 0 ? 'failure' : null;
   }
 
   /** c-icap closes on trailers, and says 408 first where it still can (V-16). */

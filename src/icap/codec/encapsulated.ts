@@ -63,6 +63,7 @@ export function parseEncapsulated(
   side: IcapSide,
   lenient = true,
 ): Encapsulated {
+  if (value === 'null-body=0') return NOTHING_ENCAPSULATED; // most answers, and legal everywhere
   const text = value.trim().toLowerCase();
   const elements = lenient && !text.includes(',') ? text.split(/[ \t]+(?=[a-z])/) : text.split(',');
   const legal = LEGAL[`${method} ${side}`];

@@ -132,7 +132,9 @@ export function parseIcapRequestFields(
     encapsulated,
     hasEncapsulated: found.encapsulated !== undefined,
     preview: found.preview,
-    ...found.allow,
+    allow204: found.allow.allow204,
+    allow206: found.allow.allow206,
+    allowTrailers: found.allow.allowTrailers,
     hasTrailer: found.trailer,
     close: found.close,
   };
@@ -171,7 +173,9 @@ export function parseIcapResponse(text: string, method: IcapMethod, strict: bool
     encapsulated,
     hasEncapsulated: found.encapsulated !== undefined,
     preview: found.preview,
-    ...found.allow,
+    allow204: found.allow.allow204,
+    allow206: found.allow.allow206,
+    allowTrailers: found.allow.allowTrailers,
     hasTrailer: found.trailer,
     close: found.close,
   };
@@ -215,7 +219,8 @@ function collectControls(headers: RawHeaders): FoundControls {
         else if (/^trailer$/i.test(name)) found.trailer = true;
         break;
       case 10:
-        if (/^connection$/i.test(name)) found.close ||= listTokens([value]).includes('close');
+        if (/^connection$/i.test(name))
+          found.close ||= value !== 'keep-alive' && listTokens([value]).includes('close');
         break;
       case 12:
         if (/^encapsulated$/i.test(name)) {

@@ -8,15 +8,19 @@ import type { Body } from '../../http/body.ts';
 import { HeldBody } from '../../http/held-body.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
 import type { Adaptation, AdaptationMessage } from '../../icap/client/adaptation.ts';
-import type { RequestHead, ResponseHead } from '../../icap/codec/http-head.ts';
+import type { RawHeaders, RequestHead, ResponseHead } from '../../icap/codec/http-head.ts';
 import { formatRequestHead } from '../../icap/codec/http-head.ts';
 import type { ModMethod } from '../../icap/service.ts';
+import type { Meters } from '../../metrics/meters.ts';
 import type { StepAnswer, StepNotes, TransactionNotes } from '../../trace/notes.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
 import { Chain } from './chain.ts';
 import type { PlannedRule } from './chain.ts';
 import type { Coverage, NotScannedPolicy, NotScannedReason } from './coverage.ts';
 import { notScanned, requireCoverage } from './coverage.ts';
+import { metered } from './metering.ts';
+import type { PlanInput } from './plan.ts';
+import { mayApply, planOf } from './plan.ts';
 import type { SharedFields } from './shared-fields.ts';
 import { share } from './shared-fields.ts';
 import type { AdaptationStep, StepResult } from './step.ts';
@@ -48,6 +52,8 @@ export interface PipelineInput {
   readonly notes?: TransactionNotes | null;
   /** One for all messages of a transaction, where services share fields; updated. */
   readonly shared?: SharedFields;
+  /** Further fields for the ICAP header of each service that sees the message. */
+  readonly icapHeaders?: RawHeaders;
 }
 
 export interface PipelineOutput {
@@ -76,6 +82,8 @@ export interface PipelineOptions {
   readonly share?: readonly string[];
   /** Services and groups by name, for X-Next-Services (K-71). */
   readonly stepNamed?: (name: string) => AdaptationStep | undefined;
+  /** Counts what messages come to; default: nobody does. */
+  readonly meters?: Meters | null;
 }
 
 export class AdaptationPipeline {
@@ -99,6 +107,16 @@ export class AdaptationPipeline {
     return this.#rules[method].length > 0;
   }
 
+  /** Whether a rule for responses may be for what comes back to that request. */
+  mayAdaptResponse(input: PlanInput): boolean {
+    return mayApply(this.#rules.RESPMOD, input);
+  }
+
+  /** Which services the message would meet, and in which state; '' where none. */
+  plan(method: ModMethod, input: PlanInput): string {
+    return planOf(this.#rules[method], input);
+  }
+
   /** What transactions need for sharing fields; undefined where none are shared. */
   newShared(): SharedFields | undefined {
     return this.#share.length === 0 ? undefined : { headers: [] };
@@ -108,9 +126,16 @@ export class AdaptationPipeline {
    * For what never comes to a chain: a body at a point without rules, a connection that speaks something else.
    * @throws {HttpError} `ERR_ADAPT_NOT_SCANNED`
    */
-  leftOut(reason: NotScannedReason): Coverage {
+  leftOut(reason: NotScannedReason, point: ModMethod | 'tunnel'): Coverage {
+    const { meters = null } = this.#options;
     const coverage = notScanned(reason);
-    requireCoverage(coverage, this.#notScanned);
+    try {
+      requireCoverage(coverage, this.#notScanned);
+    } catch (error) {
+      meters?.messageHeld(point, error as WeirError);
+      throw error;
+    }
+    meters?.message(point, coverage);
     return coverage;
   }
 
@@ -118,7 +143,13 @@ export class AdaptationPipeline {
    * Runs the chain of one point. Notes each step in `trace`.
    * @throws {WeirError} of a service that blocks on errors; `ERR_ADAPT_NOT_SCANNED`, `ERR_ADAPT_CHAIN`
    */
-  async run(method: ModMethod, input: PipelineInput, trace: StepTrace[]): Promise<PipelineOutput> {
+  run(method: ModMethod, input: PipelineInput, trace: StepTrace[]): Promise<PipelineOutput> {
+    const { meters = null } = this.#options;
+    const running = this.#run(method, input, trace);
+    return meters === null ? running : metered(meters, method, running);
+  }
+
+  async #run(method: ModMethod, input: PipelineInput, trace: StepTrace[]): Promise<PipelineOutput> {
     const chain = new Chain(this.#rules[method], input, this.#options.stepNamed);
     for (let step = chain.next(); step !== null; step = chain.next()) {
       const notes = input.notes?.step(method, step.name, chain.rule, null) ?? null;
@@ -161,7 +192,7 @@ export class AdaptationPipeline {
     notes: StepNotes | null,
   ): Promise<StepResult> {
     const { spool, holdBytes = 0 } = this.#options;
-    const { clientIp, serverIp, user, cancellation, shared } = input;
+    const { clientIp, serverIp, user, cancellation } = input;
     const message: AdaptationMessage = {
       method,
       request,
@@ -171,8 +202,10 @@ export class AdaptationPipeline {
       clientIp,
       serverIp,
       user,
+      extraIcapHeaders: furtherFields(input),
       cancellation,
-      ...(shared === undefined || shared.headers.length === 0 ? {} : { extraIcapHeaders: shared.headers }),
+      keepOriginal: false,
+      note: null,
     };
     const startedAt = performance.now();
     const entry: StepTrace = {
@@ -196,6 +229,12 @@ export class AdaptationPipeline {
       entry.ms = performance.now() - startedAt;
     }
   }
+}
+
+function furtherFields({ icapHeaders, shared }: PipelineInput): RawHeaders | undefined {
+  const fromOthers = shared === undefined || shared.headers.length === 0 ? undefined : shared.headers;
+  if (icapHeaders === undefined) return fromOthers;
+  return fromOthers === undefined ? icapHeaders : [...icapHeaders, ...fromOthers];
 }
 
 /** What a trace says of an answer: its heads, and nothing that keeps a body. */

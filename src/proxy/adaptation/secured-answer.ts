@@ -28,7 +28,16 @@ export async function securedAnswer(
     const held = new HeldBody(body, spool);
     await held.holdUpTo(limit);
     dropOriginal();
-    return { ...adaptation, body: held.restream() };
+    const { icapStatus, request, response, icapHeaders, preview } = adaptation;
+    return {
+      icapStatus,
+      request,
+      response,
+      body: held.restream(),
+      icapHeaders,
+      preview,
+      dropOriginal: undefined,
+    };
   }
   dropOriginal();
   return adaptation;

@@ -7,11 +7,13 @@ import type { HeldBody } from '../../http/held-body.ts';
 import type { SpoolOptions } from '../../http/spool.ts';
 import type { Adaptation, AdaptationMessage, AdaptationService } from '../../icap/client/adaptation.ts';
 import { isServiceFailure } from '../../icap/client/health.ts';
+import type { Meters } from '../../metrics/meters.ts';
 import type { StepNotes } from '../../trace/notes.ts';
 import type { NotScannedPolicy } from './coverage.ts';
 import { reasonOfFailure } from './coverage.ts';
 import type { BodyCopies } from './hedge.ts';
 import { copiesOf, hedged, HedgeBudget, LEAST_DELAY_MS } from './hedge.ts';
+import { meterAsked } from './metering.ts';
 import { OutlierWatch } from './outliers.ts';
 import { securedAnswer } from './secured-answer.ts';
 
@@ -46,6 +48,8 @@ export interface StepOptions {
   readonly hedge?: boolean;
   /** What is said of `timeout` and `service-down` comes before the services' own policies. */
   readonly notScanned?: NotScannedPolicy;
+  /** Counts what members are asked; default: nobody does. */
+  readonly meters?: Meters | null;
 }
 
 export class AdaptationStep {
@@ -55,13 +59,14 @@ export class AdaptationStep {
   readonly #watch: OutlierWatch | null;
   readonly #budget: HedgeBudget | null;
   readonly #notScanned: NotScannedPolicy;
+  readonly #meters: Meters | null;
   #turn = 0;
 
   constructor(
     name: string,
     members: readonly StepService[],
     strategy: Strategy,
-    { hedge = false, notScanned = {} }: StepOptions = {},
+    { hedge = false, notScanned = {}, meters = null }: StepOptions = {},
   ) {
     this.name = name;
     this.#members = members;
@@ -69,6 +74,7 @@ export class AdaptationStep {
     this.#watch = members.length > 1 ? new OutlierWatch(members.length) : null;
     this.#budget = hedge && members.length > 1 ? new HedgeBudget() : null;
     this.#notScanned = notScanned;
+    this.#meters = meters;
   }
 
   /** Messages pass, unscanned, when no member can serve. */
@@ -129,7 +135,7 @@ export class AdaptationStep {
         const original = body?.renewed() ?? null;
         attempt = { ...attempt, body: original };
         if (i + 1 < members.length) {
-          notes?.then(member.service.name, 'next');
+          this.#noteNext(notes, member);
           continue;
         }
         this.#noteEnd(notes, member, error);
@@ -159,11 +165,12 @@ export class AdaptationStep {
       const second = next !== undefined && isAvailable(next) ? next : null;
       const call = { message, copies, first, second, delayMs, budget, ask };
       const { adaptation, member, error, asked } = await hedged(call);
+      if (asked === 2) this.#meters?.hedged(second!.service.name);
       if (adaptation !== null) return answered(adaptation, member);
       if (message.cancellation.reason !== null) throw error!;
       i += asked;
       if (i < members.length) {
-        settings.notes?.then(member.service.name, 'next');
+        this.#noteNext(settings.notes, member);
         continue;
       }
       this.#noteEnd(settings.notes, member, error!);
@@ -179,37 +186,51 @@ export class AdaptationStep {
     { spool, holdBytes, notes }: AskSettings,
   ): Adaptation | Promise<Adaptation> {
     const watch = this.#watch;
-    const startedAt = watch === null ? 0 : performance.now();
+    const meters = this.#meters;
+    const startedAt = watch === null && meters === null ? 0 : performance.now();
+    const { name, available } = member.service;
     const note = notes?.asks(member.service.name) ?? null;
-    const done = (error: WeirError | null): void => {
+    const done = (error: WeirError | null, adaptation: Adaptation | null): void => {
       member.busy--;
       note?.ends(error);
+      if (meters !== null) {
+        meterAsked(meters, { service: name, message, available, startedAt }, adaptation, error);
+      }
       if (watch === null || (error !== null && !isMembersFault(error))) return;
       watch.note(this.#members.indexOf(member), performance.now() - startedAt, error !== null);
     };
     member.busy++;
     try {
       const holds = holdBytes > 0 && member.service.remote;
-      if (note !== null) message.note = note;
-      const pending = member.service.adapt(holds ? { ...message, keepOriginal: true } : message);
+      message.note = note;
+      message.keepOriginal = holds;
+      const pending = member.service.adapt(message);
       if (!(pending instanceof Promise) && pending.dropOriginal === undefined) {
-        done(null);
+        done(null, pending);
         return pending;
       }
-      return secured(pending, holdBytes, spool).then(
-        (adaptation) => {
-          done(null);
-          return adaptation;
-        },
-        (error: WeirError) => {
-          done(error);
-          throw error;
-        },
-      );
+      const succeed = (adaptation: Adaptation): Adaptation => {
+        done(null, adaptation);
+        return adaptation;
+      };
+      const fail = (error: WeirError): never => {
+        done(error, null);
+        throw error;
+      };
+      const secure = (adaptation: Adaptation): Adaptation | Promise<Adaptation> =>
+        adaptation.dropOriginal === undefined
+          ? succeed(adaptation)
+          : securedAnswer(adaptation, holdBytes, spool).then(succeed, fail);
+      return pending instanceof Promise ? pending.then(secure, fail) : secure(pending);
     } catch (error) {
-      done(error as WeirError);
+      done(error as WeirError, null);
       throw error;
     }
+  }
+
+  #noteNext(notes: StepNotes | null, { service }: StepService): void {
+    notes?.then(service.name, 'next');
+    this.#meters?.failedOver(service.name);
   }
 
   #noteEnd(notes: StepNotes | null, member: StepService, error: WeirError): void {
@@ -267,16 +288,6 @@ interface AskSettings {
   readonly spool: SpoolOptions;
   readonly holdBytes: number;
   readonly notes: StepNotes | null;
-}
-
-async function secured(
-  pending: Adaptation | Promise<Adaptation>,
-  holdBytes: number,
-  spool: SpoolOptions,
-): Promise<Adaptation> {
-  const adaptation = await pending;
-  if (adaptation.dropOriginal === undefined) return adaptation;
-  return securedAnswer(adaptation, holdBytes, spool);
 }
 
 function answered(adaptation: Adaptation, { service, routing = false }: StepService): StepResult {

@@ -5,7 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { type Command, Option } from 'commander';
 import { IcapError, messageOf } from '../../errors.ts';
-import { readServiceOptions, requireMethod, type ServiceOptions } from '../../icap/client/options.ts';
+import { methodRefusal, readServiceOptions, type ServiceOptions } from '../../icap/client/options.ts';
 import type { LoadGenerator } from '../../icap/load/generator.ts';
 import type { LoadMessage, LoadMessageOptions } from '../../icap/load/message.ts';
 import { parseIcapUrl, targetUrl } from '../../icap/probe/target.ts';
@@ -83,7 +83,8 @@ async function bench(url: string, flags: BenchFlags, terminal: Terminal): Promis
   const asked = { endpoint, connectTimeoutMs: CONNECT_TIMEOUT_MS };
   const head = await askOptions({ ...asked, timeoutMs, message: build({ method: 'OPTIONS', body: null }) });
   const options = readServiceOptions(head, performance.now());
-  if (method !== 'OPTIONS') requireMethod(options, method, targetUrl(settings.target));
+  const refusal = method === 'OPTIONS' ? null : methodRefusal(options, method, targetUrl(settings.target));
+  if (refusal !== null) throw refusal;
   const preview = previewOf(settings, options);
   const message = build({ preview });
   const load = new LoadGenerator({ ...asked, message, connections, expected: { statuses, sameBody } });

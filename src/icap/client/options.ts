@@ -71,11 +71,15 @@ export function readServiceOptions(
   };
 }
 
-/** @throws {IcapError} `ERR_ADAPT_METHOD` when the service said that it does not offer the method (K-04) */
-export function requireMethod(options: ServiceOptions, method: ModMethod, service: string): void {
-  if (options.methods === null || options.methods.includes(method)) return;
+/** `ERR_ADAPT_METHOD` where the service said that it does not offer the method, otherwise null (K-04). */
+export function methodRefusal(
+  options: ServiceOptions,
+  method: ModMethod,
+  service: string,
+): IcapError | null {
+  if (options.methods === null || options.methods.includes(method)) return null;
   const text = `the ICAP service offers ${options.methods.join(', ')}, not ${method}`;
-  throw new IcapError('ERR_ADAPT_METHOD', text, { service });
+  return new IcapError('ERR_ADAPT_METHOD', text, { service });
 }
 
 export type Transfer = 'preview' | 'complete' | 'ignore';

@@ -20,7 +20,7 @@ import { DEFAULT_IDENTITY } from './identity.ts';
 import { exchangeOptions } from './options-exchange.ts';
 import { OptionsKeeper } from './options-keeper.ts';
 import type { ServiceOptions } from './options.ts';
-import { readServiceOptions, requireMethod, transferFor, unquoted } from './options.ts';
+import { methodRefusal, readServiceOptions, transferFor, unquoted } from './options.ts';
 import type { PoolCounts } from './pool.ts';
 import { IcapConnectionPool } from './pool.ts';
 import { Redaction } from './redaction.ts';
@@ -158,11 +158,8 @@ export class IcapServiceClient implements AdaptationService {
   }
 
   #adaptWith(options: ServiceOptions, message: AdaptationMessage): Promise<Adaptation> {
-    try {
-      requireMethod(options, message.method, this.name);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const refusal = methodRefusal(options, message.method, this.name);
+    if (refusal !== null) return Promise.reject(refusal);
     const transfer = transferFor(options, message.request.target);
     if (transfer === 'ignore') return Promise.resolve(ignored(message));
     const preview = transfer === 'preview' ? this.#previewFor(options) : null;

@@ -3,7 +3,7 @@
 
 import type { RunningWeir } from '../app.ts';
 import { formatProblems, loadConfig, type ResolvedConfig } from '../config/load.ts';
-import { allowHeapGrowth } from '../util/heap-growth.ts';
+import { tuneHeap } from '../util/heap.ts';
 import { banner } from './banner.ts';
 import { type ConfigOption, configSource } from './context.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
@@ -36,7 +36,7 @@ export async function serve(halves: Halves, options: ServeOptions, terminal: Ter
   };
   const loaded = await load(null);
   const { config, file } = loaded;
-  allowHeapGrowth();
+  tuneHeap();
   const { startWeir } = await loadApp();
   using handlers = processHandlers();
   let reloading: Reloading | null = null;

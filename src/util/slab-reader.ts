@@ -3,6 +3,8 @@
 // A slab is written anew only when nothing of it is out: whoever takes bytes beyond the sink's call holds
 // a lease. Uses the `onread` option of net.connect and tls.connect; such a socket emits no `data`.
 
+import type { Readable } from 'node:stream';
+
 const FIRST_SLAB = 24 * 1024; // bytes: many connections carry one small answer
 const SLAB = 128 * 1024; // bytes
 const MIN_ROOM = 16 * 1024; // bytes: a whole TLS record must fit
@@ -35,10 +37,17 @@ export class SlabReader {
   #start = 0; // of what was read and not handed on
   #end = 0;
   #scheduled = false;
+  #source: Readable | null = null;
+
+  /** Reads a socket that cannot take `onread`, as it was connected before: its `data` goes to the sink. */
+  readFrom(socket: Readable): void {
+    this.#source = socket;
+  }
 
   /** Names who gets the bytes; what was read before is handed over at once. */
   set sink(sink: (bytes: Buffer) => void) {
     this.#sink = sink;
+    this.#source?.on('data', sink).resume();
     this.flush();
   }
 
@@ -48,6 +57,11 @@ export class SlabReader {
     const bytes = this.#slab.bytes.subarray(this.#start, this.#end);
     this.#start = this.#end;
     this.#sink(bytes);
+  }
+
+  /** Forgets what was read and not handed on: it came from a connection that is given up for another. */
+  discard(): void {
+    this.#start = this.#end;
   }
 
   lease(): SlabLease {

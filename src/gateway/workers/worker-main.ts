@@ -5,11 +5,13 @@
 import { Socket } from 'node:net';
 import type { ResolvedConfig } from '../../config/types.ts';
 import { isWeirError, messageOf } from '../../errors.ts';
+import { Meters } from '../../metrics/meters.ts';
+import { EventLoopLag, workerFigures } from '../../metrics/process-figures.ts';
 import { closePlugins } from '../../plugin/loader.ts';
 import type { LoadedPlugin } from '../../plugin/loader.ts';
 import { openLog } from '../../telemetry/log.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { allowHeapGrowth } from '../../util/heap-growth.ts';
+import { tuneHeap } from '../../util/heap.ts';
 import { loadBlades, makeGateway } from '../from-config.ts';
 import type { Gateway } from '../gateway.ts';
 import type { PoolStatus, ToSupervisor, ToWorker } from './messages.ts';
@@ -25,6 +27,8 @@ class Worker {
   readonly #gateway: Gateway;
   readonly #peers: WorkerPeers;
   readonly #asked = new Map<number, (status: PoolStatus | null) => void>();
+  /** Null: nothing is counted. */
+  readonly #lag: EventLoopLag | null;
   #questions = 0;
   #draining = false;
   #received = 0;
@@ -40,7 +44,11 @@ class Worker {
     this.#peers = new WorkerPeers(handlers, () => void this.#report());
     const pool = { handlers, peers: this.#peers, status: () => this.#poolStatus() };
     this.#gateway = makeGateway(config, blades, log, pool);
-    setInterval(() => this.#peers.changed(), HEARTBEAT_MS).unref();
+    this.#lag = log.meters == null ? null : new EventLoopLag();
+    setInterval(() => {
+      this.#peers.changed();
+      void this.#tellMetrics();
+    }, HEARTBEAT_MS).unref();
   }
 
   /** @throws {WeirError} `ERR_PLUGIN_…`, `ERR_CONFIG_…` */
@@ -68,6 +76,8 @@ class Worker {
       case 'status':
         this.#asked.get(message.id)?.(message.status);
         return;
+      case 'metrics':
+        return void this.#tellMetrics();
       case 'drain':
         return void this.#drain(message.graceMs);
       case 'start':
@@ -83,6 +93,7 @@ class Worker {
     this.#peers.close();
     await closePlugins(this.#plugins);
     this.#log.close();
+    await this.#tellMetrics();
     await this.#report(); // the counters' last word
     endProcess();
   }
@@ -91,6 +102,13 @@ class Worker {
     const { load } = this.#gateway;
     const memoryBytes = process.memoryUsage.rss();
     return tell({ kind: 'state', state: { ...load, received: this.#received, memoryBytes } });
+  }
+
+  #tellMetrics(): Promise<void> {
+    const { meters } = this.#log;
+    if (meters == null || this.#lag === null) return Promise.resolve();
+    const metrics = { meters: meters.snapshot(), figures: workerFigures(this.#lag) };
+    return tell({ kind: 'metrics', metrics });
   }
 
   #poolStatus(): Promise<PoolStatus | null> {
@@ -124,7 +142,8 @@ function endProcess(): never {
 }
 
 async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
-  const log = openLog({ level: config.log.level, file: null, descriptor: LOG_DESCRIPTOR });
+  const meters = config.metrics.enabled ? new Meters() : null;
+  const log = openLog({ level: config.log.level, file: null, descriptor: LOG_DESCRIPTOR, meters });
   process.on('uncaughtException', (error) => {
     const fields = { worker: process.pid, stack: (error as { stack?: unknown }).stack };
     log.event('error', `gateway worker failed: ${messageOf(error)}`, fields);
@@ -147,7 +166,7 @@ async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
 }
 
 process.title = 'weir: gateway worker';
-allowHeapGrowth();
+tuneHeap();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', endProcess); // nobody is left who would ever stop us
 

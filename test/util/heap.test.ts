@@ -1,21 +1,44 @@
-// allowHeapGrowth() in processes of its own, as V8's flags hold for a whole process.
+// tuneHeap() in processes of its own, as V8's flags hold for a whole process.
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 
-const MODULE = new URL('../../src/util/heap-growth.ts', import.meta.url).href;
+const MODULE = new URL('../../src/util/heap.ts', import.meta.url).href;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TIGHT = '--heap-growing-percent=10'; // collect as soon as the heap has grown by a tenth
+
+/** Keeps all that `make` returns, so that V8 takes it for long-lived, then none; prints what dies old, in MB. */
+const PRETENURING = `
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { tuneHeap } from ${JSON.stringify(MODULE)};
+if (process.argv.includes('tuned')) tuneHeap();
+setFlagsFromString('--heap-growing-percent=1000');
+const old = () => getHeapSpaceStatistics().find((space) => space.space_name === 'old_space').space_used_size;
+const make = (i) => ({ number: i, text: 't', list: new Array(16).fill(i) });
+let kept = [];
+let last;
+const run = async (times, use) => {
+  for (let i = 0; i < times; i++) {
+    use(make(i));
+    if (i % 20_000 === 0) await new Promise(setImmediate);
+  }
+};
+await run(300_000, (made) => kept.push(made));
+kept = null;
+const before = old();
+await run(500_000, (made) => (last = made));
+console.log(Math.round((old() - before) / 1e6));
+`;
 
 /** Replaces objects of a large live heap, so that the old generation fills, and counts major collections. */
 const SCRIPT = `
 import { PerformanceObserver, constants } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
-import { allowHeapGrowth } from ${JSON.stringify(MODULE)};
+import { tuneHeap } from ${JSON.stringify(MODULE)};
 if (process.argv.includes('tight')) setFlagsFromString('${TIGHT}');
-if (process.argv.includes('grow')) allowHeapGrowth();
+if (process.argv.includes('grow')) tuneHeap();
 let majors = 0;
 const observer = new PerformanceObserver((list) => {
   for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) majors++;
@@ -30,7 +53,7 @@ await new Promise(setImmediate);
 console.log(majors);
 `;
 
-async function majorCollections(nodeOptions: readonly string[], ...words: string[]): Promise<number> {
+async function printed(script: string, nodeOptions: readonly string[], ...words: string[]): Promise<number> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const args = [
     ...nodeOptions,
@@ -38,7 +61,7 @@ async function majorCollections(nodeOptions: readonly string[], ...words: string
     'tsx',
     '--input-type=module',
     '--eval',
-    SCRIPT,
+    script,
     'script',
     ...words,
   ];
@@ -46,7 +69,10 @@ async function majorCollections(nodeOptions: readonly string[], ...words: string
   return Number(stdout);
 }
 
-describe('allowHeapGrowth', () => {
+const majorCollections = (nodeOptions: readonly string[], ...words: string[]): Promise<number> =>
+  printed(SCRIPT, nodeOptions, ...words);
+
+describe('tuneHeap', () => {
   test('lets the heap grow further before it is collected', async () => {
     const before = await majorCollections([], 'tight');
     const after = await majorCollections([], 'tight', 'grow');
@@ -57,5 +83,11 @@ describe('allowHeapGrowth', () => {
     const users = await majorCollections([TIGHT], 'grow');
     const ours = await majorCollections([], 'grow');
     expect(ours).toBeLessThan(users / 2);
+  });
+
+  test('what a message needs is not allocated among the old objects', async () => {
+    const untouched = await printed(PRETENURING, []);
+    const tuned = await printed(PRETENURING, [], 'tuned');
+    expect(tuned).toBeLessThan(untouched / 2);
   });
 });

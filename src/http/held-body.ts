@@ -6,7 +6,7 @@ import type { RawHeaders } from '../icap/codec/http-head.ts';
 import type { BodySink } from './body.ts';
 import { Body } from './body.ts';
 import type { SpoolOptions } from './spool.ts';
-import { DEFAULT_SPOOL, Spool } from './spool.ts';
+import { copiedFrom, DEFAULT_SPOOL, Spool } from './spool.ts';
 
 /** A body that was read to its end. Exactly one of `memory` and `file` is set. */
 export interface HeldContent {
@@ -25,6 +25,7 @@ export class HeldBody {
   #target: BodySink | null = null; // where the source's bytes go now
   #intact = true;
   #sent = false;
+  #restreamed = false; // somebody reads it from its first byte
   #successor: HeldBody | null = null; // holds the body now, for another attempt
 
   constructor(source: Body, options: SpoolOptions = DEFAULT_SPOOL) {
@@ -155,6 +156,20 @@ export class HeldBody {
     return whole;
   }
 
+  /** Bytes from the start that `peek` can see now; 0 once the original was given up or has gone on. */
+  get keptBytes(): number {
+    if (this.#successor !== null) return this.#successor.keptBytes;
+    if (!this.#intact || this.#restreamed) return 0;
+    return this.#spool?.size ?? this.#held.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Copies up to `length` kept bytes from `from` on, while the body is held; fewer or none where there are no more. */
+  async peek(from: number, length: number): Promise<Buffer> {
+    if (this.#successor !== null) return this.#successor.peek(from, length);
+    if (!this.#intact || this.#restreamed) return EMPTY;
+    return this.#spool?.peek(from, length) ?? copiedFrom(this.#held, from, length);
+  }
+
   /**
    * The original body from its first byte: what was kept, then what is still to come. To be called once;
    * a sink of `forwardRest` gets nothing more. Spooled bytes are freed when the result was consumed or
@@ -163,6 +178,7 @@ export class HeldBody {
   restream(): Body {
     if (this.#successor !== null) return this.#successor.restream();
     if (!this.#intact) throw new TypeError('the original body was not kept');
+    this.#restreamed = true;
     const spool = this.#spool;
     if (spool === null) {
       if (this.#held.length > 0) {

@@ -15,6 +15,7 @@ import {
   unlink,
   writev,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HttpError } from '../errors.ts';
@@ -38,6 +39,12 @@ const FOLDER_PREFIX = 'weir-spool-';
 const STALE_FOLDER = new RegExp(`^${FOLDER_PREFIX}(\\d+)-`);
 
 let keptByAll = 0; // bytes
+let openFiles = 0;
+
+/** What all spools of this process keep now. */
+export function spoolUsage(): { readonly bytes: number; readonly files: number } {
+  return { bytes: keptByAll, files: openFiles };
+}
 
 export class Spool {
   readonly #options: SpoolOptions;
@@ -48,6 +55,7 @@ export class Spool {
   #pendingBytes = 0;
   #path: string | null = null;
   #fd = -1;
+  #hasFile = false;
   #busy = false;
   #disposed = false;
   #error: Error | null = null;
@@ -118,6 +126,20 @@ export class Spool {
     return readFileBody(this.#path, this.#size);
   }
 
+  /**
+   * Copies up to `length` bytes from `from` on, of what is here by now; fewer, or none, where less is kept or
+   * the spool has been disposed of or has failed. Nothing is used up.
+   */
+  async peek(from: number, length: number): Promise<Buffer> {
+    if (this.#path === null) return copiedFrom(this.#memory, from, length);
+    try {
+      await this.flush();
+      return await readPart(this.#path, from, Math.min(length, Math.max(0, this.#size - from)));
+    } catch {
+      return NOTHING; // whoever reads the whole learns why
+    }
+  }
+
   /** Frees memory and removes the file. */
   dispose(): void {
     this.#disposed = true;
@@ -146,6 +168,8 @@ export class Spool {
       if (error?.code === 'ENOENT') forgetFolder(this.#options.folder);
       if (error !== null) return this.#fail(error);
       this.#fd = fd;
+      this.#hasFile = true;
+      openFiles++;
       this.#writeNext();
     });
     return true;
@@ -204,10 +228,43 @@ export class Spool {
   #closeFile(): void {
     if (this.#fd >= 0) close(this.#fd, () => {});
     this.#fd = -1;
+    if (this.#hasFile) openFiles--;
+    this.#hasFile = false;
     if (this.#path !== null) unlink(this.#path, () => {});
     this.#settle();
   }
 }
+
+/** A copy of a part of several chunks. */
+export function copiedFrom(chunks: readonly Buffer[], from: number, length: number): Buffer {
+  const parts: Buffer[] = [];
+  let skip = from;
+  let left = length;
+  for (const chunk of chunks) {
+    if (left === 0) break;
+    if (skip < chunk.length) {
+      const part = chunk.subarray(skip, skip + left);
+      parts.push(part);
+      left -= part.length;
+    }
+    skip = Math.max(0, skip - chunk.length);
+  }
+  return Buffer.concat(parts);
+}
+
+/** With a descriptor of its own: the spool may close its while this one reads. */
+async function readPart(path: string, from: number, length: number): Promise<Buffer> {
+  if (length === 0) return NOTHING;
+  const file = await openFile(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, from);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
 
 function withoutFirst(batch: Buffer[], bytes: number): Buffer[] {
   let left = bytes;
@@ -218,8 +275,18 @@ function withoutFirst(batch: Buffer[], bytes: number): Buffer[] {
 
 /** A body that reads `size` bytes of a file, one piece ahead of its consumer. */
 export function readFileBody(path: string, size: number): Body {
+  return readFilePart(path, 0, size, () => {});
+}
+
+/**
+ * The same with a part of a file.
+ * @param from  first byte
+ * @param to  the byte behind the last one
+ * @param onDone  called once, when the file is not needed any more
+ */
+export function readFilePart(path: string, from: number, to: number, onDone: () => void): Body {
   let fd = -1;
-  let offset = 0;
+  let offset = from;
   let reading = true;
   let cancelled = false;
   const source: BodySource = {
@@ -229,10 +296,13 @@ export function readFileBody(path: string, size: number): Body {
       if (!reading) shut();
     },
   };
-  const body = new Body(source, size);
+  const body = new Body(source, to - from);
+  let done = false;
   const shut = (): void => {
     if (fd >= 0) close(fd, () => {});
     fd = -1;
+    if (!done) onDone();
+    done = true;
   };
   const fail = (error: Error | null): void => {
     shut();
@@ -249,14 +319,14 @@ export function readFileBody(path: string, size: number): Body {
     if (reading) return;
     if (cancelled) return shut();
     reading = true;
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size - offset));
+    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, to - offset));
     read(fd, buffer, 0, buffer.length, offset, (error, bytes) => {
       reading = false;
       if (error !== null || bytes === 0) return fail(error);
       offset += bytes;
       if (cancelled) return shut();
       const more = body.push(bytes === buffer.length ? buffer : buffer.subarray(0, bytes));
-      if (offset >= size) {
+      if (offset >= to) {
         shut();
         body.end();
       } else if (more) readMore();

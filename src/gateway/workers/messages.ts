@@ -3,6 +3,8 @@
 
 import type { ResolvedConfig } from '../../config/types.ts';
 import type { ErrorCode, ErrorFields } from '../../errors.ts';
+import type { MeterSnapshot } from '../../metrics/meters.ts';
+import type { WorkerFigures } from '../../metrics/process-figures.ts';
 
 /** Where the worker writes its log: a pipe that the supervisor reads (inherited descriptor). */
 export const LOG_DESCRIPTOR = 3;
@@ -37,7 +39,8 @@ export type ToWorker =
   | { readonly kind: 'shed'; readonly connections: number }
   /** Finish what runs, within that time, and end. */
   | { readonly kind: 'drain'; readonly graceMs: number }
-  | { readonly kind: 'status'; readonly id: number; readonly status: PoolStatus };
+  | { readonly kind: 'status'; readonly id: number; readonly status: PoolStatus }
+  | { readonly kind: 'metrics' };
 
 export type ToSupervisor =
   /** Listening for messages: wants `start`. */
@@ -46,7 +49,15 @@ export type ToSupervisor =
   /** Cannot start, or cannot go on: it ends now. */
   | { readonly kind: 'failed'; readonly error: ErrorMessage }
   | { readonly kind: 'state'; readonly state: WorkerState }
-  | { readonly kind: 'status'; readonly id: number };
+  | { readonly kind: 'status'; readonly id: number }
+  /** When it is asked, now and then besides, and as its last word. */
+  | { readonly kind: 'metrics'; readonly metrics: WorkerMetrics };
+
+/** What a worker has counted since its start, and how it is. */
+export interface WorkerMetrics {
+  readonly meters: MeterSnapshot;
+  readonly figures: WorkerFigures;
+}
 
 /** What a worker has made of its configuration: the same for all workers of one. */
 export interface WorkerFacts {

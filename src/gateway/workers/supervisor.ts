@@ -8,7 +8,8 @@ import type { ResolvedConfig } from '../../config/types.ts';
 import { WeirError } from '../../errors.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { PoolStatus, WorkerFacts, WorkerStatus } from './messages.ts';
+import type { PoolStatus, WorkerFacts, WorkerMetrics, WorkerStatus } from './messages.ts';
+import { MetricSums } from './metric-sums.ts';
 import { PoolLog, type LostWorker } from './pool-log.ts';
 import { mostHandlers, poolStep, RestartPauses, type PoolRule } from './pool-rule.ts';
 import { PortListeners } from './port-listeners.ts';
@@ -61,6 +62,7 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
   readonly #endings = new Map<WorkerProcess, string>(); // why a worker was told to end
   readonly #totals = { started: 0, stopped: 0, lost: 0, shed: 0 };
   #counters: Record<string, number> = {}; // of processes that have ended
+  readonly #sums = new MetricSums();
   #config: ResolvedConfig;
   #rule: PoolRule;
   #generation = 0;
@@ -147,6 +149,12 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
       ...this.#totals,
       counters,
     };
+  }
+
+  /** What all processes have counted so far, those that have ended included, and how they are. */
+  async metrics(): Promise<WorkerMetrics> {
+    await Promise.all([...this.#workers].map((worker) => worker.refreshMetrics()));
+    return this.#sums.with([...this.#workers].map(({ metrics }) => metrics));
   }
 
   /**
@@ -286,6 +294,7 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
   #onEnd(worker: WorkerProcess): void {
     this.#workers.delete(worker);
     addCounts(this.#counters, worker.state.counters);
+    this.#sums.addEnded(worker.metrics);
     const because = this.#endings.get(worker);
     this.#endings.delete(worker);
     const { pid, generation } = worker;

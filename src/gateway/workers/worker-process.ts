@@ -15,6 +15,7 @@ import type {
   ToSupervisor,
   ToWorker,
   WorkerFacts,
+  WorkerMetrics,
   WorkerPhase,
   WorkerState,
   WorkerStatus,
@@ -26,6 +27,8 @@ const INHERITED_FLAGS =
   /^--(?:max-|min-|heap|stack-|expose|tls-|use-|enable-source-maps|disable-warning|trace-)/;
 
 const LOG_TAIL_MS = 500; // wait for the rest of a log after the process has ended
+
+const METRICS_WAIT_MS = 500; // a worker that hangs must not hold up a scrape
 
 const NO_STATE: WorkerState = {
   received: 0,
@@ -62,6 +65,8 @@ export class WorkerProcess {
   readonly ended: Promise<void>;
   phase: WorkerPhase = 'starting';
   state: WorkerState = NO_STATE;
+  /** As last told; null before. */
+  metrics: WorkerMetrics | null = null;
   /** Moment of its last message, by `performance.now()`. */
   heardAt = performance.now();
   facts: WorkerFacts = { paths: [], idleServices: [], watched: [] };
@@ -74,6 +79,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #since = performance.now();
   readonly #underWay = new Map<Socket, number>(); // given to the channel, not yet written to it; with listener
+  readonly #metricsAsked: (() => void)[] = [];
   #sent = 0;
   #failure: string | null = null;
   #elsewhere = '[0,{}]';
@@ -144,6 +150,19 @@ export class WorkerProcess {
     this.#send({ kind: 'shed', connections });
   }
 
+  /** Asks for its figures; resolves when `metrics` has them, or it is too late for them. */
+  refreshMetrics(): Promise<void> {
+    if (this.phase === 'starting' || this.end !== null) return Promise.resolve();
+    return new Promise((resolve) => {
+      const giveUp = setTimeout(resolve, METRICS_WAIT_MS);
+      this.#metricsAsked.push(() => {
+        clearTimeout(giveUp);
+        resolve();
+      });
+      this.#send({ kind: 'metrics' });
+    });
+  }
+
   /** It gets no further connections, finishes what runs and ends. */
   drain(graceMs: number): void {
     this.phase = 'draining';
@@ -172,6 +191,7 @@ export class WorkerProcess {
     const onEnd = (how: string): void => {
       if (this.end !== null) return;
       this.end = this.#failure ?? how;
+      for (const told of this.#metricsAsked.splice(0)) told();
       this.#failed({ code: null, message: `ended before it was ready (${this.end})`, fields: {} });
       this.#events.onEnd(this);
     };
@@ -212,6 +232,10 @@ export class WorkerProcess {
       case 'state':
         this.state = message.state;
         return this.#events.onChange(this);
+      case 'metrics':
+        this.metrics = message.metrics;
+        for (const told of this.#metricsAsked.splice(0)) told();
+        return;
       case 'status':
         return this.#send({ kind: 'status', id: message.id, status: this.#events.status() });
     }

@@ -1,210 +1,256 @@
-// Opens connections to origins: address overrides, TLS with verification, time limits, and the guard
-// that no connection reaches Weir's own ports. Failures become errors with a code a user can act on.
+// Opens connections to origins: straight to an address of the name, or through a parent proxy; TLS on top.
+// Which addresses may be connected to is origin-addresses.ts; each step has a file of its own beside this one.
 
-import type { X509Certificate } from 'node:crypto';
-import { lookup as dnsLookup } from 'node:dns';
-import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import { connect, isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
-import { connect as connectTls, createSecureContext } from 'node:tls';
-import type { DetailedPeerCertificate, SecureContext, TLSSocket } from 'node:tls';
-import { HttpError, reasonOf } from '../../errors.ts';
+import type { TLSSocket } from 'node:tls';
+import { HttpError } from '../../errors.ts';
 import type { SlabReader } from '../../util/slab-reader.ts';
-import { hostMatcher } from '../host-match.ts';
+import { AddressOrder } from './address-order.ts';
+import type { BindAddresses } from './bind.ts';
+import { ANY_ADDRESS, localAddressFor } from './bind.ts';
+import { dial } from './dial.ts';
 import type { OriginTarget } from './engine.ts';
+import type { AddressOptions } from './origin-addresses.ts';
+import { OriginAddresses } from './origin-addresses.ts';
+import { asHandshakeError, asOriginError, closedEarly } from './origin-errors.ts';
+import type { OriginTlsOptions } from './origin-tls.ts';
+import { OriginTls } from './origin-tls.ts';
+import { connectToParent, openTunnelThrough, secureConnected } from './parent-connection.ts';
+import { isParentDown, mayGoElsewhere, parentTimeout } from './parent-errors.ts';
+import type { OnParentHealth, Parent, ParentOptions } from './parents.ts';
+import { ParentList } from './parents.ts';
+import { TimeLimit } from './time-limit.ts';
+import type { OriginUntrustedError } from './verification-report.ts';
 
-export interface ConnectorOptions {
-  /** Certificates (PEM) that vouch for origins; null: Node's own roots. */
-  readonly ca: readonly string[] | null;
-  readonly verify: boolean;
-  /** Host name or `*.suffix` to the address to connect to instead. */
-  readonly hosts: Readonly<Record<string, string>>;
+export interface ConnectorOptions extends OriginTlsOptions, AddressOptions {
+  /** For one connection with everything that leads to it, all parents together. */
   readonly connectTimeoutMs: number;
-  /** True for a port that Weir itself listens on. */
-  isOwnPort(port: number): boolean;
-  /** True for an address that clients may not reach (`proxy.targets.deny`). */
-  isDeniedAddress(address: string): boolean;
+  /** Default: none. */
+  readonly parents?: readonly ParentOptions[];
+  readonly onParentHealth?: OnParentHealth;
+  /** Name of this proxy in Via, told to parents. Default: not told. */
+  readonly viaName?: string;
+}
+
+export interface OpenOptions {
+  /** Reads the connection; default null: a socket that emits `data`. */
+  readonly reader?: SlabReader | null;
+  /** For ALPN; default: http/1.1. */
+  readonly protocols?: readonly string[];
+  /** Only whole HTTP requests will be written: an HTTP parent needs no tunnel for them. Default false. */
+  readonly forwardable?: boolean;
+}
+
+/** A connection to an origin. */
+export interface OriginLink {
+  readonly socket: Socket;
+  /** The parent that it goes through; null: it goes straight to the origin. */
+  readonly parent: Parent | null;
+  /** Requests must be written as `headForParent` makes them: the parent sends them on. */
+  readonly forwards: boolean;
 }
 
 export class OriginConnector {
   readonly #options: ConnectorOptions;
-  readonly #context: SecureContext;
-  readonly #override: (host: string) => string | undefined;
-  readonly #lookup: LookupFunction;
+  readonly #tls: OriginTls;
+  readonly #addresses: OriginAddresses;
+  readonly #order = new AddressOrder();
+  readonly #bind: BindAddresses;
+  readonly #parents: ParentList | null;
 
   constructor(options: ConnectorOptions) {
     this.#options = options;
-    this.#context = trusting(options.ca);
-    this.#override = hostMatcher(options.hosts);
-    this.#lookup = (host, lookupOptions, callback) => {
-      dnsLookup(this.#override(host) ?? host, lookupOptions, callback);
-    };
+    this.#tls = new OriginTls(options, (target) => this.connect(target));
+    this.#addresses = new OriginAddresses(options);
+    this.#bind = options.bind ?? ANY_ADDRESS;
+    const { parents = [], onParentHealth = () => {} } = options;
+    this.#parents = parents.length === 0 ? null : new ParentList(parents, onParentHealth);
+  }
+
+  /** As {@link open}, for a stream of bytes. @param reader  null for a socket that emits `data` */
+  async connect(target: OriginTarget, reader: SlabReader | null = null): Promise<Socket> {
+    return (await this.open(target, { reader })).socket;
   }
 
   /**
    * Connects, and for `https` completes and verifies the handshake.
    *
-   * @param reader  reads the connection; null for a socket that emits `data`
-   * @throws {HttpError} `ERR_ORIGIN_DNS`, `…_UNREACHABLE`, `…_TIMEOUT`, `…_TLS`, `…_UNTRUSTED`, `ERR_PROXY_SELF`
+   * @throws {HttpError} `ERR_ORIGIN_DNS`, `…_UNREACHABLE`, `…_TIMEOUT`, `…_TLS`, `…_UNTRUSTED`, `…_CLOSED`,
+   *         `ERR_PROXY_SELF`, `ERR_PROXY_DENIED`, `ERR_PARENT_…`
    */
-  connect(target: OriginTarget, reader: SlabReader | null = null): Promise<Socket> {
-    const { host, port, secure } = target;
-    return new Promise((resolve, reject) => {
-      const address = this.#override(host) ?? host;
-      if (isIP(address) !== 0 && this.#isSelf(address, port)) return reject(selfError(target));
-      const onread = reader === null ? {} : { onread: reader.onread };
-      const options = { host: address, port, noDelay: true, lookup: this.#lookup, ...onread };
-      const socket = secure ? this.#secureSocket(options, target.serverName) : connect(options);
-      const timer = setTimeout(() => {
-        fail(
-          new HttpError(
-            'ERR_ORIGIN_TIMEOUT',
-            `no connection to ${host}:${port} within ${this.#options.connectTimeoutMs} ms`,
-            { host, port },
-          ),
+  async open(target: OriginTarget, options: OpenOptions = {}): Promise<OriginLink> {
+    try {
+      return await this.#open(target, options);
+    } catch (error) {
+      if ((error as Partial<OriginUntrustedError>).mayRetry !== true) throw error;
+      options.reader?.discard();
+      return await this.#open(target, options);
+    }
+  }
+
+  async #open(target: OriginTarget, options: OpenOptions): Promise<OriginLink> {
+    const ways = this.#parents?.waysTo(target.host) ?? [];
+    const endsAt = performance.now() + this.#options.connectTimeoutMs;
+    if (ways.length === 0)
+      return this.#within(endsAt, target, (limit) => this.#direct(target, options, limit));
+    for (let i = 0; ; i++) {
+      const parent = ways[i]!;
+      const now = performance.now();
+      const shareEndsAt = now + (endsAt - now) / (ways.length - i);
+      try {
+        const link = await this.#within(shareEndsAt, target, (limit) =>
+          parent.isDirect
+            ? this.#direct(target, options, limit)
+            : this.#through(parent, target, options, limit),
         );
-      }, this.#options.connectTimeoutMs);
-      const fail = (error: Error): void => {
-        clearTimeout(timer);
-        socket.removeAllListeners();
-        socket.on('error', () => {});
-        socket.destroy();
-        reject(error);
-      };
-      socket.once('error', (error) => fail(asOriginError(error, target)));
-      socket.once('close', () =>
-        fail(new HttpError('ERR_ORIGIN_CLOSED', `${host}:${port} closed the connection`, { host, port })),
+        this.#parents!.worked(parent);
+        return link;
+      } catch (error) {
+        if (isParentDown(error)) this.#parents!.failed(parent, error as HttpError);
+        const isLast = i === ways.length - 1;
+        if (isLast || !(parent.isDirect ? isUnreachable(error) : mayGoElsewhere(error))) throw error;
+      }
+    }
+  }
+
+  async #within<T>(
+    endsAt: number,
+    { host, port }: OriginTarget,
+    steps: (limit: TimeLimit) => Promise<T>,
+  ): Promise<T> {
+    const limit = new TimeLimit(Math.max(1, endsAt - performance.now()), () => {
+      const text = `no connection to ${host}:${port} within ${this.#options.connectTimeoutMs} ms`;
+      return new HttpError('ERR_ORIGIN_TIMEOUT', text, { host, port });
+    });
+    try {
+      return await steps(limit);
+    } finally {
+      limit.clear();
+    }
+  }
+
+  // --- straight to the origin ---
+
+  async #direct(target: OriginTarget, options: OpenOptions, limit: TimeLimit): Promise<OriginLink> {
+    const { port, secure } = target;
+    const found = this.#addresses.of(target, limit);
+    const admitted = found instanceof Promise ? await found : found;
+    const addresses = this.#order.arrange(this.#addresses.reachable(target, admitted));
+    const onread = options.reader?.onread;
+    const open = (address: string): Socket => {
+      const place = { host: address, port, noDelay: true, ...localAddressFor(this.#bind, address) };
+      const beneath = onread === undefined ? place : { ...place, onread };
+      return secure ? this.#tls.start(beneath, target, options.protocols) : connect(beneath);
+    };
+    const socket = await limit.run<Socket>((settle) => {
+      const fail = (error: NodeJS.ErrnoException): void => settle.reject(asOriginError(error, target));
+      let stop = dial(addresses, open, {
+        onConnected: (connected, address) => {
+          this.#order.worked(address);
+          connected.on('error', () => {}); // whoever waits for something listens besides
+          if (!secure) return settle.resolve(connected);
+          stop = secureConnected(connected, {
+            resolve: () => settle.resolve(connected),
+            reject: (error) => settle.reject(asHandshakeError(error, target, connected as TLSSocket)),
+          });
+        },
+        onAddressFailed: (address) => this.#order.failed(address),
+        onFailed: fail,
+      });
+      return () => stop();
+    });
+    if (secure) await this.#judge(socket as TLSSocket, target, options.reader ?? null);
+    return { socket, parent: null, forwards: false };
+  }
+
+  /** @throws {HttpError} `ERR_ORIGIN_UNTRUSTED`, `ERR_ORIGIN_CLOSED`; the connection is closed then */
+  async #judge(socket: TLSSocket, target: OriginTarget, reader: SlabReader | null): Promise<void> {
+    const judging = this.#tls.judge(socket, target);
+    if (judging === null) return;
+    if (reader !== null) socket.pause(); // nobody takes what it reads meanwhile
+    try {
+      await judging;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    if (socket.destroyed) throw closedEarly(target);
+    if (reader !== null) socket.resume();
+  }
+
+  // --- through a parent ---
+
+  async #through(
+    parent: Parent,
+    target: OriginTarget,
+    { reader = null, protocols, forwardable = false }: OpenOptions,
+    limit: TimeLimit,
+  ): Promise<OriginLink> {
+    const { scheme } = parent.options;
+    const inTime = limit.reason;
+    limit.reason = () => parentTimeout(parent, target);
+    const forwards = forwardable && !target.secure && scheme.startsWith('http');
+    const onread = forwards ? (reader?.onread ?? null) : null;
+    if (isIP(target.host) !== 0) this.#addresses.admit(target, [target.host]);
+    // Only SOCKS without names has us look the target up; its addresses are judged then.
+    const hosts = scheme === 'socks5' ? await this.#addresses.of(target, limit) : [target.host];
+    const socket = await this.#tunnel(parent, target, hosts, limit, forwards, onread);
+    if (!target.secure) {
+      if (!forwards) reader?.readFrom(socket);
+      return { socket, parent, forwards };
+    }
+    limit.reason = inTime;
+    const secure = this.#tls.start({ socket }, target, protocols);
+    secure.on('error', () => {});
+    try {
+      await limit.run<void>((settle) =>
+        secureConnected(secure, {
+          resolve: () => settle.resolve(),
+          reject: (error) => settle.reject(asHandshakeError(error, target, secure)),
+        }),
       );
-      socket.once('connect', () => {
-        // A name may resolve to ourselves: look at what was really connected to.
-        const reached = socket.remoteAddress ?? '';
-        if (this.#isSelf(reached, socket.remotePort ?? 0)) fail(selfError(target));
-        else if (this.#options.isDeniedAddress(reached)) fail(deniedError(host, reached));
-      });
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
-        if (socket.destroyed) return;
-        clearTimeout(timer);
-        socket.removeAllListeners('error');
-        socket.removeAllListeners('close');
-        resolve(socket);
-      });
-    });
+      await this.#judge(secure, target, null);
+    } catch (error) {
+      secure.destroy();
+      socket.destroy();
+      throw error;
+    }
+    reader?.readFrom(secure);
+    return { socket: secure, parent, forwards };
   }
 
-  #secureSocket(
-    options: { host: string; port: number; noDelay: boolean; lookup: LookupFunction; onread?: OnReadOpts },
-    name: string,
-  ): TLSSocket {
-    const socket: TLSSocket = connectTls({
-      ...options,
-      secureContext: this.#context,
-      rejectUnauthorized: this.#options.verify,
-      ALPNProtocols: ['http/1.1'],
-      // An address is verified against the certificate's IP names and never sent as SNI (RFC 6066 §3).
-      servername: isIP(name) === 0 ? name : '',
-      checkServerIdentity: () => nameMismatch(name, socket.getPeerX509Certificate()),
-    });
-    // Node builds a detailed object of the whole chain for checkServerIdentity, which takes a quarter of a
-    // millisecond and which nameMismatch does not need.
-    socket.getPeerCertificate = () => ({}) as DetailedPeerCertificate;
-    return socket;
-  }
-
-  #isSelf(address: string, port: number): boolean {
-    return this.#options.isOwnPort(port) && isOwnAddress(address);
+  /** A connection on which the target's bytes come next. @param hosts  what the parent is asked for, in turn */
+  async #tunnel(
+    parent: Parent,
+    target: OriginTarget,
+    hosts: readonly string[],
+    limit: TimeLimit,
+    forwards: boolean,
+    onread: OnReadOpts | null,
+  ): Promise<Socket> {
+    const viaName = this.#options.viaName ?? null;
+    const ground = { bind: this.#bind, order: this.#order, viaName };
+    const addresses = this.#order.arrange(await this.#addresses.ofParent(parent, target, limit));
+    for (let i = 0; ; i++) {
+      const socket = await connectToParent(parent, target, addresses, ground, limit, onread);
+      if (forwards) return socket;
+      try {
+        await openTunnelThrough(socket, parent, target, hosts[i]!, viaName, limit);
+        return socket;
+      } catch (error) {
+        const isElsewhere = (error as HttpError).code === 'ERR_PARENT_STATUS';
+        if (!isElsewhere || i + 1 >= Math.min(hosts.length, MAX_HOSTS)) throw error;
+      }
+    }
   }
 }
 
-let lastTrust: { readonly ca: readonly string[]; readonly context: SecureContext } | null = null;
+const MAX_HOSTS = 4; // addresses of one target that a SOCKS parent is asked for
 
-/** One context for all connections, and for the next connector too: making one with roots takes 20 ms. */
-function trusting(ca: readonly string[] | null): SecureContext {
-  if (ca === null) return createSecureContext({});
-  const same = lastTrust?.ca.length === ca.length && lastTrust.ca.every((pem, index) => pem === ca[index]);
-  if (lastTrust === null || !same) lastTrust = { ca, context: createSecureContext({ ca: [...ca] }) };
-  return lastTrust.context;
-}
-
-/** Node's own check refuses IPv6 addresses on some versions, and needs the certificate as a slow object. */
-function nameMismatch(name: string, certificate: X509Certificate | undefined): Error | undefined {
-  if (certificate === undefined) return new Error('the origin sent no certificate');
-  const valid = isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name);
-  if (valid !== undefined) return undefined;
-  const error = new Error(
-    `it is not valid for ${name}, only for ${certificate.subjectAltName ?? certificate.subject}`,
-  );
-  return Object.assign(error, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
-}
-
-/** True for loopback, the unspecified address and the addresses of this machine's interfaces. */
-export function isOwnAddress(address: string): boolean {
-  const plain = address.replace(/^::ffff:/i, '');
-  if (/^127\.|^0\.0\.0\.0$|^::1?$/.test(plain)) return true;
-  for (const addresses of Object.values(networkInterfaces())) {
-    if (addresses?.some((own) => own.address === plain)) return true;
-  }
-  return false;
-}
-
-function selfError(target: OriginTarget): HttpError {
-  const { host, port } = target;
-  return new HttpError('ERR_PROXY_SELF', `${host}:${port} is one of Weir's own ports`, { host, port });
-}
-
-function deniedError(host: string, address: string): HttpError {
-  return new HttpError('ERR_PROXY_DENIED', `${host} is at ${address}, which proxy.targets.deny excludes`, {
-    host,
-    address,
-  });
-}
-
-const DNS_CODES = new Set([
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EAI_NODATA',
-  'EAI_NONAME',
-  'ESERVFAIL',
-  'ETIMEOUT',
-]);
-const TIMEOUT_CODES = new Set(['ETIMEDOUT', 'ERR_SOCKET_CONNECTION_TIMEOUT']);
-const CERTIFICATE =
-  /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|CRL|INVALID_CA|PATH_LENGTH|INVALID_PURPOSE|HOSTNAME_MISMATCH/;
-
-/** A socket's error as an error that says what failed and what to do. */
-export function asOriginError(error: NodeJS.ErrnoException, target: OriginTarget): HttpError {
-  const { host, port } = target;
-  const code = error.code ?? '';
-  const fields = { host, port, cause: code };
-  // Node joins the failures of several addresses; the first one tells enough.
-  const text = reasonOf((error as { errors?: Error[] }).errors?.[0] ?? error);
-  if (DNS_CODES.has(code))
-    return new HttpError('ERR_ORIGIN_DNS', `the name ${host} cannot be resolved (${code})`, fields, error);
-  if (TIMEOUT_CODES.has(code))
-    return new HttpError('ERR_ORIGIN_TIMEOUT', `${host}:${port} does not answer`, fields, error);
-  if (CERTIFICATE.test(code) && !code.startsWith('ERR_SSL')) {
-    return new HttpError(
-      'ERR_ORIGIN_UNTRUSTED',
-      `the certificate of ${host} is not trusted: ${text}`,
-      fields,
-      error,
-    );
-  }
-  if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('ERR_TLS')) {
-    return new HttpError('ERR_ORIGIN_TLS', `TLS with ${host}:${port} failed: ${text}`, fields, error);
-  }
-  if (code === 'ECONNRESET' || code === 'EPIPE') {
-    return new HttpError('ERR_ORIGIN_CLOSED', `${host}:${port} closed the connection`, fields, error);
-  }
-  return new HttpError('ERR_ORIGIN_UNREACHABLE', `cannot connect to ${host}:${port}: ${text}`, fields, error);
-}
-
-/** The connection ended before the response did: it must never pass for a complete one (C-39). */
-export function closedEarly(target: OriginTarget): HttpError {
-  const { host, port } = target;
-  return new HttpError(
-    'ERR_ORIGIN_CLOSED',
-    `${host}:${port} closed the connection before the response was complete`,
-    { host, port },
+/** After these a parent that comes behind `direct` is tried. */
+function isUnreachable(error: unknown): boolean {
+  return ['ERR_ORIGIN_DNS', 'ERR_ORIGIN_UNREACHABLE', 'ERR_ORIGIN_TIMEOUT'].includes(
+    (error as HttpError).code,
   );
 }

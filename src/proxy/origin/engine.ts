@@ -16,6 +16,11 @@ export interface OriginTarget {
   readonly port: number;
   /** What the certificate must be valid for; differs from `host` where a client asked for a name at an address. */
   readonly serverName: string;
+  /**
+   * SHA-256 fingerprint of a certificate that cannot be verified and that the user goes on with nonetheless;
+   * absent: none. Connections of such targets serve no others.
+   */
+  readonly acceptedCertificate?: string;
 }
 
 export interface OriginRequest {
@@ -27,6 +32,10 @@ export interface OriginRequest {
   readonly contentLength: number | null;
   /** Value of the Trailer field to announce. */
   readonly trailer: string | null;
+  /** The client reads trailer fields (TE: trailers). */
+  readonly trailersWanted?: boolean;
+  /** It came by HTTP/2, which an origin may then be offered as well. */
+  readonly http2?: boolean;
   /** Protocol to switch to: sends `Connection: Upgrade` and that Upgrade value. */
   readonly upgrade: string | null;
   readonly cancellation: Cancellation;
@@ -55,4 +64,18 @@ export interface OriginEngine {
    */
   send(request: OriginRequest): Promise<OriginResponse>;
   close(): void;
+  /** Its connections, for metrics. */
+  counts?(): OriginCounts;
+}
+
+/** Connections to all origins together. */
+export interface OriginCounts {
+  /** Origins with a connection. */
+  readonly origins: number;
+  readonly open: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+  /** Requests so far, by the connection they went on. */
+  readonly requests: { readonly new: number; readonly reused: number };
 }

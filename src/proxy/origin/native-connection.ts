@@ -13,7 +13,7 @@ import { DEFAULT_HEAD_LIMITS, ResponseReader } from '../../http/message-reader.t
 import { formatFields } from '../../icap/codec/fields.ts';
 import type { ResponseHead } from '../../icap/codec/http-head.ts';
 import type { SlabLease, SlabReader } from '../../util/slab-reader.ts';
-import { asOriginError, closedEarly } from './connector.ts';
+import { asOriginError, closedEarly } from './origin-errors.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
 import { bindsConnection } from './login-scheme.ts';
 import type { ConnectionEvents, OriginConnection } from './pooled-engine.ts';
@@ -75,7 +75,7 @@ export class NativeConnection implements OriginConnection {
       DEFAULT_HEAD_LIMITS,
       true,
     );
-    if (reader === null) socket.on('data', this.#read);
+    if (reader === null) socket.on('data', this.#read).resume();
     else reader.sink = this.#read;
     socket.on('drain', this.#drain);
     socket.on('end', this.#ended);

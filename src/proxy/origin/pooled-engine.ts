@@ -11,14 +11,19 @@ import type { OriginNote, OriginWay } from '../../trace/notes.ts';
 import { Deadlines } from '../../util/deadlines.ts';
 import type { HasDeadline } from '../../util/deadlines.ts';
 import type { SlabReader } from '../../util/slab-reader.ts';
-import type { OriginConnector } from './connector.ts';
-import type { OriginEngine, OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
+import type { OriginConnector, OriginLink } from './connector.ts';
+import type { OriginCounts, OriginEngine, OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
+import { closedEarly } from './origin-errors.ts';
+import { parentDemandsLogin } from './parent-errors.ts';
+import { headForParent } from './parent-http.ts';
+import type { Parent } from './parents.ts';
 
 const MAX_PER_ORIGIN = 256;
 const IDLE_MS = 60_000;
 /** Requests that may not be repeated use only connections that the origin has surely not given up. */
 const FRESH_MS = 3_000;
-const REPLAYABLE = new Set([
+/** Methods that may be sent twice. */
+export const REPLAYABLE: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
   'OPTIONS',
@@ -74,6 +79,9 @@ export abstract class PooledEngine implements OriginEngine {
   readonly #pools = new Map<string, Pool>();
   readonly #deadlines = new Deadlines();
   readonly #ways = new WeakMap<OriginConnection, OriginWay>();
+  /** Of connections through a parent proxy. */
+  readonly #links = new WeakMap<OriginConnection, ParentLink>();
+  readonly #requests = { new: 0, reused: 0 };
   #closed = false;
 
   constructor(options: PooledEngineOptions) {
@@ -109,10 +117,14 @@ export abstract class PooledEngine implements OriginEngine {
           replayable ? IDLE_MS : FRESH_MS,
         );
         reused = connection.exchanges > 0;
+        this.#requests[reused ? 'reused' : 'new']++;
         if (request.note != null) this.#noteConnection(request.note, connection, reused);
-        const response = await connection.send(
-          again && copy !== null ? { ...request, body: copy() } : request,
-        );
+        const outgoing = again && copy !== null ? { ...request, body: copy() } : request;
+        const link = this.#links.get(connection);
+        const response =
+          link === undefined
+            ? await connection.send(outgoing)
+            : await sendThrough(link, connection, outgoing);
         if (request.note != null) noteAnswer(request.note, response.head.status);
         return response;
       } catch (error) {
@@ -130,6 +142,16 @@ export abstract class PooledEngine implements OriginEngine {
     for (const pool of this.#pools.values()) for (const connection of pool.idle) connection.destroy();
   }
 
+  counts(): OriginCounts {
+    let [open, idle, waiting] = [0, 0, 0];
+    for (const pool of this.#pools.values()) {
+      open += pool.open;
+      idle += pool.idle.length;
+      waiting += pool.waiting.length;
+    }
+    return { origins: this.#pools.size, open, idle, waiting, requests: { ...this.#requests } };
+  }
+
   /** `plain`: the socket may leave HTTP behind, so it must be new and emit `data`. */
   async #acquire(
     target: OriginTarget,
@@ -137,7 +159,7 @@ export abstract class PooledEngine implements OriginEngine {
     plain: boolean,
     maxIdleMs: number,
   ): Promise<OriginConnection> {
-    const key = `${target.secure ? 's' : 'p'} ${target.host} ${target.port} ${target.serverName}`;
+    const key = originKey(target);
     for (;;) {
       const pool = this.#poolOf(key);
       const idle = fresh || plain ? null : takeIdle(pool, maxIdleMs);
@@ -162,34 +184,57 @@ export abstract class PooledEngine implements OriginEngine {
 
   async #open(key: string, pool: Pool, target: OriginTarget, plain: boolean): Promise<OriginConnection> {
     pool.open++;
-    const gone = (): void => {
-      pool.open--;
-      const next = pool.waiting.shift();
-      // Whoever waits looks the pool up again, so an empty one need not stay.
-      if (pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(key);
-      next?.();
-    };
     try {
       const reader = plain ? null : this.makeReader();
       const askedAt = performance.now();
-      const socket = await this.#options.connector.connect(target, reader);
+      const link = await this.#options.connector.open(target, { reader, forwardable: !plain });
+      const { socket } = link;
       const connectMs = performance.now() - askedAt;
-      const connection = this.wrap(socket, reader, target, this.#options.responseTimeoutMs, {
-        onIdle: (idle) => this.#onIdle(pool, idle),
-        onClosed: (closed) => {
-          this.#deadlines.delete(closed);
-          const at = pool.idle.indexOf(closed);
-          if (at >= 0) pool.idle.splice(at, 1);
-          gone();
-        },
-      });
-      this.#deadlines.add(connection);
-      this.#ways.set(connection, { ...wayOf(socket, target), connectMs });
-      return connection;
+      if (socket.destroyed) throw closedEarly(target);
+      return this.#wrapped(key, pool, target, link, reader, connectMs);
     } catch (error) {
-      gone();
+      this.#gone(key, pool);
       throw error;
     }
+  }
+
+  #gone(key: string, pool: Pool): void {
+    pool.open--;
+    const next = pool.waiting.shift();
+    // Whoever waits looks the pool up again, so an empty one need not stay.
+    if (pool.open === 0 && pool.waiting.length === 0) this.#pools.delete(key);
+    next?.();
+  }
+
+  #wrapped(
+    key: string,
+    pool: Pool,
+    target: OriginTarget,
+    link: OriginLink,
+    reader: SlabReader | null,
+    connectMs: number,
+  ): OriginConnection {
+    const connection = this.wrap(link.socket, reader, target, this.#options.responseTimeoutMs, {
+      onIdle: (idle) => this.#onIdle(pool, idle),
+      onClosed: (closed) => {
+        this.#deadlines.delete(closed);
+        const at = pool.idle.indexOf(closed);
+        if (at >= 0) pool.idle.splice(at, 1);
+        this.#gone(key, pool);
+      },
+    });
+    this.#deadlines.add(connection);
+    this.#ways.set(connection, { ...wayOf(link, target), connectMs });
+    if (hasParent(link)) this.#links.set(connection, link);
+    return connection;
+  }
+
+  /** Takes in a connection that somebody else has opened, for the next request there. It emits `data`. */
+  adopt(target: OriginTarget, link: OriginLink, connectMs: number): void {
+    const key = originKey(target);
+    const pool = this.#poolOf(key);
+    pool.open++;
+    this.#onIdle(pool, this.#wrapped(key, pool, target, link, null, connectMs));
   }
 
   #noteConnection(note: OriginNote, connection: OriginConnection, reused: boolean): void {
@@ -214,9 +259,36 @@ function noteAnswer(note: OriginNote, status: number): void {
   note.status = status;
 }
 
-function wayOf(socket: Socket, { secure }: OriginTarget): { address: string | null; tls: string | null } {
-  const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? null;
-  return { address, tls: secure ? (socket as TLSSocket).getProtocol() : null };
+export function wayOf(
+  { socket, parent }: OriginLink,
+  { secure }: OriginTarget,
+): Omit<OriginWay, 'connectMs'> {
+  const address = parent === null ? (socket.remoteAddress?.replace(/^::ffff:/, '') ?? null) : null;
+  const tls = secure ? (socket as TLSSocket).getProtocol() : null;
+  return { address, tls, ...(parent === null ? {} : { parent: parent.label }) };
+}
+
+type ParentLink = OriginLink & { readonly parent: Parent };
+
+function hasParent(link: OriginLink): link is ParentLink {
+  return link.parent !== null;
+}
+
+/** An exchange through a parent: its own address is not the origin's, and a log-in that it wants is ours. */
+async function sendThrough(
+  { parent, forwards }: ParentLink,
+  connection: OriginConnection,
+  request: OriginRequest,
+): Promise<OriginResponse> {
+  const { target } = request;
+  const head = forwards ? headForParent(request.head, target, parent) : request.head;
+  const response = await connection.send({ ...request, head });
+  if (forwards && response.head.status === 407) {
+    const error = parentDemandsLogin(parent, target);
+    response.body?.cancel(error);
+    throw error;
+  }
+  return { ...response, serverIp: null };
 }
 
 function takeIdle(pool: Pool, maxIdleMs: number): OriginConnection | null {
@@ -228,8 +300,19 @@ function takeIdle(pool: Pool, maxIdleMs: number): OriginConnection | null {
   return null;
 }
 
+/** Connections to targets of the same key serve each other's requests. */
+export function originKey({
+  secure,
+  host,
+  port,
+  serverName,
+  acceptedCertificate = '',
+}: OriginTarget): string {
+  return `${secure ? 's' : 'p'} ${host} ${port} ${serverName} ${acceptedCertificate}`;
+}
+
 /** Makes copies of a small body that is already here; null where it is larger or still arriving. */
-function smallCopy(body: Body | null): (() => Body) | null {
+export function smallCopy(body: Body | null): (() => Body) | null {
   if (body === null || !body.ended || body.error !== null || body.queuedBytes > SMALL_REPLAY) return null;
   const chunks = body.take(body.queuedBytes);
   body.unshift(chunks);

@@ -12,7 +12,7 @@ import { Body } from '../../http/body.ts';
 import { persists, readHeaderFacts, responseFraming } from '../../http/framing.ts';
 import { DEFAULT_HEAD_LIMITS } from '../../http/message-reader.ts';
 import type { RawHeaders, ResponseHead } from '../../icap/codec/http-head.ts';
-import { asOriginError, closedEarly } from './connector.ts';
+import { asOriginError, closedEarly } from './origin-errors.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './engine.ts';
 import { bindsConnection } from './login-scheme.ts';
 import { MAX_INTERIM } from './native-connection.ts';

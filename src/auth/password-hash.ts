@@ -1,74 +1,86 @@
-// Password hashes: made and compared with scrypt, written as PHC strings, e.g.
-// `$scrypt$ln=15,r=8,p=1$<salt>$<hash>`. Whose hash it is, password-file.ts knows. RFC 7914.
+// Hashes of passwords by kind: scrypt, which we make; bcrypt and argon2id of other programs, which are
+// compared in a thread of their own. Which costs are accepted is decided here and in scrypt-hash.ts: a hash
+// that is too cheap protects nobody, one that is too costly stops everybody. Whose it is, password-file.ts knows.
 
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { compareInThread } from './hash-thread.ts';
+import type { ScryptHash } from './scrypt-hash.ts';
+import {
+  formatScrypt,
+  makeScryptHash,
+  matchesScrypt,
+  parseScrypt,
+  unmatchableScrypt,
+} from './scrypt-hash.ts';
 
-export interface PasswordHash {
-  /** Binary logarithm of the cost N. */
-  readonly costBits: number;
-  readonly blockSize: number;
-  readonly parallel: number;
-  readonly salt: Buffer;
-  readonly hash: Buffer;
+/** A hash in the form that other programs write. */
+export interface EncodedHash {
+  readonly kind: 'bcrypt' | 'argon2id';
+  /** Equal for hashes that cost the same to compare; ends in `$`. */
+  readonly cost: string;
+  /** As it stands in the file. */
+  readonly encoded: string;
 }
 
-const COST_BITS = 15; // with r = 8: 32 MiB and some 60 ms a password
-const BLOCK_SIZE = 8;
-const PARALLEL = 1;
-const SALT_BYTES = 16;
-const HASH_BYTES = 32;
-const MAX_MEMORY = 256 * 1024 * 1024; // bytes that one comparison may take
+export type PasswordHash = ScryptHash | EncodedHash;
+
+const BCRYPT = /^(\$2[abxy]\$(\d\d)\$)[./A-Za-z0-9]{53}$/;
+const BCRYPT_COSTS = [5, 15] as const; // htpasswd -B makes 5 unless told otherwise; 15 takes seconds
+const BCRYPT_BYTES = 72; // of a password; every implementation leaves out the rest
+const ARGON2 = /^(\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$)([\w+/]{11,86})\$([\w+/]{22,86})$/;
+const ARGON2_MEMORY = [4096, 256 * 1024] as const; // KiB
+const MAX_ARGON2_WORK = 4 * 1024 * 1024; // KiB times passes: some seconds
 
 /** Hashes a new password. Runs in the thread pool. */
-export async function hashPassword(password: Buffer): Promise<PasswordHash> {
-  const salt = randomBytes(SALT_BYTES);
-  const parameters = { costBits: COST_BITS, blockSize: BLOCK_SIZE, parallel: PARALLEL, salt };
-  return { ...parameters, hash: await derive(password, parameters, HASH_BYTES) };
+export function hashPassword(password: Buffer): Promise<PasswordHash> {
+  return makeScryptHash(password);
 }
 
-/** Compares in constant time. Runs in the thread pool. */
+/**
+ * Compares in constant time, in another thread.
+ * @throws rejects with {WeirError} `ERR_AUTH_UNAVAILABLE` when that thread cannot be used
+ */
 export async function matchesHash(password: Buffer, stored: PasswordHash): Promise<boolean> {
-  return timingSafeEqual(await derive(password, stored, stored.hash.length), stored.hash);
+  if (stored.kind === 'scrypt') return matchesScrypt(password, stored);
+  // Programs in C stop at a NUL, so that more than one password would match.
+  if (password.length === 0 || password.includes(0)) return false;
+  const counted = stored.kind === 'bcrypt' ? password.subarray(0, BCRYPT_BYTES) : password;
+  return compareInThread(stored.kind, counted, stored.encoded);
 }
 
 /** A hash that no password matches, as costly to compare as that of a user. */
-export function unmatchableHash(): PasswordHash {
-  return {
-    costBits: COST_BITS,
-    blockSize: BLOCK_SIZE,
-    parallel: PARALLEL,
-    salt: randomBytes(SALT_BYTES),
-    hash: randomBytes(HASH_BYTES),
-  };
+export function unmatchableHash(like?: PasswordHash): PasswordHash {
+  if (like === undefined || like.kind === 'scrypt') return unmatchableScrypt(like);
+  const random = (characters: number): string => randomBytes(characters).toString('hex').slice(0, characters);
+  const { kind, cost } = like;
+  // The last letters of salt and hash have spare bits, which `.` and `O` leave empty.
+  if (kind === 'bcrypt') return { kind, cost, encoded: `${cost}${random(21)}O${random(30)}O` };
+  const text = (bytes: number): string => randomBytes(bytes).toString('base64').replace(/=+$/, '');
+  return { kind, cost, encoded: `${cost}${text(16)}$${text(32)}` };
 }
 
-export function formatHash({ costBits, blockSize, parallel, salt, hash }: PasswordHash): string {
-  return `$scrypt$ln=${costBits},r=${blockSize},p=${parallel}$${base64(salt)}$${base64(hash)}`;
+export function formatHash(hash: PasswordHash): string {
+  return hash.kind === 'scrypt' ? formatScrypt(hash) : hash.encoded;
 }
 
-/** Null for anything that is no scrypt hash, is a weak one, or would take too much memory to compare. */
+/** Null for a hash of no kind that is accepted, a weak one, or one that would cost too much to compare. */
 export function parseHash(text: string): PasswordHash | null {
-  const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{22,86})$/.exec(
-    text,
-  );
-  if (match === null) return null;
-  const [costBits, blockSize, parallel] = [Number(match[1]), Number(match[2]), Number(match[3])];
-  const memory = 128 * blockSize * 2 ** costBits;
-  if (costBits < 10 || blockSize < 1 || parallel < 1 || parallel > 16 || memory > MAX_MEMORY) return null;
-  const [salt, hash] = [Buffer.from(match[4]!, 'base64'), Buffer.from(match[5]!, 'base64')];
-  return { costBits, blockSize, parallel, salt, hash };
+  const [, bcryptCost, rounds] = BCRYPT.exec(text) ?? [];
+  if (bcryptCost !== undefined) {
+    return isWithin(Number(rounds), BCRYPT_COSTS)
+      ? { kind: 'bcrypt', cost: bcryptCost, encoded: text }
+      : null;
+  }
+  const [, argonCost, memory, passes, lanes] = ARGON2.exec(text) ?? [];
+  if (argonCost !== undefined) {
+    const work = Number(memory) * Number(passes);
+    const sound = isWithin(Number(memory), ARGON2_MEMORY) && isWithin(Number(lanes), [1, 16]);
+    if (!sound || work === 0 || work > MAX_ARGON2_WORK) return null;
+    return { kind: 'argon2id', cost: argonCost, encoded: text };
+  }
+  return parseScrypt(text);
 }
 
-function derive(password: Buffer, by: Omit<PasswordHash, 'hash'>, bytes: number): Promise<Buffer> {
-  const options = { N: 2 ** by.costBits, r: by.blockSize, p: by.parallel, maxmem: 2 * MAX_MEMORY };
-  return new Promise((resolve, reject) => {
-    scrypt(password, by.salt, bytes, options, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
-    });
-  });
-}
-
-function base64(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '');
+function isWithin(value: number, [least, most]: readonly [number, number]): boolean {
+  return value >= least && value <= most;
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { BasicAuthenticator, decodeBasic } from '../../src/auth/basic.ts';
 import type { PasswordHash } from '../../src/auth/password-hash.ts';
 import { hashPassword } from '../../src/auth/password-hash.ts';
+import { HashVerifier } from '../../src/auth/password-verifier.ts';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
@@ -37,11 +38,11 @@ describe('BasicAuthenticator', () => {
     ['nobody:right:one', null],
     ['alice:', null],
   ])('%s is %s', async (credentials, expected) => {
-    expect(await new BasicAuthenticator(users).check(basic(credentials))).toBe(expected);
+    expect(await new BasicAuthenticator(new HashVerifier(users)).check(basic(credentials))).toBe(expected);
   });
 
   test('a user who was checked is known at once and costs no hash', async () => {
-    const authenticator = new BasicAuthenticator(users);
+    const authenticator = new BasicAuthenticator(new HashVerifier(users));
     expect(await hashesDuring(() => authenticator.check(basic('alice:right:one')))).toBe(1);
     const again = await hashesDuring(() => {
       for (let i = 0; i < 1000; i++) expect(authenticator.check(basic('alice:right:one'))).toBe('alice');
@@ -50,7 +51,7 @@ describe('BasicAuthenticator', () => {
   });
 
   test('many that come at once with the same password cost one hash', async () => {
-    const authenticator = new BasicAuthenticator(users);
+    const authenticator = new BasicAuthenticator(new HashVerifier(users));
     const work = () =>
       Promise.all(Array.from({ length: 50 }, async () => authenticator.check(basic('alice:right:one'))));
     expect(await hashesDuring(work)).toBe(1);
@@ -58,7 +59,7 @@ describe('BasicAuthenticator', () => {
 
   test('a wrong password is remembered for ten seconds', async () => {
     const clock = { now: 0 };
-    const authenticator = new BasicAuthenticator(users, { now: () => clock.now });
+    const authenticator = new BasicAuthenticator(new HashVerifier(users), { now: () => clock.now });
     expect(await authenticator.check(basic('alice:wrong'))).toBeNull();
     expect(authenticator.check(basic('alice:wrong'))).toBeNull();
     clock.now += 10_000;
@@ -68,12 +69,12 @@ describe('BasicAuthenticator', () => {
   });
 
   test('a user who does not exist costs a hash as well', async () => {
-    const authenticator = new BasicAuthenticator(users);
+    const authenticator = new BasicAuthenticator(new HashVerifier(users));
     expect(await hashesDuring(() => authenticator.check(basic('nobody:x')))).toBe(1);
   });
 
   test('more than 64 that wait are refused with 503, and the others are served', async () => {
-    const authenticator = new BasicAuthenticator(users);
+    const authenticator = new BasicAuthenticator(new HashVerifier(users));
     const attempts = Array.from({ length: 70 }, async (_, i) =>
       authenticator.check(basic(`alice:wrong ${i}`)),
     );

@@ -13,7 +13,13 @@ test('reads users, and skips empty lines and comments', () => {
 describe('refuses with file and line', () => {
   test.each([
     ['an SHA-1 hash', 'alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', 'an unsalted SHA-1 hash'],
-    ['bcrypt', `alice:$2y$05$${'x'.repeat(53)}`, 'a bcrypt hash'],
+    [
+      'bcrypt that is too cheap',
+      `alice:$2y$04$${'x'.repeat(53)}`,
+      'a bcrypt hash that is malformed, or of a cost',
+    ],
+    ['argon2i', 'alice:$argon2i$v=19$m=65536,t=2,p=1$c2FsdHNhbHQ$x', 'an argon2 hash that is not argon2id'],
+    ['argon2id that is broken', 'alice:$argon2id$v=19$x', 'an argon2id hash that is malformed'],
     ['MD5', 'alice:$apr1$abcdefgh$0123456789012345678901', 'an MD5 hash'],
     ['the crypt of the system', 'alice:$6$salt$hash', 'a crypt hash of the system'],
     ['a scrypt hash that is broken', 'alice:$scrypt$ln=15$x', 'a scrypt hash that is malformed'],
@@ -57,6 +63,22 @@ test('a file that everybody may read is told of, and used', async () => {
   expect(readPasswordFile(path)).toMatchObject({ warnings: [expect.stringContaining('chmod 640')] });
   await chmod(path, 0o640);
   expect(readPasswordFile(path).warnings).toEqual([]);
+});
+
+test('bcrypt hashes that are cheap are told of, and used', async () => {
+  await using folder = await tempDir();
+  const bcrypt = (cost: string): string => `$2y$${cost}$${'x'.repeat(53)}`;
+  const lines = `alice:${bcrypt('05')}\nbob:${bcrypt('12')}\ncarol:${HASH}\n`;
+  const { users, warnings } = readPasswordFile(
+    await folder.write('users', lines, 0o600),
+    'weir proxy passwd',
+  );
+  expect(users.size).toBe(3);
+  expect(warnings).toEqual([expect.stringContaining('has one bcrypt hash of a cost below 10')]);
+});
+
+test('messages name the command of whoever reads the file', () => {
+  expect(() => readPasswordFile('/nowhere/users', 'weir proxy passwd')).toThrow('`weir proxy passwd`');
 });
 
 describe('withUser', () => {

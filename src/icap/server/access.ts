@@ -4,6 +4,7 @@
 import type { BlockList } from 'node:net';
 import { BasicAuthenticator } from '../../auth/basic.ts';
 import { readPasswordFile } from '../../auth/password-file.ts';
+import { HashVerifier } from '../../auth/password-verifier.ts';
 import { IcapError } from '../../errors.ts';
 import { isAllowed, networks } from '../../util/networks.ts';
 import { fieldValue } from '../codec/fields.ts';
@@ -48,7 +49,7 @@ export class Access {
   load(): void {
     for (const path of this.#paths()) {
       const { users, warnings } = readPasswordFile(path);
-      this.#files.set(path, new BasicAuthenticator(users));
+      this.#files.set(path, new BasicAuthenticator(new HashVerifier(users)));
       this.warnings.push(...warnings);
     }
   }

@@ -5,13 +5,13 @@
 import type { BlockList, Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
-import { IcapError, printable, reasonOf } from '../../errors.ts';
+import { IcapError, messageOf, printable, reasonOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
+import type { ProxyHeader } from '../../http/proxy-protocol.ts';
+import { ProxyHeaderReader } from '../../http/proxy-protocol.ts';
 import type { Deadlines, HasDeadline } from '../../util/deadlines.ts';
 import { isAllowed, networks, plainAddress } from '../../util/networks.ts';
 import type { IcapPeer, IcapServerLimits } from './context.ts';
-import type { ProxyHeader } from './proxy-protocol.ts';
-import { ProxyHeaderReader } from './proxy-protocol.ts';
 import type { TlsFiles, TlsMaterial } from './tls-files.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -222,7 +222,7 @@ class Entering implements HasDeadline {
         found = reader.execute(bytes);
       } catch (error) {
         stop();
-        return this.fail(error as WeirError);
+        return this.fail(new IcapError('ERR_ICAP_PROXY_HEADER', messageOf(error)));
       }
       if (found === null) return;
       stop();

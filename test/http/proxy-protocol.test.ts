@@ -1,25 +1,29 @@
 import { describe, expect, test } from '@jest/globals';
-import { MAX_BLOCK, parseProxyHeader } from '../../../src/icap/server/proxy-protocol.ts';
-import { binary, line } from './proxy-headers.ts';
+import { MAX_BLOCK, parseProxyHeader } from '../../src/http/proxy-protocol.ts';
+import { binary, line } from '../icap/server/proxy-headers.ts';
 
 const parse = (bytes: Buffer | string) => parseProxyHeader(Buffer.from(bytes as string, 'latin1'));
-const REFUSED = expect.objectContaining({ code: 'ERR_ICAP_PROXY_HEADER' });
+const REFUSED = expect.objectContaining({ code: 'ERR_PROXY_HEADER' });
 const noop = (bytes: number): [number, Buffer] => [0x04, Buffer.alloc(bytes)];
 
 describe('version 1', () => {
   test.each([
-    ['PROXY TCP4 192.0.2.7 203.0.113.1 56324 1344\r\n', '192.0.2.7', 56_324],
-    ['PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n', '255.255.255.255', 65_535],
-    ['PROXY TCP6 2001:DB8::7 2001:db8::1 1 1344\r\n', '2001:db8::7', 1],
-    ['PROXY TCP6 ::ffff:192.0.2.7 ::ffff:203.0.113.1 0 1344\r\n', '192.0.2.7', 0],
+    ['PROXY TCP4 192.0.2.7 203.0.113.1 56324 1344\r\n', '192.0.2.7', 56_324, '203.0.113.1', 1344],
+    [
+      'PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n',
+      ...(['255.255.255.255', 65_535, '255.255.255.255', 65_535] as const),
+    ],
+    ['PROXY TCP6 2001:DB8::7 2001:db8::1 1 443\r\n', '2001:db8::7', 1, '2001:db8::1', 443],
+    ['PROXY TCP6 ::ffff:192.0.2.7 ::ffff:203.0.113.1 0 80\r\n', '192.0.2.7', 0, '203.0.113.1', 80],
     [
       'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n',
-      'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
-      65_535,
+      ...(['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 65_535] as const),
+      ...(['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 65_535] as const),
     ],
-  ])('%j names the client %s', (text, address, port) => {
+  ])('%j names the client %s %i and its target %s %i', (text, address, port, to, toPort) => {
     const length = text.length;
-    const header = { version: 1, kind: 'proxied', address, port };
+    const target = { address: to, port: toPort };
+    const header = { version: 1, kind: 'proxied', address, port, target };
     expect(parse(text)).toEqual({ header, length });
     expect(parse(`${text}OPTIONS icap://h/s ICAP/1.0\r\n`)).toEqual({ header, length });
   });
@@ -29,7 +33,7 @@ describe('version 1', () => {
     'PROXY UNKNOWN ffff:f:f:f:f:f:f:f ::1 65535 65535\r\n',
     'PROXY UNKNOWN what ever\r\n',
   ])('%j comes from a client that the balancer does not know', (text) => {
-    const header = { version: 1, kind: 'unknown', address: null, port: null };
+    const header = { version: 1, kind: 'unknown', address: null, port: null, target: null };
     expect(parse(text)).toEqual({ header, length: text.length });
   });
 
@@ -61,11 +65,12 @@ describe('version 1', () => {
 
 describe('version 2', () => {
   test.each([
-    ['192.0.2.7', 56_324],
-    ['2001:db8::7', 1],
-  ])('names the client %s', (address, port) => {
+    ['192.0.2.7', 56_324, '203.0.113.1'],
+    ['2001:db8::7', 1, '2001:db8::ffff'],
+  ])('names the client %s %i and its target %s', (address, port, to) => {
     const bytes = binary(address, port);
-    const header = { version: 2, kind: 'proxied', address, port };
+    const target = { address: to, port: 1344 };
+    const header = { version: 2, kind: 'proxied', address, port, target };
     expect(parseProxyHeader(bytes)).toEqual({ header, length: bytes.length });
     expect(parseProxyHeader(Buffer.concat([bytes, Buffer.from('OPTIONS')]))).toMatchObject({
       length: bytes.length,
@@ -83,7 +88,7 @@ describe('version 2', () => {
     ['an unknown family', binary('192.0.2.7', 5, { command: 0, family: 0x55 })],
     ['a block that is too small for its family', binary('', 0, { command: 0, family: 0x21 })],
   ])('LOCAL with %s is the balancer itself', (_, bytes) => {
-    const header = { version: 2, kind: 'local', address: null, port: null };
+    const header = { version: 2, kind: 'local', address: null, port: null, target: null };
     expect(parseProxyHeader(bytes)).toEqual({ header, length: bytes.length });
   });
 

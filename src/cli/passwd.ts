@@ -1,5 +1,5 @@
-// `weir gateway passwd`: sets or removes the password of an ICAP client in a password file. The password
-// comes from the terminal without being shown, or as the first line of standard input; never from an
+// `weir gateway passwd` and `weir proxy passwd`: sets or removes a password in a password file. It comes
+// from the terminal without being shown, or as the first line of standard input; never from an
 // argument, which every user of the machine could read.
 
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
@@ -19,26 +19,42 @@ interface PasswdOptions {
 
 const MAX_PASSWORD = 1024; // bytes
 
-export function addGatewayPasswdCommand(gateway: Command, context: CommandContext): void {
-  gateway
+/** What the passwords of a half of Weir are for. */
+export interface PasswordHalf {
+  readonly half: 'gateway' | 'proxy';
+  /** Who logs in, e.g. `an ICAP client`. */
+  readonly who: string;
+  /** Key of the configuration that names the file. */
+  readonly key: string;
+  /** A user for the examples. */
+  readonly example: string;
+}
+
+/** Adds `passwd` to the command of a half. */
+export function addPasswdCommand(parent: Command, context: CommandContext, half: PasswordHalf): void {
+  const { who, key, example } = half;
+  const command = `weir ${half.half} passwd ${example}`;
+  parent
     .command('passwd')
-    .argument('<user>', 'name that the ICAP client logs in with')
-    .description('set the password of an ICAP client (gateway.auth)')
+    .argument('<user>', `name that ${who} logs in with`)
+    .description(`set the password of ${who} (${key})`)
     .option('-f, --file <file>', 'password file to change or create (default: print the line for one)')
     .option('--remove', 'take the user out of the file')
     .addHelpText(
       'after',
-      examples(
-        'weir gateway passwd squid --file users.htpasswd',
-        'pass show squid | weir gateway passwd squid --file users.htpasswd',
-      ),
+      examples(`${command} --file users.htpasswd`, `pass show ${example} | ${command} --file users.htpasswd`),
     )
     .action(async (user: string, options: PasswdOptions) => {
-      await setPassword(user, options, context.terminal);
+      await setPassword(user, options, context.terminal, `weir ${half.half} passwd <user> --file <file>`);
     });
 }
 
-async function setPassword(user: string, options: PasswdOptions, terminal: Terminal): Promise<void> {
+async function setPassword(
+  user: string,
+  options: PasswdOptions,
+  terminal: Terminal,
+  command: string,
+): Promise<void> {
   if (!isUserName(user)) {
     throw new ConfigError('ERR_CONFIG_VALUE', 'a user name has no colon and no control character');
   }
@@ -46,7 +62,7 @@ async function setPassword(user: string, options: PasswdOptions, terminal: Termi
   if (options.remove === true) {
     if (file === null) throw new ConfigError('ERR_CONFIG_VALUE', '--remove needs --file');
     const text = await existing(file);
-    if (!parsePasswordFile(text, file).has(user)) {
+    if (!parsePasswordFile(text, file, command).has(user)) {
       throw new ConfigError('ERR_CONFIG_VALUE', `${file} has no user ${user}`);
     }
     await replace(file, withUser(text, user, null));
@@ -54,7 +70,7 @@ async function setPassword(user: string, options: PasswdOptions, terminal: Termi
     return;
   }
   const text = file === null ? '' : await existing(file);
-  if (file !== null) parsePasswordFile(text, file); // before anybody types a password for nothing
+  if (file !== null) parsePasswordFile(text, file, command); // before anybody types a password for nothing
   const hash = formatHash(await hashPassword(sound(await readPassword(terminal, `Password for ${user}: `))));
   if (file === null) {
     terminal.stdout.write(`${user}:${hash}\n`);

@@ -2,8 +2,8 @@
 
 import { expect } from '@jest/globals';
 import { fc, test } from '@fast-check/jest';
-import { ProxyHeaderReader } from '../../../src/icap/server/proxy-protocol.ts';
-import { binary, line } from './proxy-headers.ts';
+import { ProxyHeaderReader } from '../../src/http/proxy-protocol.ts';
+import { binary, line } from '../icap/server/proxy-headers.ts';
 
 const RUNS = 300;
 const address = fc.oneof(
@@ -65,7 +65,7 @@ test.prop(
   const damaged = Buffer.from(bytes);
   for (const [place, value] of changes) damaged[place % damaged.length] = value;
   const result = read([damaged]);
-  if ('code' in result) expect(result.code).toBe('ERR_ICAP_PROXY_HEADER');
+  if ('code' in result) expect(result.code).toBe('ERR_PROXY_HEADER');
   expect(read(cut(damaged, at))).toEqual(result);
 });
 
@@ -73,6 +73,6 @@ test.prop([fc.uint8Array({ maxLength: 6000 })], { numRuns: RUNS })(
   'any bytes are read, refused or waited for',
   (bytes) => {
     const result = read([Buffer.from(bytes)]);
-    if ('code' in result) expect(result.code).toBe('ERR_ICAP_PROXY_HEADER');
+    if ('code' in result) expect(result.code).toBe('ERR_PROXY_HEADER');
   },
 );

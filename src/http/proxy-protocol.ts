@@ -1,11 +1,12 @@
 // The PROXY protocol, versions 1 (a text line) and 2 (binary): reads the header that a balancer sends in
 // front of a connection, out of pieces of any size. Pure: no socket, no timer. Who may send one, and what
-// the address in it is good for, listener.ts decides. HAProxy's proxy-protocol.txt, sections 2.1 and 2.2.
+// the addresses in it are good for, the entrances of proxy and ICAP server decide. HAProxy's
+// proxy-protocol.txt, sections 2.1 and 2.2.
 
 import { isIPv4, isIPv6 } from 'node:net';
-import { IcapError, printable } from '../../errors.ts';
-import { ByteCollector } from '../codec/byte-collector.ts';
-import { crc32c } from '../../util/crc32c.ts';
+import { HttpError, printable } from '../errors.ts';
+import { ByteCollector } from '../icap/codec/byte-collector.ts';
+import { crc32c } from '../util/crc32c.ts';
 
 export interface ProxyHeader {
   readonly version: 1 | 2;
@@ -17,6 +18,8 @@ export interface ProxyHeader {
   /** Address of the client; null unless `proxied`. v4 mapped into v6 is given as v4. */
   readonly address: string | null;
   readonly port: number | null;
+  /** What the client had connected to; null unless `proxied`. */
+  readonly target: { readonly address: string; readonly port: number } | null;
 }
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
@@ -34,6 +37,8 @@ const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([
   [0x31, 216], // Unix stream
 ]);
 
+const NO_ADDRESS = { address: null, port: null, target: null };
+
 export class ProxyHeaderReader {
   readonly #collector = new ByteCollector();
 
@@ -46,7 +51,7 @@ export class ProxyHeaderReader {
    * Reads on.
    *
    * @returns the header and the offset in `bytes` of what follows it; null while it is not complete
-   * @throws {IcapError} `ERR_ICAP_PROXY_HEADER`: these bytes are no PROXY header
+   * @throws {HttpError} `ERR_PROXY_HEADER`: these bytes are no PROXY header
    */
   execute(bytes: Buffer): { readonly header: ProxyHeader; readonly end: number } | null {
     const before = this.#collector.length;
@@ -60,7 +65,7 @@ export class ProxyHeaderReader {
  * Parses a header at the start of `bytes`.
  *
  * @returns the header and its length; null when more bytes are needed to tell
- * @throws {IcapError} `ERR_ICAP_PROXY_HEADER`
+ * @throws {HttpError} `ERR_PROXY_HEADER`
  */
 export function parseProxyHeader(bytes: Buffer): { header: ProxyHeader; length: number } | null {
   if (startsLike(bytes, SIGNATURE)) return parseBinary(bytes);
@@ -86,7 +91,7 @@ function parseLine(bytes: Buffer): { header: ProxyHeader; length: number } | nul
 
 function lineHeader(line: string): ProxyHeader {
   const [, family, source, target, sourcePort, targetPort, ...rest] = line.split(' ');
-  if (family === 'UNKNOWN') return { version: 1, kind: 'unknown', address: null, port: null };
+  if (family === 'UNKNOWN') return { ...NO_ADDRESS, version: 1, kind: 'unknown' };
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isPlainIPv6 : () => false;
   const sound =
     rest.length === 0 &&
@@ -98,8 +103,9 @@ function lineHeader(line: string): ProxyHeader {
   return {
     version: 1,
     kind: 'proxied',
-    address: source!.includes(':') ? ipv6Text(source!) : source!,
+    address: plainText(source!),
     port: Number(sourcePort),
+    target: { address: plainText(target!), port: Number(targetPort) },
   };
 }
 
@@ -129,16 +135,27 @@ function parseBinary(bytes: Buffer): { header: ProxyHeader; length: number } | n
 }
 
 function binaryHeader(bytes: Buffer, local: boolean, family: number): ProxyHeader {
-  if (local) return { version: 2, kind: 'local', address: null, port: null };
-  if (family === 0x11) {
-    const address = [...bytes.subarray(16, 20)].join('.');
-    return { version: 2, kind: 'proxied', address, port: bytes.readUInt16BE(24) };
-  }
-  if (family === 0x21) {
-    const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(16 + 2 * i).toString(16));
-    return { version: 2, kind: 'proxied', address: ipv6Text(groups.join(':')), port: bytes.readUInt16BE(48) };
-  }
-  return { version: 2, kind: 'unknown', address: null, port: null };
+  if (local) return { ...NO_ADDRESS, version: 2, kind: 'local' };
+  if (family !== 0x11 && family !== 0x21) return { ...NO_ADDRESS, version: 2, kind: 'unknown' };
+  const size = family === 0x11 ? 4 : 16;
+  const text = size === 4 ? ipv4At : ipv6At;
+  const ports = FIXED + 2 * size;
+  return {
+    version: 2,
+    kind: 'proxied',
+    address: text(bytes, FIXED),
+    port: bytes.readUInt16BE(ports),
+    target: { address: text(bytes, FIXED + size), port: bytes.readUInt16BE(ports + 2) },
+  };
+}
+
+function ipv4At(bytes: Buffer, at: number): string {
+  return bytes.subarray(at, at + 4).join('.');
+}
+
+function ipv6At(bytes: Buffer, at: number): string {
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + 2 * i).toString(16));
+  return ipv6Text(groups.join(':'));
 }
 
 /** The extensions behind the addresses: well-formed, and a checksum, where there is one, that is right. */
@@ -161,6 +178,10 @@ function checkSum(header: Buffer, from: number, to: number): void {
   if (crc32c(copy) !== header.readUInt32BE(from)) throw malformed('its checksum is wrong');
 }
 
+function plainText(address: string): string {
+  return address.includes(':') ? ipv6Text(address) : address;
+}
+
 /** RFC 5952 text: lower case, the longest run of zeros shortened; v4 mapped into v6 as v4. */
 function ipv6Text(address: string): string {
   const { hostname } = new URL(`http://[${address}]/`);
@@ -178,6 +199,6 @@ function isPort(text: string | undefined): boolean {
   return text !== undefined && /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
 }
 
-function malformed(what: string): IcapError {
-  return new IcapError('ERR_ICAP_PROXY_HEADER', `no valid PROXY header: ${what}`);
+function malformed(what: string): HttpError {
+  return new HttpError('ERR_PROXY_HEADER', `no valid PROXY header: ${what}`);
 }

@@ -1,5 +1,6 @@
 // c-icap 0.5 as the foreign ICAP server: its echo service, its 206 demonstration and, given a clamd,
-// its virus_scan service, from a configuration in a temporary folder. Touches nothing in /etc.
+// its virus_scan service, from a configuration in a temporary folder; url_check and content_filtering by
+// further lines of configuration. Touches nothing in /etc.
 
 import { access, readFile } from 'node:fs/promises';
 import { freePort, accepts, supervise } from '../supervised.ts';
@@ -7,7 +8,7 @@ import { tempDir } from '../tempDir.ts';
 import { findCIcapModules } from './find.mjs';
 import { requirePeer } from './requirePeer.ts';
 
-export type CIcapService = 'echo' | 'ex206' | 'avscan';
+export type CIcapService = 'echo' | 'ex206' | 'avscan' | 'url_check' | 'srv_content_filtering';
 
 export interface CIcap extends AsyncDisposable {
   readonly port: number;
@@ -24,6 +25,8 @@ export interface CIcapOptions {
   readonly clamdSocket?: string;
   /** Further lines of c-icap.conf, put last. */
   readonly config?: readonly string[];
+  /** A free port, for one that is started again at the same place. Default: a new one. */
+  readonly port?: number;
 }
 
 /** Starts c-icap in the foreground, one process with eight threads, on a free port. */
@@ -33,7 +36,7 @@ export async function startCIcap(options: CIcapOptions = {}): Promise<CIcap> {
   if (modules === null) throw new Error('c-icap is installed, but its services (srv_echo.so) were not found');
   const folder = await tempDir('weir-c-icap-');
   try {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const serverLog = folder.join('server.log');
     const accessLog = folder.join('access.log');
     const config = await folder.write(

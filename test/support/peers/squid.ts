@@ -12,6 +12,7 @@ import { PEERS } from './find.mjs';
 import { requirePeer } from './requirePeer.ts';
 
 const run = promisify(execFile);
+const NCSA_AUTH = '/usr/lib/squid/basic_ncsa_auth'; // in Debian's package
 
 export interface Squid extends AsyncDisposable {
   readonly port: number;
@@ -41,7 +42,11 @@ export interface SquidOptions {
   readonly allow206?: boolean;
   /** Let messages pass when the ICAP service fails. Default false. */
   readonly bypass?: boolean;
-  /** Further lines of squid.conf, put last. */
+  /** False: a plain forward proxy that passes CONNECT through. Default true. */
+  readonly bump?: boolean;
+  /** Who may use it, by log-in. Default: everybody. */
+  readonly login?: { readonly user: string; readonly password: string };
+  /** Further lines of squid.conf, put last; `%folder` is the folder of its files. */
   readonly config?: readonly string[];
 }
 
@@ -66,6 +71,7 @@ export async function startSquid(options: SquidOptions = {}): Promise<Squid> {
     await folder.write('origin-ca.pem', originCa);
     const certgen = PEERS.squid?.file as string;
     await run(certgen, ['-c', '-s', folder.join('ssl_db'), '-M', '4MB']);
+    if (options.login !== undefined) await folder.write('users', await passwordLine(options.login));
     const lines = configuration(port, certgen, (file) => folder.join(file), options);
     const config = await folder.write('squid.conf', `${lines.join('\n')}\n`);
     if (process.getuid?.() === 0) await giveToProxyUser(folder.path);
@@ -107,13 +113,23 @@ function configuration(
           `icap_service ${id} ${point} ${url} bypass=${onOff(options.bypass ?? false)}`,
           `adaptation_access ${id} allow all`,
         ];
-  return [
+  const bumped = [
     `http_port 127.0.0.1:${port} ssl-bump cert=${join('ca-with-key.pem')} generate-host-certificates=on dynamic_cert_mem_cache_size=4MB`,
     `sslcrtd_program ${certgen} -s ${join('ssl_db')} -M 4MB`,
     'sslcrtd_children 2 startup=1 idle=1',
     'ssl_bump bump all',
+  ];
+  const guarded = [
+    `auth_param basic program ${NCSA_AUTH} ${join('users')}`,
+    'auth_param basic children 1 startup=1 idle=1',
+    'acl users proxy_auth REQUIRED',
+    'http_access allow users',
+    'http_access deny all',
+  ];
+  return [
+    ...(options.bump === false ? [`http_port 127.0.0.1:${port}`] : bumped),
     ...(options.originCaPath === undefined ? [] : [`tls_outgoing_options cafile=${join('origin-ca.pem')}`]),
-    'http_access allow all',
+    ...(options.login === undefined ? ['http_access allow all'] : guarded),
     'cache deny all',
     'cache_mem 8 MB',
     'pinger_enable off',
@@ -132,8 +148,14 @@ function configuration(
     'adaptation_send_client_ip on',
     ...service('weir_req', 'reqmod_precache', options.reqmod),
     ...service('weir_resp', 'respmod_precache', options.respmod),
-    ...(options.config ?? []),
+    ...(options.config ?? []).map((line) => line.replaceAll('%folder', join('.'))),
   ];
+}
+
+/** A line of Squid's password file. */
+async function passwordLine({ user, password }: { user: string; password: string }): Promise<string> {
+  const { stdout } = await run('openssl', ['passwd', '-apr1', password]);
+  return `${user}:${stdout}`;
 }
 
 /** Squid started by root becomes `proxy`, who must be able to use the folder. */

@@ -1,11 +1,15 @@
 // Puts the halves together from a resolved configuration: CA, plugins, gateway, adaptation, proxy.
 // Everything below takes plain options; only this file and gateway/from-config.ts know the configuration's shape.
 
-import { loadCa } from './app/ca-part.ts';
+import { loadCa, RotationTimer } from './app/ca-part.ts';
+import { makeAccessPart } from './app/access-part.ts';
 import { BladeSet } from './app/blade-set.ts';
 import { openDashboard } from './app/dashboard-part.ts';
 import type { Dashboard } from './app/dashboard-part.ts';
+import { entranceOptions, proxyAddress } from './app/entrance-options.ts';
+import { listenerTlsSource } from './app/listener-tls.ts';
 import { Listeners } from './app/listeners.ts';
+import { Metrics } from './app/metrics-part.ts';
 import { makeProxyParts } from './app/proxy-parts.ts';
 import { tapped } from './app/record-tap.ts';
 import type { RecordHooks } from './app/record-tap.ts';
@@ -16,10 +20,12 @@ import { gatewayPorts, idleWarnings, poolOf } from './app/running.ts';
 import type { Halves, OwnGateway, ProxyHalf, Running } from './app/running.ts';
 import { watchedFiles } from './app/watched-files.ts';
 import type { GatewayListener, ProxyListener, ResolvedConfig } from './config/types.ts';
+import { messageOf } from './errors.ts';
 import { listenerSecurity, makeGateway } from './gateway/from-config.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { poolRule } from './gateway/workers/pool-rule.ts';
 import { GatewaySupervisor } from './gateway/workers/supervisor.ts';
+import { Meters } from './metrics/meters.ts';
 import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
 import { TraceStore } from './trace/store.ts';
@@ -30,7 +36,7 @@ export type { Halves } from './app/running.ts';
 export type { ReloadResult } from './app/reload.ts';
 
 export interface RunningWeir {
-  /** `host:port` of each listener. */
+  /** `host:port` of each listener; `https://`, `socks5://` or `transparent://` in front where only that is spoken. */
   readonly proxyAddresses: readonly string[];
   /** The same of proxy.reverse; `https://host:port` where TLS is spoken. */
   readonly reverseAddresses: readonly string[];
@@ -47,6 +53,8 @@ export interface RunningWeir {
   readonly dashboard: Dashboard | null;
   /** What is kept for `weir why`; null where nothing is. */
   readonly traces: TraceStore | null;
+  /** What /metrics serves; null where nothing is counted. */
+  readonly metrics?: Pick<Metrics, 'text' | 'address' | 'port'> | null;
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
@@ -71,7 +79,8 @@ export async function startWeir(
   halves: Halves,
   hooks: RecordHooks = {},
 ): Promise<RunningWeir> {
-  const log = tapped(openLog(config.log), hooks);
+  const meters = config.metrics.enabled ? new Meters() : null;
+  const log = tapped(openLog({ ...config.log, meters }), hooks);
   const started: (() => void | Promise<void>)[] = [() => log.close()];
   try {
     return await start(config, halves, log, started);
@@ -103,14 +112,29 @@ async function start(
     stopping: false,
   };
   for (const port of gatewayPorts(running)) proxy?.server.protectPort(port);
-  const dashboard = await startDashboard(running, proxy, started);
+  const metrics = log.meters == null ? null : new Metrics(log.meters, running, () => traces?.dropped ?? 0);
+  started.push(() => metrics?.close());
+  const dashboard = await startDashboard(running, proxy, metrics, started);
+  await metrics?.listen(config, dashboard?.token ?? null);
+  if (metrics !== null && metrics.port !== null) proxy?.server.protectPort(metrics.port);
   const warnings = idleWarnings(running);
   for (const warning of warnings) log.event('warn', warning, {});
   warnings.push(...(own?.gateway.warnings ?? [])); // it has logged them itself
   let reloading: Promise<unknown> = Promise.resolve();
+  const reloadTo = (next: ResolvedConfig): Promise<ReloadResult> => {
+    const turn = reloading.then(() => reload(running, next));
+    reloading = turn.catch(() => {}).then(() => caRotation.set(proxy?.ca.nextActiveFrom ?? null));
+    return turn;
+  };
+  const caRotation = new RotationTimer(() => {
+    reloadTo(running.config).catch((error: unknown) => {
+      log.event('error', `the change of CA failed: ${messageOf(error)}`, {});
+    });
+  });
+  caRotation.set(proxy?.ca.nextActiveFrom ?? null);
   return {
     get proxyAddresses() {
-      return proxy?.listeners.addresses ?? [];
+      return (proxy?.listeners.opened ?? []).map(({ listener, port }) => proxyAddress(listener, port));
     },
     get reverseAddresses() {
       return (proxy?.reverse.listeners.opened ?? []).map(({ listener, port }) => {
@@ -136,21 +160,22 @@ async function start(
     gatewayWorkers: workers,
     dashboard,
     traces,
+    metrics,
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
-    reload: (next) => {
-      const turn = reloading.then(() => reload(running, next));
-      reloading = turn.catch(() => {});
-      return turn;
-    },
+    reload: reloadTo,
     stop: async (graceMs) => {
       running.stopping = true;
       await dashboard?.close();
+      await metrics?.close();
       // The proxy first: it may still need the gateway for what is under way.
       await Promise.all([proxy?.server.close(graceMs), proxy?.reverse.close(graceMs)]);
       await Promise.all([workers?.stop(graceMs), halves.gateway ? own?.gateway.close(graceMs) : null]);
+      proxy?.access.close();
       for (const service of proxy?.parts.adaptation.services ?? []) await service.close();
       await reloading; // it undoes what it had prepared
+      caRotation.set(null);
+      await proxy?.ca.contexts.close();
       for (const set of own?.bladeSets ?? []) await set.close();
       await traces?.close();
       log.close();
@@ -161,13 +186,12 @@ async function start(
 async function startDashboard(
   running: Running,
   proxy: ProxyHalf | null,
+  metrics: Metrics | null,
   started: (() => void | Promise<void>)[],
 ): Promise<Dashboard | null> {
   if (proxy === null) return null;
-  const dashboard = await openDashboard(running.config, running.log, () => ({
-    config: running.config,
-    adaptation: proxy.parts.adaptation,
-  }));
+  const inForce = () => ({ config: running.config, adaptation: proxy.parts.adaptation });
+  const dashboard = await openDashboard(running.config, running.log, inForce, metrics);
   started.push(() => dashboard?.close());
   if (dashboard !== null) proxy.server.protectPort(dashboard.port);
   return dashboard;
@@ -204,17 +228,26 @@ async function startProxy(
   traces: TraceStore | null,
   started: (() => void | Promise<void>)[],
 ): Promise<ProxyHalf> {
-  const ca = await loadCa(config.proxy.certs, null);
+  const ca = await loadCa(config.proxy, null, (message) => log.event('warn', message, {}));
   const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null);
-  const server = new ProxyServer({ ...parts.options, telemetry: log, traces });
+  const access = makeAccessPart(config.proxy, null, log);
+  started.push(() => access.close());
+  const tlsSource = listenerTlsSource(ca.authority);
+  const server = new ProxyServer({
+    ...parts.options,
+    access: access.options,
+    tlsSource,
+    telemetry: log,
+    traces,
+  });
   started.push(() => server.close(0));
   const listeners = new Listeners<ProxyListener>({
-    listen: ({ host, port }) => server.listen(port, host),
+    listen: (listener) => server.listen(entranceOptions(listener)),
     unlisten: (address) => server.unlisten(address),
   });
   await listeners.start(config.proxy.listen);
   const reverse = new ReverseProxy(server, log, config, parts);
   started.push(() => reverse.close(0));
   await reverse.listeners.start(config.proxy.reverse);
-  return { server, listeners, reverse, ca, parts };
+  return { server, listeners, reverse, ca, access, parts };
 }

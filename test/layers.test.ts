@@ -12,8 +12,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'util'],
   ['icap/codec'],
-  ['http'],
-  ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'trace', 'pages'],
+  ['http', 'http2'],
+  ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'metrics', 'trace', 'pages'],
   ['proxy', 'gateway', 'dashboard'],
   ['embed'],
   ['embed/create.ts', 'app', 'app.ts', 'index.ts'],

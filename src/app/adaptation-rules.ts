@@ -8,6 +8,7 @@ import type {
   AdaptationConfig,
   AdaptationRule,
 } from '../config/types.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { PlannedRule } from '../proxy/adaptation/chain.ts';
 import type { ConditionLists } from '../proxy/adaptation/rules.ts';
 import { RuleCondition } from '../proxy/adaptation/rules.ts';
@@ -18,14 +19,15 @@ import type { StepService } from '../proxy/adaptation/step.ts';
 export function stepsOf(
   { groups, notScanned }: AdaptationConfig,
   members: ReadonlyMap<string, StepService>,
+  meters: Meters | null = null,
 ): ReadonlyMap<string, AdaptationStep> {
   const steps = new Map<string, AdaptationStep>();
   for (const [name, member] of members) {
-    steps.set(name, new AdaptationStep(name, [member], 'failover', { notScanned }));
+    steps.set(name, new AdaptationStep(name, [member], 'failover', { notScanned, meters }));
   }
   for (const { name, services, strategy, hedge } of Object.values(groups)) {
     const of = services.flatMap((service) => members.get(service) ?? []);
-    if (of.length > 0) steps.set(name, new AdaptationStep(name, of, strategy, { hedge, notScanned }));
+    if (of.length > 0) steps.set(name, new AdaptationStep(name, of, strategy, { hedge, notScanned, meters }));
   }
   return steps;
 }

@@ -11,6 +11,8 @@ import type { AdaptationService } from '../icap/client/adaptation.ts';
 import { IcapServiceClient } from '../icap/client/service-client.ts';
 import type { Telemetry } from '../telemetry/records.ts';
 import { formatAuthority } from '../util/authority.ts';
+import type { Metrics } from './metrics-part.ts';
+import { metricsRoute } from './metrics-part.ts';
 import type { AdaptationPart } from './proxy-parts.ts';
 
 /** How long a report waits for the OPTIONS of services that nobody has asked yet. */
@@ -43,6 +45,7 @@ export async function openDashboard(
   config: ResolvedConfig,
   telemetry: Telemetry,
   inForce: () => InForce,
+  metrics: Metrics | null = null,
 ): Promise<Dashboard | null> {
   const { listen, token: configured } = config.dashboard;
   if (listen === null) return null;
@@ -53,6 +56,7 @@ export async function openDashboard(
     ...listen,
     token,
     source: { report: () => report(inForce(), startedAt) },
+    metrics: metrics === null ? null : metricsRoute(config, metrics, token),
   });
   const { port } = await server.listen();
   return {

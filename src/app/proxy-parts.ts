@@ -2,26 +2,32 @@
 // services, TLS rules, the way to the origins. At a reload what did not change is taken over as it is.
 
 import { readFileSync } from 'node:fs';
-import { BlockList } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import type { LeafContexts } from '../ca/leaf-cache.ts';
-import type { ResolvedConfig } from '../config/types.ts';
+import type { AdaptationConfig, ResolvedConfig } from '../config/types.ts';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { AdaptationService } from '../icap/client/adaptation.ts';
 import type { IcapServiceHost } from '../icap/service.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import type { AdaptationStep, StepService } from '../proxy/adaptation/step.ts';
 import type { ProxyArrangementOptions } from '../proxy/arrangement.ts';
+import { RangeObjects } from '../proxy/ranges/range-objects.ts';
+import { StreamAdaptation } from '../proxy/streams/stream-adaptation.ts';
+import { Http2Engine } from '../proxy/origin/h2-engine.ts';
 import { NativeEngine } from '../proxy/origin/native-engine.ts';
 import { UndiciEngine } from '../proxy/origin/undici-engine.ts';
+import { agentMatcher } from '../proxy/patience/settings.ts';
+import type { PatienceSettings } from '../proxy/patience/settings.ts';
 import type { Telemetry } from '../telemetry/records.ts';
 import { sortedJson } from '../util/sorted-json.ts';
 import { isUsed, plannedRules, stepsOf } from './adaptation-rules.ts';
 import type { Halves } from './running.ts';
+import { readOriginCertificates } from './origin-certificates.ts';
 import { readServiceTls } from './service-tls.ts';
 import type { ServiceTls } from './service-tls.ts';
 import { wayTo } from './service-ways.ts';
 import type { ServiceSurroundings } from './service-ways.ts';
+import { readWaysOut, targetPolicyOf } from './ways-out.ts';
 
 export interface ProxyParts {
   readonly options: ProxyArrangementOptions;
@@ -32,6 +38,8 @@ export interface AdaptationPart {
   /** Equal for equal rules, services and own listeners. */
   readonly key: string;
   readonly pipeline: AdaptationPipeline;
+  readonly streams: StreamAdaptation;
+  readonly ranges: RangeObjects;
   readonly services: readonly AdaptationService[];
   /** What rules use, by name: services and groups. */
   readonly steps: ReadonlyMap<string, AdaptationStep>;
@@ -51,7 +59,7 @@ export function makeProxyParts(
   telemetry: Telemetry,
   before: ProxyParts | null,
 ): ProxyParts {
-  const { limits, upstream, tls, targets } = config.proxy;
+  const { limits, upstream, tls, targets, http2 } = config.proxy;
   const ca = trustOf(upstream.trust);
   const serviceTls = readServiceTls(config.adaptation);
   const key = sortedJson([config.adaptation, config.gateway.listen, halves, serviceTls.digest]);
@@ -59,26 +67,35 @@ export function makeProxyParts(
     before?.adaptation.key === key
       ? before.adaptation
       : makeAdaptation(key, serviceTls, { config, gateway, halves, telemetry });
-  const deny = new BlockList();
-  const deniedHosts: string[] = [];
-  for (const entry of targets.deny) {
-    if (entry.kind === 'host') deniedHosts.push(entry.pattern);
-    else deny.addSubnet(entry.address, entry.prefix, entry.family);
-  }
+  const { key: waysKey, ...ways } = readWaysOut(upstream, ca);
+  const certificates = readOriginCertificates(upstream, telemetry);
   const options: ProxyArrangementOptions = {
     pipeline: adaptation.pipeline,
+    patience: patienceOf(config.adaptation),
+    streams: adaptation.streams,
+    ranges: adaptation.ranges,
     tlsRules: tls.rules,
+    http2: { client: http2.client ? http2 : null, keepsAltSvc: http2.altSvc === 'keep' },
     limits: { ...limits, targetBytes: limits.uriBytes },
-    contextFor: (name) => contexts.contextFor(name),
-    upstream: { ...upstream, ca },
+    leafs: contexts,
+    upstream: { ...upstream, ca, ...ways, verification: certificates.verification },
     engine: (connector) => {
       const engine = { connector, responseTimeoutMs: upstream.responseTimeoutMs };
-      return upstream.engine === 'undici' ? new UndiciEngine(engine) : new NativeEngine(engine);
+      const http1 = upstream.engine === 'undici' ? new UndiciEngine(engine) : new NativeEngine(engine);
+      if (http2.origin === 'never') return http1;
+      return new Http2Engine({ ...engine, http1, offer: http2.origin, windowBytes: http2.windowBytes });
     },
-    originKey: sortedJson([upstream, ca, targets]),
-    deny: { networks: deny, hosts: deniedHosts },
+    originKey: sortedJson([upstream, ca, waysKey, certificates.key, targets, http2.origin, http2.windowBytes]),
+    targets: targetPolicyOf(targets),
   };
   return { options, adaptation };
+}
+
+/** Null where everybody waits. */
+function patienceOf({ patience, spool }: AdaptationConfig): PatienceSettings | null {
+  const { agents, ...settings } = patience;
+  if (settings.browser === 'wait' && settings.program === 'wait') return null;
+  return { ...settings, isProgram: agentMatcher(agents), spool };
 }
 
 /** Own PEM files beside Node's roots; null where there are none. @throws {ConfigError} `ERR_CONFIG_UNREADABLE` */
@@ -115,7 +132,8 @@ function makeAdaptation(
     const { onError, onOverload, routing } = service;
     members.set(service.name, { service: way, onError, onOverload, routing, busy: 0 });
   }
-  const steps = stepsOf(adaptation, members);
+  const meters = surroundings.telemetry.meters ?? null;
+  const steps = stepsOf(adaptation, members, meters);
   const pipeline = new AdaptationPipeline({
     reqmod: plannedRules(adaptation.rules, 'reqmod', steps),
     respmod: plannedRules(adaptation.rules, 'respmod', steps),
@@ -124,6 +142,9 @@ function makeAdaptation(
     notScanned: adaptation.notScanned,
     share: adaptation.share,
     stepNamed: (name) => steps.get(name),
+    meters,
   });
-  return { key, pipeline, services: opened, steps };
+  const streams = new StreamAdaptation(adaptation.streams);
+  const ranges = new RangeObjects({ ...adaptation.ranges, spool: adaptation.spool });
+  return { key, pipeline, streams, ranges, services: opened, steps };
 }

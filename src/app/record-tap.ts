@@ -17,6 +17,10 @@ export function tapped(log: Log, { onRecord, onGatewayRecord, onEvent }: RecordH
   if (onRecord === undefined && onGatewayRecord === undefined && onEvent === undefined) return log;
   return {
     logger: log.logger,
+    meters: log.meters,
+    get dropped() {
+      return log.dropped ?? 0;
+    },
     get records() {
       return log.records || onRecord !== undefined || onGatewayRecord !== undefined;
     },

@@ -8,8 +8,10 @@ import { ConfigError } from '../errors.ts';
 import { gatewayOptions } from '../gateway/from-config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { poolRule } from '../gateway/workers/pool-rule.ts';
+import { makeAccessPart } from './access-part.ts';
 import { BladeSet } from './blade-set.ts';
 import { loadCa } from './ca-part.ts';
+import { listenerTlsSource } from './listener-tls.ts';
 import type { ListenerChange } from './listeners.ts';
 import { makeProxyParts } from './proxy-parts.ts';
 import type { OwnGateway, ProxyHalf, Running } from './running.ts';
@@ -156,19 +158,27 @@ async function prepareProxy(
   undo: Undo,
 ): Promise<NextProxy> {
   const before = proxy.parts;
-  const ca = await loadCa(config.proxy.certs, proxy.ca);
+  const ca = await loadCa(config.proxy, proxy.ca, (message) => log.event('warn', message, {}));
   const parts = makeProxyParts(config, ca.contexts, own!.gateway, halves, log, before);
   const replaced = parts.adaptation === before.adaptation ? null : before.adaptation;
   undo.push(() => {
     if (replaced !== null) for (const service of parts.adaptation.services) void service.close();
   });
-  const arrangement = proxy.server.arrange(parts.options);
+  const access = makeAccessPart(config.proxy, proxy.access, log);
+  const isNewAccess = access.options.key !== proxy.access.options.key;
+  undo.push(() => {
+    if (isNewAccess) access.close();
+  });
+  const tlsSource = listenerTlsSource(ca.authority);
+  const arrangement = proxy.server.arrange({ ...parts.options, access: access.options, tlsSource });
   return {
-    applied: ca.contexts === proxy.ca.contexts ? [] : ['the certificate authority'],
+    applied: ca.authority.fingerprint256 === proxy.ca.authority.fingerprint256 ? [] : ['the certificate authority'],
     apply: () => {
       proxy.server.apply(arrangement);
       proxy.reverse.apply(config, parts);
-      Object.assign(proxy, { ca, parts });
+      if (ca.contexts !== proxy.ca.contexts) void proxy.ca.contexts.close();
+      if (isNewAccess) proxy.access.close();
+      Object.assign(proxy, { ca, access, parts });
       for (const service of replaced?.services ?? []) void service.close();
     },
   };

@@ -19,9 +19,9 @@ import type { SpoolOptions } from '../http/spool.ts';
 import { formatFields } from '../icap/codec/fields.ts';
 import { readTlsFiles } from '../icap/server/tls-files.ts';
 import { errorAnswer } from '../proxy/answers.ts';
-import { asOriginError } from '../proxy/origin/connector.ts';
 import type { OriginConnector } from '../proxy/origin/connector.ts';
 import type { OriginTarget } from '../proxy/origin/engine.ts';
+import { asOriginError } from '../proxy/origin/origin-errors.ts';
 import type { Telemetry } from '../telemetry/records.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
@@ -160,6 +160,9 @@ export class ReverseServer {
       get traces() {
         return ground().policy.traces ?? null;
       },
+      get meters() {
+        return ground().policy.meters ?? null;
+      },
       skip: () => false,
       user: () => null,
     };
@@ -234,6 +237,7 @@ export class ReverseServer {
     const text = `HTTP/1.1 ${status} ${reason}\r\n${formatFields(headers)}Connection: close\r\n\r\n`;
     socket.end(encodeSmallMessage(text, body!, { kind: 'close' })!);
     const { telemetry } = this.#ground();
+    telemetry.meters?.connection({ verdict: 'error', error: failure });
     if (!telemetry.records) return;
     telemetry.proxy({
       id,

@@ -76,6 +76,7 @@ export class ReverseProxy {
       limits: config.proxy.limits,
       connector: new OriginConnector({
         ...upstream,
+        parents: [], // they lead to the outside; the application is the operator's own
         isOwnPort: (port) => this.#proxy.isOwnPort(port),
         isDeniedAddress: () => false, // that list is for clients of the proxy; the target is the operator's choice
       }),
@@ -97,6 +98,7 @@ function policyFor(
     traces,
     skip: () => false,
     user: () => null,
+    meters: telemetry.meters ?? null,
     get onRecord() {
       return telemetry.records ? (record: ProxyRecord) => telemetry.proxy(record) : null;
     },

@@ -7,6 +7,7 @@ import type { Gateway, GatewayPool } from '../gateway/gateway.ts';
 import type { GatewaySupervisor } from '../gateway/workers/supervisor.ts';
 import type { ProxyServer } from '../proxy/proxy-server.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { AccessPart } from './access-part.ts';
 import type { BladeSet } from './blade-set.ts';
 import type { Listeners } from './listeners.ts';
 import type { ProxyParts } from './proxy-parts.ts';
@@ -20,9 +21,13 @@ export interface Halves {
 /** The certificate authority, as it was read from its folder. */
 export interface CaPart {
   readonly folder: string;
+  /** Equal where the contexts may stay as they are. */
+  readonly key: string;
   readonly authority: CertificateAuthority;
   readonly created: boolean;
   readonly contexts: LeafContexts;
+  /** When another authority takes over, milliseconds since the epoch; null: none waits. */
+  readonly nextActiveFrom: number | null;
 }
 
 export interface ProxyHalf {
@@ -30,6 +35,7 @@ export interface ProxyHalf {
   readonly listeners: Listeners<ProxyListener>;
   readonly reverse: ReverseProxy;
   ca: CaPart;
+  access: AccessPart;
   parts: ProxyParts;
 }
 

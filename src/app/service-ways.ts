@@ -9,8 +9,8 @@ import type { HealthStatus } from '../icap/client/health.ts';
 import { InProcessService } from '../icap/client/in-process.ts';
 import { IcapServiceClient } from '../icap/client/service-client.ts';
 import type { IcapServiceHost } from '../icap/service.ts';
-import { isOwnAddress } from '../proxy/origin/connector.ts';
 import type { Telemetry } from '../telemetry/records.ts';
+import { isOwnAddress } from '../util/own-address.ts';
 import { WEIR_VERSION } from '../util/version.ts';
 import type { Halves } from './running.ts';
 
@@ -56,7 +56,11 @@ export function wayTo(
       ...{ timeoutMs, connectTimeoutMs, previewBytes, maxConnections, failureLimit },
       ...{ retries, allow, sendTrailers, identity, redact, strict },
       ...(tls === undefined ? {} : { tls }),
-      onHealth: (status) => logHealth(telemetry, name, status),
+      onHealth: (status) => {
+        telemetry.meters?.serviceChanged(name, status.state);
+        logHealth(telemetry, name, status);
+      },
+      onRepeat: (reason) => telemetry.meters?.repeated(name, reason),
       onNotice: (text) => telemetry.event('warn', `ICAP service ${name} ${text}`, { service: name }),
     });
   } catch (error) {

@@ -2,18 +2,24 @@
 
 import { certificatePathIn, keyPathIn } from '../ca/files.ts';
 import type { Running } from './running.ts';
+import { filesOfWaysOut } from './ways-out.ts';
 
 /** Absolute paths of files and folders, without repetition. */
 export function watchedFiles({ config, halves, own, workers }: Running): string[] {
   const files = [...(own?.blades.watched ?? workers!.watched)];
   if (halves.proxy) {
-    const { certs, upstream, auth, listen, reverse } = config.proxy;
+    const { certs, ca, upstream, auth, listen, reverse } = config.proxy;
     files.push(certificatePathIn(certs), keyPathIn(certs), ...upstream.trust);
-    if (auth !== null) files.push(auth.basic.file);
+    files.push(...filesOfWaysOut(upstream), ...upstream.crls);
+    if (ca.passphraseFile !== null) files.push(ca.passphraseFile);
+    if (auth?.basic?.file != null) files.push(auth.basic.file);
     for (const { tls } of Object.values(config.adaptation.services)) {
       files.push(...tls.ca, ...[tls.cert, tls.key].filter((file) => file !== null));
     }
-    for (const { tls } of [...listen, ...reverse]) if (tls !== null) files.push(tls.cert, tls.key);
+    for (const { tls } of listen) {
+      files.push(...[tls?.cert, tls?.key, tls?.clientCa].filter((file) => file != null));
+    }
+    for (const { tls } of reverse) if (tls !== null) files.push(tls.cert, tls.key);
   }
   if (halves.gateway) {
     const { auth, services, listen } = config.gateway;

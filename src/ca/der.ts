@@ -53,6 +53,9 @@ export function tagged(tag: number, bytes: Buffer): Node {
 /** Explicitly tagged `[tag]` around one element. */
 export const explicit = (tag: number, item: Node): Node => asn1.create(CONTEXT, tag, true, [item]);
 
+/** Implicitly tagged `[tag]` in place of a SEQUENCE. */
+export const implicit = (tag: number, items: Node[]): Node => asn1.create(CONTEXT, tag, true, items);
+
 /** UTCTime before 2050, GeneralizedTime from then on (RFC 5280 §4.1.2.5). Cut to whole seconds. */
 export function time(date: Date): Node {
   const utc = date.getUTCFullYear() < 2050;

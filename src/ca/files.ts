@@ -79,7 +79,8 @@ export async function replaceCaFiles(dir: string, pems: CaPems): Promise<void> {
   }
 }
 
-async function readIfThere(path: string): Promise<string | null> {
+/** Null where there is no such file. @throws {TlsError} `ERR_CA_UNREADABLE`, `ERR_CA_INVALID` (too large) */
+export async function readIfThere(path: string): Promise<string | null> {
   try {
     const { size } = await stat(path);
     if (size > MAX_FILE_SIZE) {
@@ -130,7 +131,8 @@ async function writeExclusive(path: string, text: string, mode: number): Promise
   }
 }
 
-async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+/** Writes a file under another name first, so that nobody reads half of it. */
+export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`;
   await writeExclusive(temporary, text, mode);
   try {
@@ -146,14 +148,14 @@ function missing(path: string, other: string): TlsError {
   return new TlsError('ERR_CA_INVALID', message, { path });
 }
 
-function unreadable(action: string, path: string, error: unknown): TlsError {
+export function unreadable(action: string, path: string, error: unknown): TlsError {
   const errno = errnoOf(error) ?? messageOf(error);
   const user = process.getuid === undefined ? 'the user that runs Weir' : `user id ${process.getuid()}`;
   const message = `cannot ${action} ${path} (${errno}): give ${user} access to it, or choose another certs folder`;
   return new TlsError('ERR_CA_UNREADABLE', message, { path, errno }, error);
 }
 
-function errnoOf(error: unknown): string | undefined {
+export function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;
 }

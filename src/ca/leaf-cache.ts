@@ -1,26 +1,40 @@
-// Keeps a ready TLS context per name, so that a handshake costs a look-up and not a signature. Decides when
-// a leaf is renewed and how many are kept; what is in one is leaf.ts.
+// Keeps a ready TLS context per site, so that a handshake costs a look-up and not a signature. Decides
+// which names share one, when a leaf is renewed, how many are kept, and with which keys session tickets
+// are sealed; what is in a leaf is leaf.ts, what outlives the process leaf-store.ts and leaf-keys.ts.
 
+import { randomBytes } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 
 import { LRUCache } from 'lru-cache';
 
+import { printable, TlsError } from '../errors.ts';
 import type { CertificateAuthority } from './authority.ts';
-import { leafName, mintLeaf, processLeafKey } from './leaf.ts';
-import type { LeafKey } from './leaf.ts';
+import * as der from './der.ts';
+import { foldedNames, foldedParent } from './folding.ts';
+import type { Leaf, LeafKey } from './leaf.ts';
+import { BACKDATE_MS, leafName, mintLeaf, processLeafKey } from './leaf.ts';
+import { LeafKeys } from './leaf-keys.ts';
+import type { LeafKind } from './leaf-keys.ts';
+import type { LeafStore } from './leaf-store.ts';
 
 const DEFAULT_MAX = 5_000;
 const MAX_AGE_MS = 24 * 3_600_000; // then a leaf is replaced, whatever its end
 const RENEW_BEFORE_END_MS = 3_600_000; // so that none expires while a connection starts
+const TICKET_KEYS_MS = 12 * 3_600_000; // new contexts then seal tickets with new keys
+const SESSION_SECONDS = 3_600; // how long a client may resume
 
 export interface LeafContextsOptions {
   /** How many names are kept, default 5000; the one unused longest goes. A context takes about 30 KiB. */
   readonly max?: number;
   /** Further options of every context, e.g. `minVersion`. */
   readonly secureOptions?: Omit<SecureContextOptions, 'cert' | 'key' | 'pfx'>;
-  /** Key of the leafs, default the process's. */
-  readonly leafKey?: LeafKey;
+  /** Keys of the leafs, default the process's. */
+  readonly keys?: LeafKeys;
+  /** Whether sub-domains of one parent share a leaf with a wildcard, default false. */
+  readonly wildcards?: boolean;
+  /** Leafs of former times, and where new ones go; default null. */
+  readonly store?: LeafStore | null;
   /** Clock in milliseconds since the epoch, default `Date.now`. */
   readonly now?: () => number;
 }
@@ -35,24 +49,40 @@ export class LeafContexts {
   readonly #ca: CertificateAuthority;
   readonly #entries: LRUCache<string, Entry>;
   readonly #secureOptions: SecureContextOptions;
-  readonly #leafKey: LeafKey;
+  readonly #keys: LeafKeys;
+  readonly #wildcards: boolean;
+  readonly #store: LeafStore | null;
   readonly #now: () => number;
+  readonly #keyTexts = new WeakMap<LeafKey, string>();
+  #ticketKeys = randomBytes(48);
+  #ticketKeysUntil: number;
+  #hits = 0;
+  #misses = 0;
 
   constructor(ca: CertificateAuthority, options: LeafContextsOptions = {}) {
     this.#ca = ca;
     this.#entries = new LRUCache({ max: options.max ?? DEFAULT_MAX });
-    this.#leafKey = options.leafKey ?? processLeafKey();
+    this.#keys = options.keys ?? LeafKeys.unkept(processLeafKey());
+    this.#wildcards = options.wildcards ?? false;
+    this.#store = options.store ?? null;
     this.#now = options.now ?? Date.now;
+    this.#ticketKeysUntil = this.#now() + TICKET_KEYS_MS;
     this.#secureOptions = {
       // No trust roots: they would check client certificates only, and reading them blocks Node 20 for
       // some 20 ms at the first context.
       ca: [],
+      sessionTimeout: SESSION_SECONDS,
+      sessionIdContext: 'weir',
       ...options.secureOptions,
-      key: this.#leafKey.privateKey.export({ type: 'pkcs8', format: 'pem' }),
     };
   }
 
-  /** How many names are kept now. */
+  /** How often a context was ready, and how often it had to be made. */
+  get uses(): { readonly hits: number; readonly misses: number } {
+    return { hits: this.#hits, misses: this.#misses };
+  }
+
+  /** How many leafs are kept now. */
   get size(): number {
     return this.#entries.size;
   }
@@ -64,15 +94,18 @@ export class LeafContexts {
    * tunnels that a page opens to one host at once can never mint six leafs.
    *
    * @param name  DNS name, or address without brackets; case does not matter
-   * @throws {TlsError} `ERR_TLS_NAME`, `ERR_CA_INVALID` (the CA has expired)
+   * @throws {TlsError} `ERR_TLS_NAME`: no host name, or outside of the CA's name constraints;
+   *         `ERR_CA_INVALID` (the CA has expired)
    */
   contextFor(name: string): SecureContext {
-    const now = this.#now();
-    const found = this.#entries.get(name);
-    if (found !== undefined && isFresh(found, now)) return found.context;
-    const normal = leafName(name);
-    if (normal !== name) return this.contextFor(normal);
-    return this.#mint(normal, now).context;
+    return this.#contextFor('ec', name, this.#keys.ec);
+  }
+
+  /** As {@link contextFor}, with an RSA leaf; a promise while the first RSA key is being made. */
+  rsaContextFor(name: string): SecureContext | Promise<SecureContext> {
+    const key = this.#keys.rsa;
+    if (key instanceof Promise) return key.then((made) => this.#contextFor('rsa', name, made));
+    return this.#contextFor('rsa', name, key);
   }
 
   /** Forgets all contexts; connections that use one keep it. */
@@ -80,16 +113,90 @@ export class LeafContexts {
     this.#entries.clear();
   }
 
-  #mint(name: string, now: number): Entry {
-    const leaf = mintLeaf(this.#ca, [name], this.#leafKey, now);
-    const cert = leaf.pem + this.#ca.chainPem;
+  /** Writes out what is to outlive the process. Never rejects. */
+  async close(): Promise<void> {
+    await this.#store?.flush();
+  }
+
+  #contextFor(kind: LeafKind, name: string, key: LeafKey): SecureContext {
+    const now = this.#now();
+    const shared = this.#wildcards ? this.#parentOf(name) : null;
+    const place = `${kind} ${shared ?? name}`;
+    const found = this.#entries.get(place);
+    if (found !== undefined && isFresh(found, now)) {
+      this.#hits++;
+      return found.context;
+    }
+    const normal = leafName(name);
+    if (normal !== name) return this.#contextFor(kind, normal, key);
+    const names = shared === null ? [normal] : foldedNames(shared);
+    return this.#make(kind, place, names, key, now).context;
+  }
+
+  /** Null where the name gets a leaf of its own. */
+  #parentOf(name: string): string | null {
+    const parent = foldedParent(name);
+    if (parent === null || this.#ca.bounds.length === 0) return parent;
+    return this.#ca.permits(parent) ? parent : null; // then the wildcard is within bounds too
+  }
+
+  #make(kind: LeafKind, place: string, names: string[], key: LeafKey, now: number): Entry {
+    const [name = ''] = names;
+    if (!this.#ca.permits(name)) {
+      const message = `the name constraints of the CA do not allow a certificate for ${printable(name)}: splice it in proxy.tls.rules`;
+      throw new TlsError('ERR_TLS_NAME', message, { host: name });
+    }
+    const leaf = this.#stored(kind, name, key, now) ?? this.#mint(kind, names, key, now);
+    this.#misses++;
+    const mintedAt = leaf.notBefore.getTime() + BACKDATE_MS;
     const entry: Entry = {
-      context: createSecureContext({ ...this.#secureOptions, cert }),
+      context: createSecureContext({
+        ...this.#secureOptions,
+        key: this.#keyText(key),
+        cert: leaf.pem + this.#ca.chainPem,
+        ticketKeys: this.#currentTicketKeys(now),
+      }),
       validFrom: leaf.notBefore.getTime(),
-      renewAt: Math.min(now + MAX_AGE_MS, leaf.notAfter.getTime() - RENEW_BEFORE_END_MS),
+      renewAt: Math.min(mintedAt + MAX_AGE_MS, leaf.notAfter.getTime() - RENEW_BEFORE_END_MS),
     };
-    this.#entries.set(name, entry);
+    this.#entries.set(place, entry);
     return entry;
+  }
+
+  #mint(kind: LeafKind, names: string[], key: LeafKey, now: number): Leaf {
+    const leaf = mintLeaf(this.#ca, names, key, now);
+    this.#store?.add(kind, names[0]!, leaf.der);
+    return leaf;
+  }
+
+  /** A leaf of a former run that is still fresh. */
+  #stored(kind: LeafKind, name: string, key: LeafKey, now: number): Leaf | null {
+    const x509 = this.#store?.take(kind, name, this.#ca.x509, key.privateKey) ?? null;
+    if (x509 === null) return null;
+    const notBefore = new Date(x509.validFrom);
+    const notAfter = new Date(x509.validTo);
+    if (now < notBefore.getTime() || now >= notBefore.getTime() + BACKDATE_MS + MAX_AGE_MS) return null;
+    return now < notAfter.getTime() - RENEW_BEFORE_END_MS
+      ? { der: x509.raw, pem: der.pem('CERTIFICATE', x509.raw), notBefore, notAfter }
+      : null;
+  }
+
+  #keyText(key: LeafKey): string {
+    let text = this.#keyTexts.get(key);
+    if (text === undefined) {
+      text = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      this.#keyTexts.set(key, text);
+    }
+    return text;
+  }
+
+  /** The same for all contexts of some hours, so that a session outlives its context. In memory only. */
+  #currentTicketKeys(now: number): Buffer {
+    if (now >= this.#ticketKeysUntil) {
+      this.#ticketKeys = randomBytes(48);
+      this.#ticketKeysUntil = now + TICKET_KEYS_MS;
+    }
+    return this.#ticketKeys;
   }
 }
 

@@ -4,11 +4,12 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 
 import { printable, TlsError } from '../errors.ts';
 import { parseHost } from '../util/authority.ts';
-import type { CertificateAuthority } from './authority.ts';
+import { addressBytes } from './address-bytes.ts';
+import type { IssuerParts } from './authority.ts';
 import * as der from './der.ts';
 import { DAY_MS, randomSerial } from './root.ts';
 
@@ -17,7 +18,7 @@ import { DAY_MS, randomSerial } from './root.ts';
  * public one (a CA injected into a system store) then still accept the leaf.
  */
 const LIFETIME_MS = 45 * DAY_MS;
-const BACKDATE_MS = DAY_MS; // clients' clocks are wrong
+export const BACKDATE_MS = DAY_MS; // clients' clocks are wrong
 const MAX_COMMON_NAME = 64; // characters, RFC 5280 appendix A (ub-common-name)
 const MAX_NAMES = 100;
 
@@ -29,6 +30,15 @@ export interface LeafKey {
   readonly privateKey: KeyObject;
 }
 
+/** What signs: a `CertificateAuthority`, or one that lives in memory only. */
+export interface LeafIssuer {
+  readonly key: KeyObject;
+  readonly issuer: IssuerParts;
+  readonly notAfter: Date;
+  /** What to call it in messages. */
+  readonly certificatePath: string;
+}
+
 export interface Leaf {
   readonly der: Buffer;
   readonly pem: string;
@@ -38,10 +48,7 @@ export interface Leaf {
 
 let sharedKey: LeafKey | undefined;
 
-/**
- * The P-256 key of all leafs of this process, made at the first call. It is never the CA's: that one would
- * then take part in every handshake and could not be exchanged. It is never written to disk.
- */
+/** A P-256 key of this process alone, made at the first call: for leafs that nobody keeps. */
 export function processLeafKey(): LeafKey {
   sharedKey ??= generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return sharedKey;
@@ -72,22 +79,40 @@ export function leafName(name: string): string {
  * @throws {TlsError} `ERR_TLS_NAME` for a name that cannot be certified; `ERR_CA_INVALID` when the CA has expired
  */
 export function mintLeaf(
-  ca: CertificateAuthority,
+  ca: LeafIssuer,
   names: readonly string[],
   leafKey: Pick<LeafKey, 'publicKey'>,
   now: number = Date.now(),
 ): Leaf {
   const unique = [...new Set(names.map(leafName))];
-  const [first] = unique;
-  if (first === undefined || unique.length > MAX_NAMES) {
-    throw new TlsError('ERR_TLS_NAME', `a certificate has 1 to ${MAX_NAMES} names, got ${unique.length}`);
-  }
   const notBefore = new Date(now - BACKDATE_MS);
   const notAfter = new Date(Math.min(now - BACKDATE_MS + LIFETIME_MS, ca.notAfter.getTime()));
   if (notAfter.getTime() <= now) {
-    throw new TlsError('ERR_CA_INVALID', `${ca.certificatePath} expired at ${ca.x509.validTo}`);
+    throw new TlsError('ERR_CA_INVALID', `${ca.certificatePath} expired at ${ca.notAfter.toISOString()}`);
   }
+  const [first = ''] = unique;
   const commonName = first.length <= MAX_COMMON_NAME && !first.startsWith('*') ? first : null;
+  return certify(ca, { names: unique, commonName, notBefore, notAfter }, leafKey);
+}
+
+export interface LeafContent {
+  /** As {@link leafName} gives them. */
+  readonly names: readonly string[];
+  /** Null: an empty subject. */
+  readonly commonName: string | null;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/** Signs a server certificate. @throws {TlsError} `ERR_TLS_NAME`: no name, or more than 100 */
+export function certify(
+  ca: LeafIssuer,
+  { names, commonName, notBefore, notAfter }: LeafContent,
+  { publicKey }: Pick<LeafKey, 'publicKey'>,
+): Leaf {
+  if (names.length === 0 || names.length > MAX_NAMES) {
+    throw new TlsError('ERR_TLS_NAME', `a certificate has 1 to ${MAX_NAMES} names, got ${names.length}`);
+  }
   const { algorithm, issuer, keyIdentifier } = signerOf(ca);
   const tbs = der.sequence(
     VERSION_3,
@@ -96,14 +121,16 @@ export function mintLeaf(
     issuer,
     der.sequence(der.time(notBefore), der.time(notAfter)),
     der.commonName(commonName),
-    publicKeyOf(leafKey.publicKey),
+    publicKeyOf(publicKey),
     der.explicit(
       3,
       der.sequence(
         // With an empty subject the name stands here alone, so it must not be skipped: §4.1.2.6.
-        der.extension('2.5.29.17', commonName === null, der.sequence(...unique.map(generalName))),
+        der.extension('2.5.29.17', commonName === null, der.sequence(...names.map(generalName))),
         keyIdentifier,
-        ...PURPOSE,
+        NOT_A_CA,
+        publicKey.asymmetricKeyType === 'rsa' ? RSA_USAGE : EC_USAGE,
+        FOR_SERVERS,
       ),
     ),
   );
@@ -116,11 +143,11 @@ const fixed = (node: der.Node): der.Node => der.verbatim(der.encode(node));
 const VERSION_3 = fixed(der.explicit(0, der.integer(Buffer.of(2))));
 
 /** The same for every leaf, so encoded once. No SKI: a leaf needs none (§4.2.1.2 "SHOULD"). */
-const PURPOSE = [
-  der.extension('2.5.29.19', true, der.sequence()), // basicConstraints CA:FALSE
-  der.extension('2.5.29.15', true, der.bits(Buffer.of(0x80), 7)), // keyUsage digitalSignature
-  der.extension('2.5.29.37', false, der.sequence(der.oid('1.3.6.1.5.5.7.3.1'))), // serverAuth
-].map(fixed);
+const NOT_A_CA = fixed(der.extension('2.5.29.19', true, der.sequence()));
+const EC_USAGE = fixed(der.extension('2.5.29.15', true, der.bits(Buffer.of(0x80), 7))); // digitalSignature
+/** keyEncipherment besides, for clients so old that they know no key exchange but RSA's. */
+const RSA_USAGE = fixed(der.extension('2.5.29.15', true, der.bits(Buffer.of(0xa0), 5)));
+const FOR_SERVERS = fixed(der.extension('2.5.29.37', false, der.sequence(der.oid('1.3.6.1.5.5.7.3.1'))));
 
 interface Signer {
   readonly algorithm: { readonly digest: string; readonly identifier: der.Node };
@@ -129,13 +156,14 @@ interface Signer {
   readonly keyIdentifier: der.Node;
 }
 
-const signers = new WeakMap<CertificateAuthority, Signer>();
+const signers = new WeakMap<LeafIssuer, Signer>();
 
-function signerOf(ca: CertificateAuthority): Signer {
+function signerOf(ca: LeafIssuer): Signer {
   let signer = signers.get(ca);
   if (signer === undefined) {
     const algorithm = der.signatureAlgorithm(ca.key);
-    if (algorithm === null) throw new TlsError('ERR_CA_INVALID', `${ca.keyPath} cannot sign`);
+    if (algorithm === null)
+      throw new TlsError('ERR_CA_INVALID', `the key of ${ca.certificatePath} cannot sign`);
     signer = {
       algorithm,
       issuer: der.verbatim(ca.issuer.name),
@@ -160,24 +188,7 @@ function publicKeyOf(key: KeyObject): der.Node {
 }
 
 function generalName(name: string): der.Node {
-  if (name.includes(':')) return der.tagged(SAN_IP, ipv6Bytes(name));
-  if (isIPv4(name)) return der.tagged(SAN_IP, Buffer.from(name.split('.').map(Number)));
-  return der.tagged(SAN_DNS, Buffer.from(name, 'latin1'));
-}
-
-/** Sixteen bytes of a valid IPv6 address, also of one that ends in dotted decimal. */
-function ipv6Bytes(text: string): Buffer {
-  const [head = '', tail] = text.split('::');
-  const left = groups(head);
-  const right = groups(tail ?? '');
-  return Buffer.from([...left, ...new Array<number>(16 - left.length - right.length).fill(0), ...right]);
-}
-
-function groups(text: string): number[] {
-  if (text === '') return [];
-  return text.split(':').flatMap((group) => {
-    if (group.includes('.')) return group.split('.').map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
+  return isIP(name) === 0
+    ? der.tagged(SAN_DNS, Buffer.from(name, 'latin1'))
+    : der.tagged(SAN_IP, addressBytes(name));
 }

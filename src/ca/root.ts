@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 
 import * as der from './der.ts';
 import type { CaPems } from './files.ts';
+import type { PermittedNames } from './name-constraints.ts';
+import { nameConstraints } from './name-constraints.ts';
 
 export type CaKeyType = 'ec' | 'rsa';
 
@@ -17,14 +19,24 @@ const MAX_COMMON_NAME = 64; // characters, RFC 5280 appendix A (ub-common-name)
 
 const generate = promisify(generateKeyPair);
 
+export interface RootOptions {
+  /**
+   * Default `ec`, which is P-256; `rsa` has 2048 bits, for devices that know nothing else (takes 0.1 to
+   * 0.5 s, off the event loop).
+   */
+  readonly keyType?: CaKeyType;
+  /** What it may certify; null or absent: everything. */
+  readonly permitted?: PermittedNames | null;
+  /** Protects the key; null or absent: nothing does. */
+  readonly passphrase?: string | null;
+}
+
 /**
  * Makes a key and a certificate that is its own issuer: ten years, backdated by a day for clients whose
  * clock is behind, and no CA below it (pathLen 0).
- *
- * @param keyType  `ec` is P-256; `rsa` has 2048 bits, for devices that know nothing else (takes 0.1 to 0.5 s,
- *                 off the event loop)
  */
-export async function makeRoot(keyType: CaKeyType, now = new Date()): Promise<CaPems> {
+export async function makeRoot(options: RootOptions = {}, now = new Date()): Promise<CaPems> {
+  const { keyType = 'ec', permitted = null, passphrase = null } = options;
   const { publicKey, privateKey } =
     keyType === 'ec'
       ? await generate('ec', { namedCurve: 'P-256' })
@@ -38,6 +50,7 @@ export async function makeRoot(keyType: CaKeyType, now = new Date()): Promise<Ca
     der.extension('2.5.29.19', true, der.sequence(der.boolean(true), der.integer(Buffer.of(0)))),
     der.extension('2.5.29.15', true, der.bits(Buffer.of(0x06), 1)), // keyCertSign, cRLSign
     der.extension('2.5.29.14', false, der.octets(keyIdentifierOf(publicKey))),
+    ...(permitted === null ? [] : [nameConstraints(permitted)]),
   );
   const tbs = der.sequence(
     der.explicit(0, der.integer(Buffer.of(2))),
@@ -51,8 +64,14 @@ export async function makeRoot(keyType: CaKeyType, now = new Date()): Promise<Ca
   );
   return {
     certificatePem: der.pem('CERTIFICATE', der.signCertificate(tbs, algorithm, privateKey)),
-    keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    keyPem: keyText(privateKey, passphrase),
   };
+}
+
+/** A private key in PEM (PKCS#8), encrypted with AES-256 where there is a passphrase. */
+export function keyText(key: KeyObject, passphrase: string | null): string {
+  const protection = passphrase === null ? {} : { cipher: 'aes-256-cbc', passphrase };
+  return key.export({ type: 'pkcs8', format: 'pem', ...protection }).toString();
 }
 
 /** 128 random bits, positive and without a leading zero octet: unique for as long as Weir lives. */

@@ -9,6 +9,7 @@ type Shown = Pick<
   RunningWeir,
   | 'proxyAddresses'
   | 'dashboard'
+  | 'metrics'
   | 'reverseAddresses'
   | 'gatewayAddresses'
   | 'ca'
@@ -47,13 +48,18 @@ export function banner(weir: Shown, file: string | null, cwd: string): string {
       rows.push(['token', `${dashboard.token}${where}`]);
     }
   }
+  const metrics = weir.metrics?.address ?? null;
+  if (metrics !== null) rows.push(['metrics', `${reachable(asUrl('http', metrics))}/metrics`]);
   rows.push(['config', file === null ? 'embedded defaults' : shortPath(file, cwd)]);
   const table = rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`);
   return [`Weir ${packageVersion()}`, '', ...table, '', ...tryIt(weir, cwd)].join('\n');
 }
 
 function tryIt({ proxyAddresses, ca }: Shown, cwd: string): string[] {
-  const proxy = proxyAddresses[0];
+  // The plainest one: nothing can be sent to a transparent one at all.
+  const proxy =
+    proxyAddresses.find((address) => !address.includes('://')) ??
+    proxyAddresses.find((address) => !address.startsWith('transparent:'));
   if (proxy === undefined) return [''];
   const trust = ca === null ? [] : ['--cacert', shellWord(shortPath(ca.path, cwd))];
   const words = ['curl', '-x', shellWord(reachable(asUrl('http', proxy))), ...trust, 'https://example.com/'];

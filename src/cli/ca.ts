@@ -1,93 +1,108 @@
-// `weir ca init|show|export`: the lab CA that clients must trust. Only `init` creates one; the others
-// say so when there is none. The private key is never printed.
+// `weir ca`: the CA that clients must trust. Here are `init`, `show` and `export`; only `init` creates one, the
+// others say so when there is none. The private key leaves the folder in a PKCS#12 file only.
 
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { readPassphrase } from '../app/ca-part.ts';
 import { CertificateAuthority } from '../ca/authority.ts';
-import { describe, exportDer } from '../ca/export.ts';
+import { exportDer, exportPkcs12 } from '../ca/export.ts';
+import { parsePermitted } from '../ca/name-constraints.ts';
 import type { CaKeyType } from '../ca/root.ts';
-import { loadConfig } from '../config/load.ts';
-import { messageOf } from '../errors.ts';
-import { type CommandContext, configOption, type ConfigOption, configSource, examples } from './context.ts';
+import { ConfigError, messageOf } from '../errors.ts';
+import { caPlace, withFolder } from './ca-folder.ts';
+import type { CaOptions } from './ca-folder.ts';
+import { addCaImport } from './ca-import.ts';
+import { addCaRotate } from './ca-rotate.ts';
+import { showCa } from './ca-show.ts';
+import { type CommandContext, examples } from './context.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
 import { shortPath } from './shell.ts';
 import type { Terminal } from './terminal.ts';
 
-interface CaOptions extends ConfigOption {
-  readonly certs?: string;
-  readonly json?: true;
+type ExportFormat = 'pem' | 'der' | 'p12';
+
+interface ExportOptions extends CaOptions {
+  readonly format: ExportFormat;
+  readonly out?: string;
+  readonly outPassphraseFile?: string;
 }
 
 export function addCaCommand(program: Command, context: CommandContext): void {
   const { terminal } = context;
   const ca = program
     .command('ca')
-    .description('create, show or export the certificate authority')
+    .description('create, show, export, import or change the certificate authority')
     .helpCommand(false)
     .addHelpText('after', examples('weir ca init', 'weir ca export --format der --out weir-ca.cer'));
 
   withFolder(ca.command('init').description('create the CA unless there is one'))
     .addOption(new Option('--key-type <type>', 'kind of key').choices(['ec', 'rsa']).default('ec'))
+    .option(
+      '--permit <names...>',
+      'domains and networks that it may certify; clients accept no others (default: all)',
+    )
     .option('--json', 'print what `show --json` prints, and whether it was created')
-    .addHelpText('after', examples('weir ca init --certs certs'))
-    .action(async (options: CaOptions & { keyType: CaKeyType }) => {
-      const folder = await certsFolder(options, terminal);
-      const { ca: authority, created } = await CertificateAuthority.loadOrCreate(folder, options);
+    .addHelpText(
+      'after',
+      examples('weir ca init --certs certs', 'weir ca init --permit example.com 10.0.0.0/8'),
+    )
+    .action(async (options: CaOptions & { keyType: CaKeyType; permit?: string[] }) => {
+      const { folder, passphrase } = await caPlace(options, terminal);
+      const { ca: authority, created } = await CertificateAuthority.loadOrCreate(folder, {
+        keyType: options.keyType,
+        passphrase,
+        permitted: options.permit === undefined ? null : parsePermitted(options.permit),
+      });
       if (options.json !== true)
         terminal.stdout.write(created ? 'CA created\n' : 'CA exists already, kept\n');
-      show(authority, options.json === true ? { created } : null, terminal);
+      await showCa(folder, authority, options.json === true ? { created } : null, terminal);
     });
 
   withFolder(ca.command('show').description('print subject, validity and fingerprint'))
-    .option('--json', 'print {subject, fingerprint, keyType, notBefore, notAfter, path}')
+    .option('--json', 'print {subject, fingerprint, keyType, notBefore, notAfter, path, …}')
     .addHelpText('after', examples('weir ca show --json'))
     .action(async (options: CaOptions) => {
-      const authority = await CertificateAuthority.load(await certsFolder(options, terminal));
-      show(authority, options.json === true ? {} : null, terminal);
+      const { folder, passphrase } = await caPlace(options, terminal);
+      const authority = await CertificateAuthority.load(folder, { passphrase });
+      await showCa(folder, authority, options.json === true ? {} : null, terminal);
     });
 
-  withFolder(ca.command('export').description('write the certificate (never the key) for a trust store'))
-    .addOption(new Option('--format <format>', 'encoding').choices(['pem', 'der']).default('pem'))
+  withFolder(
+    ca.command('export').description('write the certificate for a trust store, or with its key as PKCS#12'),
+  )
+    .addOption(
+      new Option('--format <format>', 'pem, also of the CAs before and after; der; p12 with the private key')
+        .choices(['pem', 'der', 'p12'])
+        .default('pem'),
+    )
     .option('-o, --out <file>', 'write to a file (default: standard output)')
+    .option('--out-passphrase-file <file>', 'file with the passphrase of the p12 file')
     .addHelpText('after', examples('weir ca export --format der --out weir-ca.cer'))
-    .action(async (options: CaOptions & { format: 'pem' | 'der'; out?: string }) => {
-      const authority = await CertificateAuthority.load(await certsFolder(options, terminal));
-      const bytes = options.format === 'der' ? exportDer(authority) : Buffer.from(authority.certificatePem);
-      context.exitCode = await output(bytes, options, terminal);
+    .action(async (options: ExportOptions) => {
+      const { folder, passphrase } = await caPlace(options, terminal);
+      const authority = await CertificateAuthority.load(folder, { passphrase });
+      context.exitCode = await output(await exported(authority, options, terminal), options, terminal);
     });
+
+  addCaImport(ca, context);
+  addCaRotate(ca, context);
 }
 
-function withFolder(command: Command): Command {
-  return command
-    .addOption(configOption())
-    .option('--certs <folder>', 'folder of the CA (default: proxy.certs of the configuration)');
-}
-
-async function certsFolder(options: CaOptions, terminal: Terminal): Promise<string> {
-  if (options.certs !== undefined) return path.resolve(terminal.cwd, options.certs);
-  return (await loadConfig(configSource(options, terminal))).config.proxy.certs;
-}
-
-/** @param json  fields to print besides, or null to print lines for people */
-function show(authority: CertificateAuthority, json: object | null, terminal: Terminal): void {
-  const { subject, fingerprint, keyType, notBefore, notAfter } = describe(authority);
-  const file = authority.certificatePath;
-  if (json !== null) {
-    const facts = { ...json, subject, fingerprint, keyType, notBefore, notAfter, path: file };
-    terminal.stdout.write(`${JSON.stringify(facts, null, 2)}\n`);
-    return;
+/** @throws {ConfigError} `ERR_CONFIG_VALUE`: p12 without a passphrase or a file */
+async function exported(
+  authority: CertificateAuthority,
+  { format, out, outPassphraseFile }: ExportOptions,
+  terminal: Terminal,
+): Promise<Buffer> {
+  if (format === 'der') return exportDer(authority);
+  if (format === 'pem') return Buffer.from(authority.trustPem);
+  if (outPassphraseFile === undefined || out === undefined) {
+    const message = 'a p12 file holds the private key: give --out, and --out-passphrase-file to protect it';
+    throw new ConfigError('ERR_CONFIG_VALUE', message);
   }
-  terminal.stdout.write(
-    [
-      `subject      ${subject}`,
-      `key          ${keyType}`,
-      `valid        ${notBefore.toISOString().slice(0, 10)} to ${notAfter.toISOString().slice(0, 10)}`,
-      `SHA-256      ${fingerprint}`,
-      `certificate  ${shortPath(file, terminal.cwd)}`,
-      '',
-    ].join('\n'),
-  );
+  const passphrase = await readPassphrase(path.resolve(terminal.cwd, outPassphraseFile), {});
+  return exportPkcs12(authority, passphrase ?? '');
 }
 
 async function output(
@@ -105,7 +120,7 @@ async function output(
   }
   const file = path.resolve(terminal.cwd, out);
   try {
-    await writeFile(file, bytes);
+    await writeFile(file, bytes, { mode: format === 'p12' ? 0o600 : 0o644 });
   } catch (error) {
     terminal.stderr.write(`weir: cannot write ${out}: ${messageOf(error)}\n`);
     return EXIT_FAILED;

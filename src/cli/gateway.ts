@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type CommandContext, configOption, examples } from './context.ts';
-import { addGatewayPasswdCommand } from './gateway-passwd.ts';
+import { addPasswdCommand } from './passwd.ts';
 import { gatewayListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 
@@ -17,5 +17,10 @@ export function addGatewayCommand(program: Command, context: CommandContext): vo
     .action(async (options: ServeOptions) => {
       context.exitCode = await serve({ proxy: false, gateway: true }, options, context.terminal);
     });
-  addGatewayPasswdCommand(gateway, context);
+  addPasswdCommand(gateway, context, {
+    half: 'gateway',
+    who: 'an ICAP client',
+    key: 'gateway.auth',
+    example: 'squid',
+  });
 }

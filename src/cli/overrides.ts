@@ -11,6 +11,8 @@ export interface ListenOptions {
   readonly dashboardListen?: string;
 }
 
+const PLAIN_LISTENER = { mode: 'auto', tls: null, proxyProtocol: null, auth: true } as const;
+
 export const proxyListenOption = (): Option =>
   new Option('--proxy-listen <host:port>', 'where the proxy listens, instead of proxy.listen');
 
@@ -30,7 +32,7 @@ export function withListenOptions(config: ResolvedConfig, options: ListenOptions
   let result = config;
   if (proxyListen !== undefined) {
     const address = parseFlag('--proxy-listen', proxyListen);
-    result = { ...result, proxy: { ...result.proxy, listen: [{ ...address, tls: null }] } };
+    result = { ...result, proxy: { ...result.proxy, listen: [{ ...address, ...PLAIN_LISTENER }] } };
   }
   if (dashboardListen !== undefined) {
     const listen = parseFlag('--dashboard-listen', dashboardListen);

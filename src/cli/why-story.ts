@@ -39,6 +39,8 @@ export function formatStory(trace: TraceRecord, { heads, colours: coloured }: St
       ? []
       : [`threat       ${threat.name}${threat.blade === null ? '' : ` (${threat.blade})`}`]),
     ...coverageLines(trace),
+    ...partLines(trace),
+    ...waitedLines(trace),
     ...(error === null ? [] : [`failed with  ${error.code}: ${error.message}`, `${INDENT}${error.remedy}`]),
     '',
     ...step(1, 'client', [...clientLines(trace), ...fields(request.headers)]),
@@ -66,6 +68,44 @@ export function formatList(traces: readonly TraceRecord[], coloured: boolean): s
 function coverageLines({ coverage = null }: Partial<TraceRecord>): string[] {
   if (coverage?.state !== 'not-scanned') return [];
   return [`not scanned  ${coverage.reason ?? 'for no reason that was noted'}`];
+}
+
+const RANGE: Readonly<Record<string, string>> = {
+  fetched: 'of the whole object, which was fetched and scanned here',
+  joined: 'of the object that was fetched and scanned at the same time',
+  kept: 'of the object that was kept',
+  origin: 'from the origin, as it could not be scanned as a whole',
+  stripped: 'not served: the whole object was asked for',
+};
+const SHAPE: Readonly<Record<string, string>> = {
+  type: 'by its type',
+  radio: 'by its icy- fields',
+  quiet: 'as little of it came for long',
+};
+
+function partLines({ id, range, stream }: TraceRecord): string[] {
+  const by = range?.object == null || range.object === id ? '' : `, scanned in ${range.object}`;
+  return [
+    ...(range === undefined ? [] : [`part         ${RANGE[range.use] ?? range.use}${by}`]),
+    ...(stream === undefined
+      ? []
+      : [
+          `stream       known ${SHAPE[stream.shape] ?? stream.shape}; ${stream.policy}${stream.policy === 'window' ? `, ${stream.windows} judged` : ''}`,
+        ]),
+  ];
+}
+
+const WAITED: Readonly<Record<string, string>> = {
+  page: 'the client got a page with progress, and fetched the answer later',
+  trickle: 'the client got a few bytes a second until the verdict',
+  accepted: 'the client got 202, and was to ask again',
+};
+
+function waitedLines({ waited, waitedFor }: TraceRecord): string[] {
+  if (waitedFor !== undefined) return [`fetched      the answer that ${waitedFor} has kept for it`];
+  if (waited === undefined) return [];
+  const after = waited.at === null ? '' : `after ${duration(waited.at)} `;
+  return [`slow scan    ${after}${WAITED[waited.way] ?? waited.way}`];
 }
 
 function step(number: number, name: string, lines: readonly string[]): string[] {
@@ -183,9 +223,10 @@ function attemptLines(attempt: TracedExchange, number: number, fields: FieldLine
 
 function originLines({ origin }: TraceRecord): string[] {
   if (origin === null) return ['not asked'];
-  const { authority, address, tls, reused, connectMs, firstByteMs, ms, status, error } = origin;
+  const { authority, address, tls, parent, reused, connectMs, firstByteMs, ms, status, error } = origin;
   const way = [
     ...(address === null ? [] : [`at ${address}`]),
+    ...(parent === undefined ? [] : [`through ${parent}`]),
     ...(tls === null ? [] : [tls]),
     ...(reused ? ['connection reused'] : connectMs === null ? [] : [`connected in ${duration(connectMs)}`]),
     ...(firstByteMs === null ? [] : [`first byte ${duration(firstByteMs)}`]),

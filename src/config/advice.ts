@@ -1,5 +1,6 @@
 // What is allowed but probably not meant, or weakens protection: told as warnings, never refused.
 
+import { adviseOnAccess } from './access-check.ts';
 import { formatListen } from './addresses.ts';
 import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
 import { DEFAULT_SERVICE } from './resolve.ts';
@@ -11,7 +12,7 @@ import type { ResolvedConfig } from './types.ts';
  * @param config the same, resolved
  */
 export function advise(raw: unknown, config: ResolvedConfig): UnplacedProblem[] {
-  const { proxy, adaptation, gateway, dashboard } = config;
+  const { proxy, adaptation, gateway, dashboard, metrics } = config;
   const warnings: UnplacedProblem[] = [];
   const warn = (path: ConfigPath, found: unknown, allowed: string, message: string) => {
     warnings.push({
@@ -45,12 +46,17 @@ export function advise(raw: unknown, config: ResolvedConfig): UnplacedProblem[] 
     const message = `${address} may be reached from other machines, and its token crosses the network unencrypted`;
     warn(['dashboard', 'listen'], address, '127.0.0.1 or [::1]', message);
   }
+  if (metrics.enabled && metrics.listen !== null && !isLoopback(metrics.listen.host)) {
+    const address = formatListen(metrics.listen);
+    const message = `${address} may be reached from other machines, and its token crosses the network unencrypted`;
+    warn(['metrics', 'listen'], address, '127.0.0.1 or [::1]', message);
+  }
 
-  for (const [index, listener] of proxy.listen.entries()) {
-    if (isLoopback(listener.host)) continue;
-    const address = formatListen(listener);
-    const message = `${address} may be reached from other machines, and this version asks no one for a password: restrict it with a firewall`;
-    warn(['proxy', 'listen', index, 'listen'], address, '127.0.0.1 or [::1]', message);
+  adviseOnAccess(proxy, warn);
+  if (proxy.targets.deny.length === 0 && proxy.listen.some(({ host }) => !isLoopback(host))) {
+    const message =
+      'is empty: clients on other machines reach whatever listens on this one, and the secrets of a cloud';
+    warn(['proxy', 'targets', 'deny'], [], 'null, or networks and hosts', message);
   }
   if (!proxy.upstream.verify) {
     const message = 'is off: origins are not authenticated, and clients cannot notice';

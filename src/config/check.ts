@@ -1,7 +1,7 @@
-// What keys must agree on with each other: names that refer to something, circles, features that this
-// version lacks. Works on the configuration as written, before the schema has accepted it, so that one
+// What keys must agree on with each other: names that refer to something, circles. Works on the configuration as written, before the schema has accepted it, so that one
 // run reports everything; whatever has the wrong shape is skipped here, the schema reports it.
 
+import { checkAccess } from './access-check.ts';
 import { nearest } from '../util/nearest.ts';
 import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
 import { baseOf, BUILT_IN_PROFILES } from './profiles.ts';
@@ -16,7 +16,7 @@ export function crossCheck(raw: unknown): UnplacedProblem[] {
     ...checkAdaptation(at(raw, 'adaptation')),
     ...checkGateway(at(raw, 'gateway'), at(raw, 'profiles')),
     ...checkProfiles(at(raw, 'profiles')),
-    ...checkSupport(raw),
+    ...checkAccess(at(raw, 'proxy')),
   ];
 }
 
@@ -127,32 +127,6 @@ function faultOfBases(name: string, profiles: Tree): string | null {
     link = next;
   }
   return null;
-}
-
-/** Keys of the contract that would promise more than this version does: better no start than false safety. */
-function checkSupport(raw: unknown): UnplacedProblem[] {
-  const proxy = at(raw, 'proxy');
-  const given: [ConfigPath, unknown][] = [
-    [['proxy', 'auth'], proxy['auth']],
-    [['proxy', 'upstream', 'proxy'], at(proxy, 'upstream')['proxy']],
-    ...listenersWithTls('proxy', proxy['listen']),
-  ];
-  return given
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([path, value]) => ({
-      code: 'ERR_CONFIG_UNSUPPORTED',
-      path,
-      atKey: true,
-      found: shown(value),
-      allowed: 'nothing yet',
-      message: 'not supported by this version; remove it',
-      suggestion: null,
-    }));
-}
-
-function listenersWithTls(side: string, listen: unknown): [ConfigPath, unknown][] {
-  const listeners = Array.isArray(listen) ? listen : [listen];
-  return listeners.map((listener, index) => [[side, 'listen', index, 'tls'], tree(listener)['tls']]);
 }
 
 function checkNames(

@@ -4,6 +4,7 @@
 
 import os from 'node:os';
 import path from 'node:path';
+import { resolveClients, resolveListeners, resolveProxyAuth } from './access-resolve.ts';
 import { ICAP_PORT, icapUrl, type IcapUrl, type ListenAddress } from './addresses.ts';
 import { defaultCertsFolder, defaultTraceFolder, packagePlace, type PackagePlace } from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
@@ -18,6 +19,7 @@ import type {
   ProxyConfig,
   ResolvedConfig,
 } from './types.ts';
+import { isLoopbackHost, resolveTargets, resolveWaysOut } from './ways-out.ts';
 
 /** The service that everything goes to by default: of the own gateway, and on the proxy's side. */
 export const DEFAULT_SERVICE = 'sandblast';
@@ -51,6 +53,7 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
       return { use, with: options ?? {}, resolveFrom: pluginsGiven ? folder : place.root };
     }),
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
+    metrics: config.metrics,
     log: { level: config.log.level, file: orNull(config.log.file, absolute) },
     trace: {
       enabled: config.trace.enabled,
@@ -67,31 +70,42 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
 type Absolute = (file: string) => string;
 
 function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: string): ProxyConfig {
-  const { upstream, limits } = proxy;
+  const { upstream, limits, http2 } = proxy;
   return {
-    listen: proxy.listen.map(({ listen, tls }) => ({
-      ...listen,
-      tls: tls === null ? null : resolvePaths(tls, absolute),
-    })),
+    listen: resolveListeners(proxy.listen, absolute),
     certs: orNull(proxy.certs, absolute) ?? certs,
+    ca: { ...proxy.ca, passphraseFile: orNull(proxy.ca.passphraseFile, absolute) },
     tls: { rules: proxy.tls.rules },
     upstream: {
       trust: upstream.trust.map(absolute),
       verify: upstream.verify,
-      proxy: upstream.proxy,
+      onCertError: upstream.onCertError,
+      certErrorPassMs: upstream.certErrorPass,
+      completeChains: upstream.completeChains,
+      revocation: upstream.revocation,
+      crls: upstream.crls.map(absolute),
+      ...resolveWaysOut(upstream, absolute),
       engine: upstream.engine,
       hosts: table(Object.entries(upstream.hosts)),
       connectTimeoutMs: upstream.connectTimeout,
       responseTimeoutMs: upstream.responseTimeout,
     },
-    auth: resolveAuth(proxy.auth, absolute),
-    targets: proxy.targets,
+    auth: resolveProxyAuth(proxy.auth, absolute),
+    clients: resolveClients(proxy.clients),
+    targets: resolveTargets(proxy.targets, !proxy.listen.every(({ listen }) => isLoopbackHost(listen.host))),
     reverse: proxy.reverse.map(({ listen, target, tls, trustForwarded }) => ({
       ...listen,
       target,
       tls: tls === null ? null : resolvePaths(tls, absolute),
       trustForwarded,
     })),
+    http2: {
+      client: http2.client,
+      origin: http2.origin,
+      maxStreams: http2.maxStreams,
+      windowBytes: http2.window,
+      altSvc: http2.altSvc,
+    },
     limits: {
       connections: limits.connections,
       headerBytes: limits.headerBytes,
@@ -148,7 +162,33 @@ function resolveAdaptation(
     rules: adaptation.rules.map((rule) => ({ ...rule, stop: rule.stop ?? rule.use.length === 0 })),
     share: adaptation.share,
     notScanned: decided(adaptation.notScanned),
-    holdBytes: adaptation.hold,
+    ranges: {
+      mode: adaptation.ranges.mode,
+      maxBytes: adaptation.ranges.max,
+      keepMs: adaptation.ranges.keep,
+      totalBytes: adaptation.ranges.total,
+      share: adaptation.ranges.share,
+    },
+    streams: {
+      types: adaptation.streams.types,
+      policy: adaptation.streams.policy,
+      windowBytes: adaptation.streams.window,
+      overlapBytes: adaptation.streams.overlap,
+      everyMs: adaptation.streams.every,
+      quietAfterMs: adaptation.streams.quietAfter,
+      quietBytes: adaptation.streams.quietBytes,
+    },
+    holdBytes: adaptation.hold.whole,
+    patience: {
+      afterMs: adaptation.hold.after,
+      browser: adaptation.hold.browser,
+      program: adaptation.hold.program,
+      rateBytes: adaptation.hold.rate,
+      tailBytes: adaptation.hold.tail,
+      agents: adaptation.hold.agents,
+      ticketMs: adaptation.hold.ticket,
+      files: adaptation.hold.files,
+    },
     spool: { memoryBytes: memory, totalBytes: total, folder: orNull(folder, absolute) ?? os.tmpdir() },
   };
 }

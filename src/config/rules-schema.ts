@@ -135,8 +135,16 @@ export const notScanned = section(
     type: key(action, 'allow', 'A rule or the service leaves out its type, or it cannot be unpacked.'),
     policy: key(action, 'allow', 'A rule leaves it out by anything else, or no rule is for it.'),
     encrypted: key(action, 'allow', 'It holds encrypted content. For tunnels proxy.tls.rules decides.'),
-    range: key(action, 'allow', 'Only a part of the object was asked for (206).'),
-    stream: key(action, 'allow', 'An event stream that a rule leaves out, or a switch to another protocol.'),
+    range: key(
+      action,
+      'allow',
+      'It is a part of an object (206) that could not be scanned as a whole, see `ranges`.',
+    ),
+    stream: key(
+      action,
+      'allow',
+      'A body without end that `streams.policy` or a rule lets pass, or a switch to another protocol.',
+    ),
     timeout: key(onFailure, null, 'The service took too long. Null: its onError.'),
     'service-down': key(onFailure, null, 'The service failed. Null: its onError.'),
   },

@@ -3,18 +3,23 @@
 // agree on with each other is check.ts.
 
 import type * as z from 'zod';
+import { proxyAuth, proxyClients, proxyListen } from './access-schema.ts';
 import {
   parseHost,
   parseHostPattern,
   parseIcapUrl,
   parseListen,
   parseNetwork,
-  parseTarget,
   parseTrustedBalancers,
   parseUrl,
 } from './addresses.ts';
+import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
+import { http2 } from './http2-schema.ts';
+import { metrics } from './metrics-schema.ts';
 import { notAllowed } from './problems.ts';
 import type { IdentityHeader } from './types.ts';
+import { adaptationRanges, adaptationStreams } from './ranges-and-streams-schema.ts';
+import { hold } from './patience-schema.ts';
 import { adaptationGroups, adaptationRules, adaptationShare, notScanned } from './rules-schema.ts';
 import {
   duration,
@@ -40,6 +45,7 @@ import {
   text,
   whole,
 } from './values.ts';
+import { targets, upstreamWays } from './ways-out-schema.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -76,19 +82,13 @@ const proxyTls = {
 
 const proxy = section(
   {
-    listen: listOfSections(
-      {
-        listen: required(listen, 'Address and port.'),
-        tls: sectionOrNull(proxyTls, 'Makes this listener an HTTPS proxy.'),
-      },
-      { preset: ['127.0.0.1:8080'], short: 'listen' },
-      'Where clients reach the proxy.',
-    ),
+    listen: proxyListen,
     certs: key(
       orNull(filePath),
       null,
       'Folder of the lab CA. Null: certs of the checkout, or $XDG_DATA_HOME/weir/certs when installed.',
     ),
+    ca: proxyCa,
     tls: section(
       {
         rules: listOfSections(
@@ -109,11 +109,8 @@ const proxy = section(
       {
         trust: listOf(filePath, [], 'PEM files with further certificate authorities that vouch for origins.'),
         verify: key(flag, true, 'Whether the certificates of origins are verified.'),
-        proxy: key(
-          orNull(read('URL', (input) => parseUrl(['http:', 'https:', 'socks5:'], input))),
-          null,
-          'Parent proxy.',
-        ),
+        ...upstreamCertificates,
+        ...upstreamWays,
         engine: key(
           oneOf('native', 'undici'),
           'native',
@@ -129,20 +126,10 @@ const proxy = section(
       },
       'The way to the origins.',
     ),
-    auth: sectionOrNull(
-      { basic: section({ file: required(filePath, 'htpasswd file.') }, 'Basic authentication.') },
-      'Authentication of clients.',
-    ),
-    targets: section(
-      {
-        deny: listOf(
-          read('network | host pattern', parseTarget),
-          [],
-          'Networks and hosts that clients may not reach through the proxy.',
-        ),
-      },
-      'What the proxy may be used for.',
-    ),
+    http2,
+    auth: proxyAuth,
+    clients: proxyClients,
+    targets,
     reverse: listOfSections(
       {
         listen: required(listen, 'Address and port.'),
@@ -287,11 +274,9 @@ const adaptation = section(
     rules: adaptationRules,
     share: adaptationShare,
     notScanned,
-    hold: key(
-      size(0, 1024 * 1024 * MiB),
-      '64MiB',
-      "Answers of ICAP servers up to this size are delivered whole or not at all: a server that breaks off is replaced by the group's next, or onError decides. Longer ones are streamed. 0: all are.",
-    ),
+    ranges: adaptationRanges,
+    streams: adaptationStreams,
+    hold,
     spool: section(
       {
         memory: key(size(0, 64 * MiB), '256KiB', 'Bytes of a body kept in memory before a file is used.'),
@@ -466,6 +451,7 @@ export const configSchema = section(
       },
       'The dashboard.',
     ),
+    metrics,
     log: section(
       {
         level: key(

@@ -1,7 +1,11 @@
 // The resolved configuration: what the rest of the program reads. Nothing is optional, paths are
 // absolute, sizes are bytes, durations milliseconds, and every name refers to something that exists.
 
-import type { HostPattern, IcapUrl, ListenAddress, Network } from './addresses.ts';
+import type { ProxyAuthConfig, ProxyClientsConfig, ProxyListener } from './access-types.ts';
+import type { IcapUrl, ListenAddress, Network } from './addresses.ts';
+import type { TargetsConfig, WaysOutConfig } from './ways-out.ts';
+
+export type * from './access-types.ts';
 
 export interface ResolvedConfig {
   proxy: ProxyConfig;
@@ -11,6 +15,7 @@ export interface ResolvedConfig {
   profiles: Record<string, ResolvedProfile>;
   plugins: PluginEntry[];
   dashboard: DashboardConfig;
+  metrics: MetricsConfig;
   log: { level: LogLevel; file: string | null };
   trace: TraceConfig;
   reload: { watch: boolean };
@@ -21,6 +26,14 @@ export interface DashboardConfig {
   /** Null: there is none. */
   listen: ListenAddress | null;
   /** Null: a random one. */
+  token: string | null;
+}
+
+export interface MetricsConfig {
+  enabled: boolean;
+  /** Null: only where the dashboard listens. */
+  listen: ListenAddress | null;
+  /** Null: the dashboard's, and none from this machine itself. */
   token: string | null;
 }
 
@@ -39,18 +52,16 @@ export interface ProxyConfig {
   listen: ProxyListener[];
   /** Folder of the lab CA. */
   certs: string;
+  ca: CaConfig;
   tls: { rules: TlsRule[] };
   upstream: UpstreamConfig;
-  /** Always null in this version. */
-  auth: BasicAuthConfig | null;
-  targets: { deny: (Network | HostPattern)[] };
+  http2: Http2Config;
+  /** Null: nobody has to log in. */
+  auth: ProxyAuthConfig | null;
+  clients: ProxyClientsConfig;
+  targets: TargetsConfig;
   reverse: ReverseListener[];
   limits: ProxyLimits;
-}
-
-export interface ProxyListener extends ListenAddress {
-  /** Always null in this version. */
-  tls: { cert: string; key: string } | null;
 }
 
 export interface ReverseListener extends ListenAddress {
@@ -68,12 +79,44 @@ export interface TlsRule {
   action: 'bump' | 'splice' | 'terminate';
 }
 
-export interface UpstreamConfig {
+export interface CaConfig {
+  /** Null: WEIR_CA_PASSPHRASE of the environment, if it is set. */
+  passphraseFile: string | null;
+  /** Of a CA that is made. */
+  keyType: 'ec' | 'rsa';
+  /** Likewise; empty: no limits. */
+  nameConstraints: string[];
+  wildcards: boolean;
+  keepLeafs: boolean;
+}
+
+export interface Http2Config {
+  client: boolean;
+  /** Auto: for requests that came by HTTP/2. */
+  origin: 'auto' | 'always' | 'never';
+  maxStreams: number;
+  windowBytes: number;
+  altSvc: 'remove' | 'keep';
+}
+
+export interface CertificateErrorRule {
+  /** Host patterns. */
+  hosts: string[];
+  action: 'block' | 'warn' | 'mirror';
+}
+
+export interface UpstreamConfig extends WaysOutConfig {
   /** PEM files. */
   trust: string[];
   verify: boolean;
-  /** Always null in this version. */
-  proxy: string | null;
+  /** The first rule whose hosts fit decides; none: block. */
+  onCertError: CertificateErrorRule[];
+  certErrorPassMs: number;
+  /** Intermediate certificates that are missing are fetched. */
+  completeChains: boolean;
+  revocation: 'off' | 'stapled' | 'crl';
+  /** Files. */
+  crls: string[];
   engine: 'native' | 'undici';
   /** Host name or `*.suffix` to the IP address or name to connect to instead. */
   hosts: Record<string, string>;
@@ -101,9 +144,29 @@ export interface AdaptationConfig {
   share: string[];
   /** What happens to messages that were not scanned; without an entry, what the service says. */
   notScanned: Partial<Record<NotScannedKey, 'allow' | 'block'>>;
+  ranges: AdaptationRanges;
+  streams: AdaptationStreams;
   /** Bytes up to which an answer is delivered whole or not at all. */
   holdBytes: number;
+  patience: PatienceConfig;
   spool: { memoryBytes: number; totalBytes: number; folder: string };
+}
+
+/** What clients get while a scan takes long. */
+export interface PatienceConfig {
+  /** How long it may take before they get something. */
+  afterMs: number;
+  browser: 'page' | 'trickle' | 'wait';
+  program: 'trickle' | 'accepted' | 'wait';
+  /** Bytes a second that are trickled. */
+  rateBytes: number;
+  /** Bytes of the end that are not. */
+  tailBytes: number;
+  /** User-Agents of programs; `*` stands for any characters. */
+  agents: string[];
+  ticketMs: number;
+  /** Answers that are kept for a client that is not waiting. */
+  files: number;
 }
 
 export interface AdaptationService {
@@ -192,6 +255,29 @@ export interface AdaptationCondition extends AdaptationConditionLists {
   tls: boolean | null;
   query: 'present' | 'absent' | null;
   not: AdaptationConditionLists | null;
+}
+
+export interface AdaptationRanges {
+  mode: 'whole' | 'strip' | 'fragment' | 'block';
+  /** Largest object that is fetched for a part of it. */
+  maxBytes: number;
+  /** 0: nothing is kept. */
+  keepMs: number;
+  /** Bytes of all objects that are kept. */
+  totalBytes: number;
+  share: 'all' | 'client';
+}
+
+export interface AdaptationStreams {
+  /** Media types in lower case, the second half may be `*`. */
+  types: string[];
+  policy: 'window' | 'bypass' | 'block';
+  windowBytes: number;
+  overlapBytes: number;
+  everyMs: number;
+  /** Null: never. */
+  quietAfterMs: number | null;
+  quietBytes: number;
 }
 
 export type NotScannedKey =

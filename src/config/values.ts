@@ -185,6 +185,11 @@ export function listOf<T>(kind: Kind<T>, preset: unknown[], description: string)
     .describe(description);
 }
 
+/** A list of values of one kind, or null (the default). */
+export function listOfOrNull<T>(kind: Kind<T>, description: string) {
+  return z.array(schemaOf(kind)).nullable().prefault(null).describe(description);
+}
+
 /** A list that must be given, with at least so many items. */
 export function requiredListOf<T>(kind: Kind<T>, description: string, least: 0 | 1 = 1) {
   return z.array(schemaOf(kind)).min(least).describe(description);

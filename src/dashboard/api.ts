@@ -6,7 +6,9 @@ import type { StatusSource } from './status.ts';
 
 export interface ApiReply {
   readonly status: number;
+  /** Sent as JSON, unless there is `text`. */
   readonly body: unknown;
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

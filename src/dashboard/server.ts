@@ -8,6 +8,8 @@ import { ConfigError, messageOf } from '../errors.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { carriesToken, isKnownHost } from './access.ts';
 import { type ApiReply, FOREIGN_HOST, NO_TOKEN, NOT_ALLOWED, NOT_FOUND, ROUTES } from './api.ts';
+import { metricsReply, ONLY_METRICS } from './metrics.ts';
+import type { MetricsRoute } from './metrics.ts';
 import type { StatusSource } from './status.ts';
 
 const MAX_CONNECTIONS = 100;
@@ -19,7 +21,10 @@ export interface DashboardOptions {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly token: string;
-  readonly source: StatusSource;
+  /** Null: a listener for /metrics alone. */
+  readonly source: StatusSource | null;
+  /** What /metrics serves; default: nothing. */
+  readonly metrics?: MetricsRoute | null;
 }
 
 export class DashboardServer {
@@ -37,10 +42,11 @@ export class DashboardServer {
 
   /** @throws {ConfigError} `ERR_LISTEN` */
   listen(): Promise<AddressInfo> {
-    const { host, port } = this.#options;
+    const { host, port, source } = this.#options;
+    const what = source === null ? 'metrics' : 'dashboard';
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
-        const text = `dashboard cannot listen on ${formatAuthority(host, port)}: ${error.message}`;
+        const text = `${what} cannot listen on ${formatAuthority(host, port)}: ${error.message}`;
         reject(new ConfigError('ERR_LISTEN', text, { host, port, errno: error.code }, error));
       });
       this.#server.listen(port, host, () => {
@@ -66,7 +72,7 @@ export class DashboardServer {
     } catch (error) {
       reply = { status: 500, body: { error: messageOf(error) } };
     }
-    const body = Buffer.from(`${JSON.stringify(reply.body, null, 2)}\n`);
+    const body = Buffer.from(reply.text ?? `${JSON.stringify(reply.body, null, 2)}\n`);
     response.writeHead(reply.status, {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': body.length,
@@ -78,11 +84,17 @@ export class DashboardServer {
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
-  #reply({ method, url = '', headers }: IncomingMessage): ApiReply | Promise<ApiReply> {
-    const route = ROUTES.get(url.split('?', 1)[0]!);
+  #reply({ method, url = '', headers, socket }: IncomingMessage): ApiReply | Promise<ApiReply> {
+    const { host, token, source, metrics = null } = this.#options;
+    const path = url.split('?', 1)[0]!;
+    const isRead = method === 'GET' || method === 'HEAD';
+    if (path === '/metrics' && metrics !== null) {
+      return isRead ? metricsReply(metrics, { url, headers, peer: socket.remoteAddress }, host) : NOT_ALLOWED;
+    }
+    if (source === null) return ONLY_METRICS;
+    const route = ROUTES.get(path);
     if (route === undefined) return NOT_FOUND;
-    if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
-    const { host, token, source } = this.#options;
+    if (!isRead) return NOT_ALLOWED;
     if (route.guarded && !isKnownHost(headers.host, host)) return FOREIGN_HOST;
     if (route.guarded && !carriesToken(headers.authorization, token)) return NO_TOKEN;
     return route.answer(source);

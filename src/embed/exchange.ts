@@ -158,8 +158,10 @@ export class AdaptedExchange {
     this.#request = { ...request, headers: withoutField(request.headers, 'expect') }; // node has said 100
     this.#url = request.target;
     const adapts = this.#pipeline.has('REQMOD') && !this.#policy.skip(req, 'reqmod', this.#res);
-    if (this.#options.upgrade === true) this.#leaveOut('stream');
-    if (!adapts && (givenBody === undefined ? hasBody(req) : givenBody !== null)) this.#leaveOut('policy');
+    if (this.#options.upgrade === true) this.#leaveOut('stream', 'tunnel');
+    if (!adapts && (givenBody === undefined ? hasBody(req) : givenBody !== null)) {
+      this.#leaveOut('policy', 'REQMOD');
+    }
     const chunked = req.headers['content-length'] === undefined;
     if (!adapts && (lengthWanted === undefined || !chunked || !hasBody(req))) return true;
 
@@ -203,7 +205,7 @@ export class AdaptedExchange {
     if (this.#method === 'HEAD' || status < 200 || status === 204 || status === 304) return false;
     if (this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res)) return true;
     try {
-      this.#leaveOut('policy');
+      this.#leaveOut('policy', 'RESPMOD');
       return false;
     } catch (error) {
       this.fail(error);
@@ -212,8 +214,8 @@ export class AdaptedExchange {
   }
 
   /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` where nothing may pass uninspected */
-  #leaveOut(reason: NotScannedReason): void {
-    this.#coverage = worseOf(this.#coverage, this.#pipeline.leftOut(reason));
+  #leaveOut(reason: NotScannedReason, point: 'REQMOD' | 'RESPMOD' | 'tunnel'): void {
+    this.#coverage = worseOf(this.#coverage, this.#pipeline.leftOut(reason, point));
   }
 
   async #adaptResponse(head: ResponseHead, body: Body | null): Promise<void> {
@@ -287,8 +289,10 @@ export class AdaptedExchange {
 
   #record(): void {
     const { onRecord, traces = null } = this.#policy;
-    if (this.#recorded || (onRecord === null && traces === null)) return;
+    if (this.#recorded) return;
     this.#recorded = true;
+    this.#policy.meters?.transaction({ ...this.#numbers(), ...errorOf(this.#failure) });
+    if (onRecord === null && traces === null) return;
     const { socket } = this.#req;
     const failure = this.#failure;
     const record: ProxyRecord = {
@@ -298,20 +302,30 @@ export class AdaptedExchange {
       method: this.#method,
       url: this.#url,
       status: this.#capture.begun || this.#status === 101 ? this.#status : 0,
-      bytesIn: this.#taken?.original.pushedBytes ?? 0,
-      bytesOut: this.#capture.bytesOut,
+      ...this.#numbers(),
       tls: tlsOf(socket as TLSSocket),
       adaptation: this.#trace,
-      verdict: this.#verdict,
       threat: this.#threat,
       incident: this.#incident,
       coverage: failure === null ? (this.#coverage ?? CLEAN) : null,
-      ms: performance.now() - this.#startedAt,
-      ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
+      ...errorOf(failure),
     };
     onRecord?.(record);
     traces?.add(record, this.#notes);
   }
+
+  #numbers(): Pick<ProxyRecord, 'verdict' | 'bytesIn' | 'bytesOut' | 'ms'> {
+    return {
+      verdict: this.#verdict,
+      bytesIn: this.#taken?.original.pushedBytes ?? 0,
+      bytesOut: this.#capture.bytesOut,
+      ms: performance.now() - this.#startedAt,
+    };
+  }
+}
+
+function errorOf(failure: WeirError | null): Pick<ProxyRecord, 'error'> {
+  return failure === null ? {} : { error: { code: failure.code, message: failure.message } };
 }
 
 function tlsOf(socket: TLSSocket): ProxyRecord['tls'] {

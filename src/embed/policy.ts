@@ -9,6 +9,7 @@ import type { SpoolOptions } from '../http/spool.ts';
 import type { IcapTlsOptions } from '../icap/client/connector.ts';
 import { IcapServiceClient } from '../icap/client/service-client.ts';
 import type { PlannedRule } from '../proxy/adaptation/chain.ts';
+import type { Meters } from '../metrics/meters.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { AdaptationStep } from '../proxy/adaptation/step.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
@@ -60,6 +61,8 @@ export interface AdaptationPolicy {
   readonly onRecord: ((record: ProxyRecord) => void) | null;
   /** Takes traces; default: nobody. */
   readonly traces?: TraceSink | null;
+  /** Counts for metrics; default: nobody. */
+  readonly meters?: Meters | null;
 }
 
 export interface OpenPolicy extends AdaptationPolicy {

@@ -16,6 +16,7 @@ import type {
   IcapTransaction,
   ModMethod,
 } from '../icap/service.ts';
+import type { Meters } from '../metrics/meters.ts';
 import { infoPage } from '../pages/index.ts';
 import type { Page, PageAudience } from '../pages/index.ts';
 import type { Blade } from '../plugin/api.ts';
@@ -147,6 +148,7 @@ export class Gateway implements IcapServiceHost {
   report(report: IcapReport): void {
     const verdict = verdictOf(report);
     this.#counters[verdict]++;
+    if (this.#telemetry.meters != null) meter(this.#telemetry.meters, report, verdict);
     if (this.#telemetry.records) this.#telemetry.gateway(this.#record(report, verdict));
   }
 
@@ -292,6 +294,7 @@ export class Gateway implements IcapServiceHost {
 
   #onRefused(peer: string, error: WeirError): void {
     this.#counters.error++;
+    this.#telemetry.meters?.gatewayRefused(error.code);
     const leftOut = this.#floods.pass(`${error.code} ${networkOf(peer)}`);
     if (leftOut === null) return;
     this.#telemetry.event('warn', `ICAP request refused: ${error.message}`, {
@@ -310,6 +313,15 @@ export class Gateway implements IcapServiceHost {
       this.#telemetry.event('warn', warning, {});
     }
   }
+}
+
+/** What the record says in numbers, without one being made. */
+function meter(meters: Meters, report: IcapReport, verdict: GatewayRecord['verdict']): void {
+  const { service, transaction, icapStatus, error, ms } = report;
+  const { trace = [], bytes = 0 } = inspectionNoteOf(transaction) ?? {};
+  const code = error?.code ?? null;
+  const { method } = transaction;
+  meters.gateway({ service, method, icapStatus, verdict, ms, bytes, blades: trace, code });
 }
 
 /** Sums over all worker processes. */

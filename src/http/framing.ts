@@ -32,6 +32,8 @@ export interface HeaderFacts {
   readonly via: string | null;
   /** Value of Trailer: announces trailer fields of a chunked body. */
   readonly trailer: string | null;
+  /** Value of TE: what the sender can read besides. */
+  readonly te: string | null;
   readonly proxyAuthorization: string | null;
 }
 
@@ -59,6 +61,7 @@ export function readHeaderFacts(headers: RawHeaders): HeaderFacts {
     expect: null as string | null,
     via: null as string | null,
     trailer: null as string | null,
+    te: null as string | null,
     proxyAuthorization: null as string | null,
   };
   let upgrade: string | null = null;
@@ -106,7 +109,10 @@ export function readHeaderFacts(headers: RawHeaders): HeaderFacts {
       case 'keep-alive':
       case 'proxy-connection':
       case 'proxy-authenticate':
+        hopByHop = true;
+        break;
       case 'te':
+        facts.te = facts.te === null ? value : `${facts.te}, ${value}`;
         hopByHop = true;
     }
   }

@@ -17,6 +17,9 @@ import type { Framing, HeaderFacts } from './framing.ts';
 import { persists } from './framing.ts';
 import type { HeadLimits } from './message-reader.ts';
 import { RequestReader } from './message-reader.ts';
+import type { Answer, ServerConnection, ServerExchange } from './server-exchange.ts';
+
+export type { Answer, ServerExchange } from './server-exchange.ts';
 
 export interface ServerConnectionOptions {
   readonly limits: HeadLimits;
@@ -31,26 +34,12 @@ export interface ServerConnectionOptions {
   onClose?(): void;
 }
 
-/** An answer. `headers` hold end-to-end fields; framing fields are added here. */
-export interface Answer {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: RawHeaders;
-  /** Null where the answer has no body, or may not have one (HEAD, 204, 304). */
-  readonly body: Body | null;
-  /** Value of Content-Length in `headers`, which the body must have; null where there is none. */
-  readonly contentLength: number | null;
-  /** Value of the Trailer field to announce, if the body is sent in chunks. */
-  readonly trailer?: string | null;
-}
-
 const LINGER_MS = 2000;
 const MAX_PIPELINE = 64 * 1024; // bytes read ahead while a request is being answered
 const MAX_UNREAD = 256 * 1024; // bytes of answers that the client has not taken, before it may ask for more
 const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake
 
-/** One request and its answer. */
-export class ServerExchange {
+class Http1Exchange implements ServerExchange {
   readonly head: RequestHead;
   readonly facts: HeaderFacts;
   readonly framing: Framing;
@@ -73,27 +62,21 @@ export class ServerExchange {
     this.body = body;
   }
 
-  /** Sends an interim answer, e.g. 103. Nothing is sent to HTTP/1.0 clients (RFC 9110 §15.2). */
   inform(status: number, reason: string, headers: RawHeaders): void {
     if (this.head.version === '1.0') return;
     this.#connection.writeText(`HTTP/1.1 ${status} ${reason}\r\n${formatFields(headers)}\r\n`);
   }
 
-  /** Sends the answer; resolves when it was handed to the socket whole, rejects when it broke off. */
   respond(answer: Answer): Promise<void> {
     return this.#connection.respond(this, answer);
   }
 
-  /**
-   * Ends HTTP on this connection (CONNECT, upgrade).
-   * @returns the socket, paused, and the bytes that were read past the request
-   */
   takeOver(): { socket: Socket; rest: Buffer } {
     return this.#connection.takeOver();
   }
 }
 
-export class HttpServerConnection implements HasDeadline {
+export class HttpServerConnection implements HasDeadline, ServerConnection {
   deadlineAt: number;
   readonly #socket: Socket;
   readonly #options: ServerConnectionOptions;
@@ -104,7 +87,7 @@ export class HttpServerConnection implements HasDeadline {
   readonly #onError = (): void => void this.#socket.destroy();
   readonly #onClose = (): void => this.#closed();
   #pending: Buffer | null = null;
-  #exchange: ServerExchange | null = null;
+  #exchange: Http1Exchange | null = null;
   #undispatched = false;
   #requestDone = true;
   #responded = true;
@@ -207,7 +190,7 @@ export class HttpServerConnection implements HasDeadline {
     this.#responded = false;
     this.#drainedBytes = 0;
     this.#keepAlive &&= persists(head.version, facts);
-    this.#exchange = new ServerExchange(this, head, facts, framing, body);
+    this.#exchange = new Http1Exchange(this, head, facts, framing, body);
     this.#undispatched = true;
   }
 

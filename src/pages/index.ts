@@ -2,6 +2,9 @@
 
 export { audienceOf, type PageAudience } from './audience.ts';
 export { blockPage, type BlockPageInput } from './block-page.ts';
+export { certificatePage, type CertificatePageInput, type ShownCertificate } from './certificate-page.ts';
 export { errorPage, type ErrorPageInput } from './error-page.ts';
 export { infoPage, type InfoPageInput } from './info-page.ts';
+export { patienceFacts, patiencePage, type PatiencePageInput } from './patience-page.ts';
+export { PATIENCE_SCRIPT } from './patience-script.ts';
 export type { Page } from './page.ts';

@@ -34,6 +34,7 @@ const TYPES: Readonly<Record<PageAudience, string>> = {
  * Renders one form into a response.
  *
  * @param incident  goes into X-Weir-Incident; null on pages that report no incident
+ * @param policy  Content-Security-Policy; default: nothing loads and nothing runs
  */
 export function renderPage(
   status: number,
@@ -41,6 +42,7 @@ export function renderPage(
   forms: PageForms,
   audience: PageAudience,
   incident: string | null,
+  policy: string = CONTENT_SECURITY_POLICY,
 ): Page {
   const body = Buffer.from(contentOf(forms, audience), 'utf8');
   const headers = [
@@ -51,7 +53,7 @@ export function renderPage(
     'Cache-Control',
     'no-store',
     'Content-Security-Policy',
-    CONTENT_SECURITY_POLICY,
+    policy,
     'X-Content-Type-Options',
     'nosniff',
   ];
@@ -66,8 +68,16 @@ function contentOf(forms: PageForms, audience: PageAudience): string {
   return `${JSON.stringify(forms.json(), null, 2).replaceAll('<', '\\u003c')}\n`;
 }
 
-/** The HTML document around a page's content; `kind` chooses the colour and the sign of its heading. */
-export function htmlDocument(kind: 'block' | 'error' | 'info', title: string, content: Html): Html {
+/**
+ * The HTML document around a page's content; `kind` chooses the colour and the sign of its heading.
+ * @param head  what else belongs into `<head>`
+ */
+export function htmlDocument(
+  kind: 'block' | 'error' | 'info' | 'wait',
+  title: string,
+  content: Html,
+  head: Html = html``,
+): Html {
   const { language, direction } = CATALOGUE;
   return html`<!doctype html>
     <html lang="${language}" dir="${direction}">
@@ -76,7 +86,7 @@ export function htmlDocument(kind: 'block' | 'error' | 'info', title: string, co
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <title>${title} – Weir</title>
-        ${STYLE_ELEMENT}
+        ${STYLE_ELEMENT} ${head}
       </head>
       <body class="${kind}">
         <div class="page">
@@ -98,6 +108,8 @@ export interface Detail {
   readonly label: string;
   readonly value: string;
   readonly kind?: 'text' | 'code' | 'mark' | 'incident';
+  /** Of the element with the value, for a script. */
+  readonly id?: string;
 }
 
 const VALUES: Readonly<Record<NonNullable<Detail['kind']>, (value: string) => Html>> = {
@@ -108,11 +120,11 @@ const VALUES: Readonly<Record<NonNullable<Detail['kind']>, (value: string) => Ht
 };
 
 /** Details as a description list. */
-function detailList(details: readonly Detail[]): Html {
+export function detailList(details: readonly Detail[]): Html {
   const rows = details.map(
-    ({ label, value, kind = 'text' }) =>
+    ({ label, value, kind = 'text', id }) =>
       html`<dt>${label}</dt>
-        <dd>${VALUES[kind](value)}</dd> `,
+        ${id === undefined ? html`<dd>${VALUES[kind](value)}</dd>` : html`<dd id="${id}">${VALUES[kind](value)}</dd>`} `,
   );
   return html`<dl>${rows}</dl>`;
 }

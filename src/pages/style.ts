@@ -56,7 +56,7 @@ body{margin:0;background:var(--ground);color:var(--text);font:1rem/1.55 system-u
 .brand{display:flex;align-items:center;gap:.6rem;margin-bottom:1.25rem;color:var(--brand);font-weight:600;letter-spacing:.01em}
 .brand svg{display:block}
 main{background:var(--panel);border:1px solid var(--line);border-radius:.5rem;padding:clamp(1.25rem,4vw,2.25rem)}
-.block{--accent:var(--block)}.error{--accent:var(--error)}.info{--accent:var(--info)}
+.block{--accent:var(--block)}.error{--accent:var(--error)}.info,.wait{--accent:var(--info)}
 h1{display:flex;align-items:flex-start;gap:.7rem;margin:0;color:var(--accent);font-size:clamp(1.6rem,5vw,2.1rem);line-height:1.2;letter-spacing:-.01em;text-wrap:balance;overflow-wrap:break-word}
 h1 svg{flex:none;width:1.05em;height:1.05em;margin-top:.075em}
 h2{margin:0 0 .4rem;font-size:1rem}
@@ -64,6 +64,10 @@ h2{margin:0 0 .4rem;font-size:1rem}
 .notice{margin:1.25rem 0 0;padding:.8rem 1rem;border:1px solid var(--accent);border-radius:.375rem;color:var(--accent);font-weight:600;text-wrap:balance}
 section{margin-top:1.5rem}
 section p{margin:0}
+progress{display:block;width:100%;height:.75rem;margin:1.5rem 0 .5rem;accent-color:var(--accent)}
+.state{margin:0;font-weight:600}
+a{color:var(--accent)}
+button{margin-top:.8rem;padding:.5rem 1rem;border:1px solid var(--line);border-radius:.375rem;background:var(--ground);color:var(--text);font:inherit;cursor:pointer}
 ul{margin:0;padding-inline-start:1.2rem}
 li+li{margin-top:.3rem}
 .incident{font:600 1.25rem/1.2 ui-monospace,"SFMono-Regular",Menlo,Consolas,"DejaVu Sans Mono",monospace;letter-spacing:.03em;user-select:all;-webkit-user-select:all}
@@ -88,6 +92,9 @@ footer{margin-top:1.25rem;color:var(--muted);font-size:.875rem}
 /** Lets exactly this style sheet apply, and nothing else load or run. */
 export const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'`;
 
+/** The same for the one page with a script: it is a file of the page's own origin, and asks there how things are. */
+export const SCRIPTED_POLICY = `${CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'`;
+
 /** The Weir mark: water held back by a dam, going over its crest and on. */
 export const MARK = new Html(
   '<svg width="34" height="34" viewBox="0 0 34 34" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">' +
@@ -97,11 +104,12 @@ export const MARK = new Html(
     '</svg>',
 );
 
-/** Sign before the heading: a stop sign, a warning, or water that runs. */
+/** Sign before the heading: a stop sign, a warning, a check mark, an hourglass. */
 export const SIGNS = {
   block: sign('<path d="M8 2.5h8l5.5 5.5v8L16 21.5H8L2.5 16V8z"/><path d="M8 12h8"/>'),
   error: sign('<path d="M12 3.5 22 20.5H2z"/><path d="M12 10v4.5M12 17.5v.1"/>'),
   info: sign('<circle cx="12" cy="12" r="9.5"/><path d="m8 12.3 2.8 2.7L16 9.5"/>'),
+  wait: sign('<path d="M6 2.5h12M6 21.5h12M7.5 2.5v4l4.5 5.5 4.5-5.5v-4M7.5 21.5v-4L12 12l4.5 5.5v4"/>'),
 } as const;
 
 function sign(shape: string): Html {

@@ -4,7 +4,7 @@
 import { IcapError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import { readHeaderFacts } from '../http/framing.ts';
-import type { Answer, ServerExchange } from '../http/server-connection.ts';
+import type { Answer } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { TransactionNotes } from '../trace/notes.ts';
@@ -13,6 +13,7 @@ import type { AdaptationPipeline, PipelineOutput, StepTrace } from './adaptation
 import { asWeirError } from './answers.ts';
 import { parseConnectTarget } from './request-target.ts';
 import type { Session } from './session.ts';
+import type { TunnelRequest } from './tunnel-request.ts';
 
 /** Where a tunnel leads. */
 export interface ConnectTarget {
@@ -35,7 +36,7 @@ export interface AdaptedConnect {
 /** Takes a CONNECT that was found in order through the REQMOD rules. Never rejects. */
 export async function adaptConnect(
   pipeline: AdaptationPipeline,
-  exchange: ServerExchange,
+  asked: TunnelRequest,
   session: Session,
   target: ConnectTarget,
   notes: TransactionNotes | null,
@@ -48,18 +49,18 @@ export async function adaptConnect(
       'REQMOD',
       {
         host: target.host,
-        request: { method: 'CONNECT', target: authority, version: '1.1', headers: exchange.facts.endToEnd },
+        request: { method: 'CONNECT', target: authority, version: '1.1', headers: asked.facts.endToEnd },
         response: null,
         body: null,
         clientIp: session.client,
         serverIp: null,
         user: session.user,
-        cancellation: exchange.cancellation,
+        cancellation: asked.cancellation,
         notes,
       },
       trace,
     );
-    if (exchange.cancellation.reason !== null) throw exchange.cancellation.reason;
+    if (asked.cancellation.reason !== null) throw asked.cancellation.reason;
     const { request, response } = output;
     if (response !== null) return { ...nothing, output, answer: answerOf(response, output) };
     output.body?.cancel(); // a CONNECT has none

@@ -1,20 +1,37 @@
 // What a configuration says about forwarding, as one thing that a transaction or tunnel begins and ends
 // with. A reload makes another one; the way to the origins goes over into it where nothing about it changed.
 
-import type { BlockList } from 'node:net';
 import { isIP } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import { HttpError } from '../errors.ts';
 import type { HeadLimits } from '../http/message-reader.ts';
-import { isAllowed } from '../util/networks.ts';
+import type { Http2ClientSettings } from '../http2/server-connection.ts';
+import { isOwnAddress } from '../util/own-address.ts';
 import type { Telemetry } from '../telemetry/records.ts';
+import type { ClientHello } from '../tls/client-hello.ts';
 import type { PolicyLine, TraceSink } from '../trace/notes.ts';
 import type { Deadlines } from '../util/deadlines.ts';
+import type { AccessOptions } from './access/access.ts';
+import { Access, OPEN_ACCESS } from './access/access.ts';
 import type { AdaptationPipeline } from './adaptation/pipeline.ts';
-import { hostMatcher } from './host-match.ts';
-import { OriginConnector, isOwnAddress } from './origin/connector.ts';
-import type { OriginEngine } from './origin/engine.ts';
+import type { CertificatePolicyOptions, LeafChoice, LeafSource } from './certificate-policy.ts';
+import { CertificatePolicy } from './certificate-policy.ts';
+import type { EntranceOptions } from './entrance/entrance.ts';
+import type { ListenerTls, TlsSource } from './entrance/tls-stage.ts';
+import type { BindAddresses } from './origin/bind.ts';
+import { OriginConnector } from './origin/connector.ts';
+import type { OriginEngine, OriginTarget } from './origin/engine.ts';
+import type { ClientCertificate } from './origin/origin-tls.ts';
+import { logParentHealth } from './origin/parent-health.ts';
+import type { ParentOptions } from './origin/parents.ts';
+import type { ResolverOptions } from './origin/resolver.ts';
+import type { VerificationOptions } from './origin/verification.ts';
+import type { Patience, PatienceSettings } from './patience/settings.ts';
+import type { WaitingRoom } from './patience/waiting-room.ts';
 import type { ProxyContext, Session } from './session.ts';
+import type { TargetPolicyOptions } from './target-policy.ts';
+import { TargetPolicy } from './target-policy.ts';
+import type { RangeObjects } from './ranges/range-objects.ts';
+import type { StreamAdaptation } from './streams/stream-adaptation.ts';
 import type { TlsRule } from './tls-rules.ts';
 import { tlsDecider, tlsRuleFinder } from './tls-rules.ts';
 import type { TunnelContext } from './tunnel.ts';
@@ -28,23 +45,43 @@ export interface ProxyLimits extends HeadLimits {
 }
 
 export interface ProxyArrangementOptions {
+  /** Who may use the proxy; absent: everybody who reaches it. */
+  readonly access?: AccessOptions;
+  /** Certificate and key of a listener that speaks TLS; absent: none does. */
+  tlsSource?(tls: ListenerTls, listener: EntranceOptions): TlsSource;
   readonly pipeline: AdaptationPipeline;
+  readonly streams: StreamAdaptation;
+  readonly ranges: RangeObjects;
+  /** For clients of slow scans; absent or null: they wait, whatever it takes. */
+  readonly patience?: PatienceSettings | null;
   readonly tlsRules: readonly TlsRule[];
   readonly limits: ProxyLimits;
-  /** Leaf certificate and key for a name (src/ca). */
-  contextFor(name: string): SecureContext;
-  readonly upstream: {
+  /** Default: HTTP/2 is not offered to clients, and Alt-Svc taken off answers. */
+  readonly http2?: {
+    /** Null: not offered. */
+    readonly client: Http2ClientSettings | null;
+    readonly keepsAltSvc: boolean;
+  };
+  /** Leaf certificates and keys for names (src/ca). */
+  readonly leafs: LeafSource;
+  readonly upstream: CertificatePolicyOptions & {
     /** Certificates (PEM) that vouch for origins; null: Node's own roots. */
     readonly ca: readonly string[] | null;
     readonly verify: boolean;
     readonly hosts: Readonly<Record<string, string>>;
     readonly connectTimeoutMs: number;
+    readonly dns: ResolverOptions;
+    readonly bind: BindAddresses;
+    readonly parents: readonly ParentOptions[];
+    readonly clientCertificates: readonly ClientCertificate[];
+    readonly verification: VerificationOptions;
   };
   /** Makes the origin engine on the proxy's connector. */
   engine(connector: OriginConnector): OriginEngine;
-  /** Differs where `upstream`, `engine` or `deny` differ: open connections to origins are not used again then. */
+  /** Differs where `upstream`, `engine` or `targets` differ: open connections to origins are not used again then. */
   readonly originKey: string;
-  readonly deny: { readonly networks: BlockList; readonly hosts: readonly string[] };
+  /** Where clients may not go. */
+  readonly targets: TargetPolicyOptions;
 }
 
 /** What outlives every arrangement. */
@@ -53,6 +90,7 @@ export interface ProxyGround {
   readonly traces: TraceSink | null;
   readonly viaName: string;
   readonly deadlines: Deadlines;
+  readonly waitingRoom: WaitingRoom;
   /** True for a port of this program. */
   isOwnPort(port: number): boolean;
 }
@@ -62,15 +100,23 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   readonly traces: TraceSink | null;
   readonly viaName: string;
   readonly deadlines: Deadlines;
+  readonly access: Access;
+  readonly patience: Patience;
   readonly pipeline: AdaptationPipeline;
+  readonly streams: StreamAdaptation;
+  readonly ranges: RangeObjects;
   readonly limits: ProxyLimits;
+  /** Null: clients are not offered HTTP/2. */
+  readonly http2: Http2ClientSettings | null;
+  readonly keepsAltSvc: boolean;
   readonly handshakeTimeoutMs: number;
   readonly connector: OriginConnector;
   readonly engine: OriginEngine;
   readonly decide: TunnelContext['decide'];
+  readonly certificates: CertificatePolicy;
   readonly #ground: ProxyGround;
   readonly #options: ProxyArrangementOptions;
-  readonly #deniedHost: (host: string) => true | undefined;
+  readonly #targets: TargetPolicy;
   readonly #findTlsRule: (host: string) => number;
 
   /** @param before  the arrangement that this one replaces, or null */
@@ -81,29 +127,52 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     this.traces = ground.traces;
     this.viaName = ground.viaName;
     this.deadlines = ground.deadlines;
+    const { waitingRoom: room, deadlines } = ground;
+    this.patience = { settings: options.patience ?? null, room, deadlines };
+    this.access = new Access(options.access ?? OPEN_ACCESS);
     this.pipeline = options.pipeline;
+    this.streams = options.streams;
+    this.ranges = options.ranges;
     this.limits = options.limits;
+    this.http2 = options.http2?.client ?? null;
+    this.keepsAltSvc = options.http2?.keepsAltSvc ?? false;
     this.handshakeTimeoutMs = options.limits.handshakeTimeoutMs;
     this.decide = tlsDecider(options.tlsRules);
     this.#findTlsRule = tlsRuleFinder(options.tlsRules);
-    this.#deniedHost = hostMatcher(
-      Object.fromEntries(options.deny.hosts.map((host) => [host, true as const])),
-    );
+    this.#targets = new TargetPolicy(options.targets);
     if (before !== null && before.#options.originKey === options.originKey) {
       this.connector = before.connector;
       this.engine = before.engine;
+      this.certificates = this.#certificatePolicy();
       return;
     }
     this.connector = new OriginConnector({
       ...options.upstream,
       isOwnPort: (port) => ground.isOwnPort(port),
-      isDeniedAddress: (address) => isAllowed(options.deny.networks, address),
+      isDeniedAddress: (address, host) => this.#targets.isDeniedAddress(address, host),
+      viaName: ground.viaName,
+      onParentHealth: (parent, failure) => logParentHealth(ground.telemetry, parent, failure),
     });
     this.engine = options.engine(this.connector);
+    this.certificates = this.#certificatePolicy();
   }
 
-  contextFor(name: string): SecureContext {
-    return this.#options.contextFor(name);
+  #certificatePolicy(): CertificatePolicy {
+    const { upstream, leafs } = this.#options;
+    return new CertificatePolicy(upstream, leafs, this.connector, this.telemetry);
+  }
+
+  leafFor(asked: string, hello: ClientHello, target: OriginTarget): LeafChoice | Promise<LeafChoice> {
+    return this.certificates.leafFor(asked, hello, target);
+  }
+
+  /**
+   * Certificate and key of a listener; null for one that speaks no TLS.
+   * @throws as {@link ProxyArrangementOptions.tlsSource}
+   */
+  tlsSource(listener: EntranceOptions): TlsSource | null {
+    const { tls } = listener;
+    return tls === null ? null : (this.#options.tlsSource?.(tls, listener) ?? null);
   }
 
   checkTarget(host: string, port: number): void {
@@ -111,9 +180,8 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     if (this.#ground.isOwnPort(port) && (isAddress ? isOwnAddress(host) : /^(.+\.)?localhost$/.test(host))) {
       throw new HttpError('ERR_PROXY_SELF', `${host}:${port} is one of Weir's own ports`, { host, port });
     }
-    const denied =
-      this.#deniedHost(host) === true || (isAddress && isAllowed(this.#options.deny.networks, host));
-    if (denied) throw new HttpError('ERR_PROXY_DENIED', `${host} is on proxy.targets.deny`, { host });
+    if (!this.#targets.isDenied(host)) return;
+    throw new HttpError('ERR_PROXY_DENIED', `${host} is on proxy.targets.deny`, { host });
   }
 
   /** The rule that decided over a tunnel, asked as tunnel.ts asks; null: none fitted. */

@@ -2,7 +2,6 @@
 // into, connections that fail before there is a request to judge.
 
 import type { WeirError } from '../errors.ts';
-import type { ServerExchange } from '../http/server-connection.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TunnelNote } from '../trace/notes.ts';
 import { OriginNote, TransactionNotes } from '../trace/notes.ts';
@@ -11,6 +10,7 @@ import { notScanned } from './adaptation/coverage.ts';
 import type { PipelineOutput } from './adaptation/pipeline.ts';
 import type { ProxyArrangement } from './arrangement.ts';
 import type { Session, TunnelTls } from './session.ts';
+import type { TunnelRequest } from './tunnel-request.ts';
 
 export class ConnectionRecords {
   readonly #telemetry: Telemetry;
@@ -24,31 +24,31 @@ export class ConnectionRecords {
   /** How a tunnel began, or why not; null where nobody traces. */
   opening(
     arrangement: ProxyArrangement,
-    exchange: ServerExchange,
+    asked: TunnelRequest,
     authority: string,
     host: string,
     tls: TunnelTls | null,
   ): TunnelNote | null {
     if (this.#traces === null) return null;
-    const ms = performance.now() - exchange.startedAt;
+    const ms = performance.now() - asked.startedAt;
     return { authority, rule: arrangement.tlsRule(tls?.sni ?? null, host), ms };
   }
 
   /** What services are asked about a CONNECT goes in here; null where nobody traces. */
-  connectNotes({ head, startedAt }: ServerExchange): TransactionNotes | null {
+  connectNotes({ head, startedAt }: TunnelRequest): TransactionNotes | null {
     if (this.#traces === null) return null;
     return new TransactionNotes(this.#traces.bodies, head, null, startedAt);
   }
 
   /** A tunnel that carries bytes which are not looked at. */
   tunnel(
-    exchange: ServerExchange,
+    asked: TunnelRequest,
     session: Session,
     url: string,
     tls: TunnelTls,
     originAddress: string | null,
   ): void {
-    const ms = performance.now() - exchange.startedAt;
+    const ms = performance.now() - asked.startedAt;
     const origin = new OriginNote(url);
     origin.way = { address: originAddress, tls: null, connectMs: ms };
     const record: ProxyRecord = {
@@ -57,12 +57,13 @@ export class ConnectionRecords {
       coverage: notScanned('encrypted'),
       ms,
     };
+    this.#telemetry.meters?.message('tunnel', notScanned('encrypted'));
     this.#report(record, session, origin);
   }
 
   /** A CONNECT that services have seen; what goes through its tunnel has records of its own. */
   connect(
-    exchange: ServerExchange,
+    asked: TunnelRequest,
     session: Session,
     url: string,
     status: number,
@@ -74,7 +75,7 @@ export class ConnectionRecords {
       threat: output?.threat ?? null,
       incident: output?.incident ?? null,
       coverage: output?.coverage ?? null,
-      ms: performance.now() - exchange.startedAt,
+      ms: performance.now() - asked.startedAt,
     };
     this.#report(record, session, null);
   }
@@ -96,10 +97,12 @@ export class ConnectionRecords {
       incident: status >= 400 ? id : null, // a tunnel that fails shows no page
       error: { code: error.code, message: error.message },
     };
+    if (error.code.startsWith('ERR_TLS_')) this.#telemetry.meters?.handshakeFailed(handshakeFailure(error));
     this.#report(record, session, null);
   }
 
   #report(record: ProxyRecord, session: Session, origin: OriginNote | null): void {
+    this.#telemetry.meters?.connection(record);
     if (this.#telemetry.records) this.#telemetry.proxy(record);
     if (this.#traces === null) return;
     const startedAt = performance.now() - record.ms;
@@ -128,4 +131,11 @@ function emptyRecord(id: string, session: Session, method: string, url: string, 
     incident: null,
     ms: 0,
   };
+}
+
+/** Why a client's TLS came to nothing, as metrics name it. */
+function handshakeFailure({ code, fields }: WeirError): string {
+  if (code === 'ERR_TLS_CLIENT_HELLO') return 'client_hello';
+  if (code === 'ERR_TLS_NAME') return 'name';
+  return String(fields['reason'] ?? 'other');
 }

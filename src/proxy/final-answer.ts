@@ -41,6 +41,17 @@ export function adaptedAnswer(head: ResponseHead, body: Body | null, method: str
   };
 }
 
+/** The answer without what would lead a browser to another protocol, and with it past the proxy (RFC 7838). */
+export function withoutAltSvc(answer: Answer): Answer {
+  const { headers } = answer;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!;
+    if (name.length === 7 && name.toLowerCase() === 'alt-svc')
+      return { ...answer, headers: withoutField(headers, 'alt-svc') };
+  }
+  return answer;
+}
+
 /** The fields without a Content-Length that a missing body cannot have. */
 export function withoutUntrueLength(facts: HeaderFacts): RawHeaders {
   if (facts.contentLength === null || facts.contentLength === 0) return facts.endToEnd;

@@ -7,28 +7,36 @@ import type { Body } from '../http/body.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
+import type { Meters } from '../metrics/meters.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import { OriginNote, TransactionNotes } from '../trace/notes.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import type { Coverage, NotScannedReason } from './adaptation/coverage.ts';
-import { CLEAN, notScanned, worseOf } from './adaptation/coverage.ts';
-import type { PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
+import { coverageAtEnd, isPartial, isVerdict, worseOf } from './adaptation/coverage.ts';
+import type { PipelineInput, PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
 import type { SharedFields } from './adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
-import { adaptedAnswer, originAnswer } from './final-answer.ts';
+import { adaptedAnswer, originAnswer, withoutAltSvc } from './final-answer.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './origin/engine.ts';
 import type { Outgoing } from './outgoing-request.ts';
 import { adoptRequest, prepareRequest } from './outgoing-request.ts';
+import { LateAnswer } from './patience/late-answer.ts';
+import type { ScanOutcome } from './patience/ticket.ts';
+import type { Visit } from './patience/visit.ts';
+import { visit } from './patience/visit.ts';
+import { asksForPart, fetchWhole } from './ranges/range-request.ts';
+import type { RangeRecord } from './ranges/range-types.ts';
 import type { ProxyContext, Session } from './session.ts';
 import { joinSockets } from './socket-pair.ts';
+import type { StreamRecord, StreamTransaction } from './streams/stream-call.ts';
 
-export class Transaction {
+export class Transaction implements StreamTransaction {
   readonly #context: ProxyContext;
   readonly #session: Session;
   readonly #exchange: ServerExchange;
-  readonly #id = newIncidentId();
-  readonly #trace: StepTrace[] = [];
+  readonly id = newIncidentId();
+  readonly trace: StepTrace[] = [];
   /** Null: nobody traces. */
   readonly #notes: TransactionNotes | null;
   #url: string;
@@ -39,6 +47,14 @@ export class Transaction {
   #threat: ProxyRecord['threat'] = null;
   #incident: string | null = null;
   #coverage: Coverage | null = null;
+  #range: RangeRecord | null = null;
+  #stream: StreamRecord | null = null;
+  /** What the client gets while the scan takes long; null: nothing. */
+  #late: LateAnswer | null = null;
+  /** Progress of another transaction: no record. */
+  #isAside = false;
+  /** Whose kept answer this one fetches. */
+  #waitedFor: string | null = null;
   /** ICAP fields that go from REQMOD to RESPMOD (K-72). */
   readonly #shared: SharedFields | undefined;
 
@@ -61,10 +77,20 @@ export class Transaction {
     try {
       await this.#forward();
     } catch (error) {
-      failure = asWeirError(error);
-      await this.#answerFailure(failure);
+      const reason = asWeirError(error);
+      if (this.#isLeftStream) this.#exchange.body?.cancel(reason);
+      else {
+        failure = reason;
+        await this.#answerFailure(failure);
+      }
     }
+    if (this.#late !== null) {
+      this.#late.done();
+      if (this.#notes !== null) this.#notes.waitedAt = this.#late.waitedAt;
+    }
+    if (this.#isAside) return;
     const { telemetry, traces } = this.#context;
+    if (telemetry.meters != null) this.#count(telemetry.meters, failure);
     if (!telemetry.records && traces === null) return;
     const record = this.#record(failure);
     if (telemetry.records) telemetry.proxy(record);
@@ -74,7 +100,16 @@ export class Transaction {
   async #forward(): Promise<void> {
     const exchange = this.#exchange;
     const outgoing = prepareRequest(this.#context, this.#session, exchange, (url) => (this.#url = url));
-    const { pipeline } = this.#context;
+    const decided = this.#context.certificates.warnings?.enter(this.#session, outgoing) ?? null;
+    if (decided !== null) return this.#respond(decided);
+    const { pipeline, patience } = this.#context;
+    const visited = visit(patience, this.#session, exchange.head, outgoing.url);
+    if (visited !== null) return this.#serveVisit(visited);
+    this.#late = LateAnswer.of(patience, {
+      ...{ visitor: this.#session, request: exchange.head, url: outgoing.url, transaction: this.id },
+      cancellation: exchange.cancellation,
+      respond: (answer) => this.#respond(answer),
+    });
     if (exchange.facts.expect !== null) this.#expect(outgoing);
     if (pipeline.has('REQMOD')) {
       const adapted = await this.#adapt('REQMOD', outgoing, null, outgoing.body, null);
@@ -82,18 +117,34 @@ export class Transaction {
         return this.#respond(adaptedAnswer(adapted.response, adapted.body, outgoing.head.method));
       outgoing.body = adapted.body;
       if (adapted.request !== null) adoptRequest(this.#context, outgoing, adapted.request);
-    } else this.#leaveOut(outgoing.body);
-    const response = await this.#context.engine.send(this.#originRequest(outgoing));
+    } else this.#leaveOut('REQMOD', outgoing.body);
+    const fetched = asksForPart(this.#context, this.#session, outgoing)
+      ? await this.#fetchWhole(outgoing)
+      : null;
+    if (this.#responding) return;
+    const response = fetched ?? (await this.#context.engine.send(this.#originRequest(outgoing)));
     if (response.upgraded !== null) return this.#upgrade(response);
     if (!pipeline.has('RESPMOD')) {
-      this.#leaveOut(response.body);
+      this.#leaveOut('RESPMOD', response.body);
       return this.#respond(originAnswer(response, response.body));
     }
     const { facts } = response;
     const seen: ResponseHead = { ...response.head, version: '1.1', headers: facts.endToEnd };
-    const adapted = await this.#adapt('RESPMOD', outgoing, seen, response.body, response.serverIp);
-    if (adapted.response === null) return this.#respond(originAnswer(response, adapted.body));
-    return this.#respond(adaptedAnswer(adapted.response, adapted.body, outgoing.head.method));
+    const { body, serverIp } = response;
+    if (isPartial(seen) && !this.#context.ranges.showsParts) {
+      const input = this.#input('RESPMOD', outgoing, seen, body, serverIp);
+      if (pipeline.sees('RESPMOD', { ...input, length: facts.contentLength })) {
+        this.#leaveOut('RESPMOD', body, 'range');
+        return this.#respond(originAnswer(response, body));
+      }
+    }
+    if (!this.#context.streams.isStream({ response: seen, body })) this.#late?.begin(body);
+    const adapted = await this.#adapt('RESPMOD', outgoing, seen, body, serverIp);
+    const answer =
+      adapted.response === null
+        ? originAnswer(response, adapted.body)
+        : adaptedAnswer(adapted.response, adapted.body, outgoing.head.method);
+    return this.#late === null ? this.#respond(answer) : this.#late.finish(answer, this.#outcome);
   }
 
   // --- the request ---
@@ -114,8 +165,19 @@ export class Transaction {
     body: Body | null,
     serverIp: string | null,
   ): Promise<PipelineOutput> {
+    const input = this.#input(method, outgoing, response, body, serverIp);
+    return this.#context.streams.adapt(this.#context.pipeline, method, input, this).then(this.#adopt);
+  }
+
+  #input(
+    method: 'REQMOD' | 'RESPMOD',
+    outgoing: Outgoing,
+    response: ResponseHead | null,
+    body: Body | null,
+    serverIp: string | null,
+  ): PipelineInput {
     const { head, target, url } = outgoing;
-    const input = {
+    return {
       host: target.serverName,
       request: { method: head.method, target: url, version: '1.1', headers: head.headers },
       response,
@@ -123,24 +185,68 @@ export class Transaction {
       clientIp: this.#session.client,
       serverIp,
       user: this.#session.user,
-      cancellation: this.#exchange.cancellation,
+      cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
       notes: this.#notes,
+      ...(method === 'RESPMOD' && this.#late !== null ? { onHold: this.#late.onHold } : {}),
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
     };
-    return this.#context.pipeline.run(method, input, this.#trace).then((output) => {
-      if (output.verdict !== 'allowed') this.#verdict = output.verdict;
-      if (output.threat !== null) this.#threat = output.threat;
-      if (output.incident !== null) this.#incident = output.incident;
-      this.#coverage = worseOf(this.#coverage, output.coverage);
-      return output;
+  }
+
+  readonly #adopt = (output: PipelineOutput): PipelineOutput => {
+    this.onOutput(output);
+    return output;
+  };
+
+  onOutput({ verdict, threat, incident, coverage }: ScanOutcome): void {
+    if (verdict !== 'allowed') this.#verdict = verdict;
+    if (threat !== null) this.#threat = threat;
+    if (incident !== null) this.#incident = incident;
+    this.#coverage = worseOf(this.#coverage, coverage);
+  }
+
+  /** A client that leaves a stream has had what it wanted of it. */
+  get #isLeftStream(): boolean {
+    return this.#stream !== null && this.#responding && this.#exchange.cancellation.reason !== null;
+  }
+
+  claimsStream(): boolean {
+    if (this.#late === null) return true;
+    if (this.#late.waited !== null) return false;
+    this.#late.deadlineAt = Infinity; // nothing takes long any more
+    return true;
+  }
+
+  onStream(stream: StreamRecord): void {
+    this.#stream = stream;
+  }
+
+  /**
+   * For a request for a part of an object: answers it from the whole, or says how it goes on.
+   * @returns the response to a request for the whole; null: `outgoing` is to be sent, unless it is answered
+   */
+  async #fetchWhole(outgoing: Outgoing): Promise<OriginResponse | null> {
+    const outcome = await fetchWhole({
+      ...{ id: this.id, trace: this.trace, context: this.#context, session: this.#session },
+      ...{ cancellation: this.#exchange.cancellation, outgoing: { ...outgoing } },
+      originRequest: (asked) => this.#originRequest(asked),
+      input: (asked, seen, body, ip) => this.#input('RESPMOD', asked, seen, body, ip),
+      onOutput: (output) => this.onOutput(output),
     });
+    if (outcome.kind !== 'response') this.#range = outcome.record;
+    if (outcome.kind === 'answer') {
+      this.onOutput(outcome.verdict);
+      await this.#respond(outcome.answer);
+      return null;
+    }
+    outgoing.head = { ...outgoing.head, headers: outcome.headers };
+    return outcome.kind === 'response' ? outcome.response : null;
   }
 
   /** A message at a point without rules. @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` */
-  #leaveOut(body: Body | null): void {
+  #leaveOut(method: 'REQMOD' | 'RESPMOD', body: Body | null, reason: NotScannedReason = 'policy'): void {
     if (body === null) return;
     try {
-      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('policy'));
+      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut(reason, method));
     } catch (error) {
       body.cancel(error as WeirError);
       throw error;
@@ -159,9 +265,11 @@ export class Transaction {
       body: outgoing.body,
       contentLength: outgoing.contentLength,
       trailer: outgoing.trailer,
+      trailersWanted: /\btrailers\b/i.test(this.#exchange.facts.te ?? ''),
+      http2: this.#exchange.head.version === '2.0',
       // Never towards h2c: it would leave inspection behind.
       upgrade: upgrade !== null && outgoing.body === null && !/\bh2c\b/i.test(upgrade) ? upgrade : null,
-      cancellation: this.#exchange.cancellation,
+      cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
       note: this.#noteOrigin(outgoing.target),
       onInformation: (status, reason, headers) => this.#exchange.inform(status, reason, headers),
     };
@@ -175,7 +283,30 @@ export class Transaction {
 
   // --- the answer ---
 
-  #respond(answer: Answer): Promise<void> {
+  /** Somebody asks for what waits already. @throws {WeirError} of the scan that has failed */
+  async #serveVisit(visited: Visit): Promise<void> {
+    if (visited.kind === 'aside') {
+      this.#isAside = true;
+      return this.#respond(visited.answer);
+    }
+    this.#waitedFor = visited.transaction;
+    if (visited.kind === 'failed') throw visited.error;
+    const { verdict, threat, incident, coverage } = visited.outcome;
+    this.#verdict = verdict;
+    this.#threat = threat;
+    this.#incident = incident;
+    this.#coverage = coverage;
+    await this.#respond(visited.answer);
+    visited.onDelivered();
+  }
+
+  get #outcome(): ScanOutcome {
+    const coverage = this.#coverage;
+    return { verdict: this.#verdict, threat: this.#threat, incident: this.#incident, coverage };
+  }
+
+  #respond(made: Answer): Promise<void> {
+    const answer = this.#context.keepsAltSvc ? made : withoutAltSvc(made);
     this.#responding = true;
     this.#status = answer.status;
     this.#answeredBody = answer.body;
@@ -190,7 +321,7 @@ export class Transaction {
   #upgrade(response: OriginResponse): void {
     const { socket: origin, rest } = response.upgraded!;
     try {
-      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('stream'));
+      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('stream', 'tunnel'));
     } catch (error) {
       origin.destroy();
       throw error;
@@ -204,12 +335,18 @@ export class Transaction {
   }
 
   async #answerFailure(error: WeirError): Promise<void> {
-    this.#verdict = error.code === 'ERR_ADAPT_NOT_SCANNED' ? 'blocked' : 'error';
+    this.#verdict = isVerdict(error) ? 'blocked' : 'error';
     const exchange = this.#exchange;
     exchange.body?.cancel(error);
+    if (this.#late !== null && (await this.#late.fail(error))) {
+      if (this.#late.waited !== 'trickle') this.#incident = this.id; // on the page that waits
+      return;
+    }
     if (this.#responding || exchange.cancellation.reason !== null) return;
-    this.#incident = this.#id;
-    const answer = errorAnswer(error, this.#id, this.#url, exchange.head);
+    this.#incident = this.#waitedFor ?? this.id;
+    const answer =
+      this.#context.certificates.answerFor(error, this.#incident, this.#url, this.#session, exchange.head) ??
+      errorAnswer(error, this.#incident, this.#url, exchange.head);
     try {
       await this.#respond(answer);
     } catch {
@@ -217,10 +354,21 @@ export class Transaction {
     }
   }
 
+  /** What the record says in numbers, without one being made. */
+  #count(meters: Meters, failure: WeirError | null): void {
+    meters.transaction({
+      verdict: this.#verdict,
+      bytesIn: this.#exchange.body?.pushedBytes ?? 0,
+      bytesOut: this.#answeredBody?.pushedBytes ?? 0,
+      ms: performance.now() - this.#exchange.startedAt,
+      ...(failure === null ? {} : { error: failure }),
+    });
+  }
+
   #record(failure: WeirError | null): ProxyRecord {
     const { client, user, tls } = this.#session;
     return {
-      id: this.#id,
+      id: this.id,
       client,
       user,
       method: this.#exchange.head.method,
@@ -229,20 +377,17 @@ export class Transaction {
       bytesIn: this.#exchange.body?.pushedBytes ?? 0,
       bytesOut: this.#answeredBody?.pushedBytes ?? 0,
       tls,
-      adaptation: this.#trace,
+      adaptation: this.trace,
       verdict: this.#verdict,
       threat: this.#threat,
       incident: this.#incident,
-      coverage: coverageOf(failure, this.#coverage),
+      coverage: coverageAtEnd(failure, this.#coverage),
       ms: performance.now() - this.#exchange.startedAt,
+      ...(this.#late?.waited == null ? {} : { waited: this.#late.waited }),
+      ...(this.#waitedFor === null ? {} : { waitedFor: this.#waitedFor }),
+      ...(this.#range === null ? {} : { range: this.#range }),
+      ...(this.#stream === null ? {} : { stream: this.#stream }),
       ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
     };
   }
-}
-
-/** What is logged: null where a failure left it open. */
-function coverageOf(failure: WeirError | null, seen: Coverage | null): Coverage | null {
-  if (failure === null) return seen ?? CLEAN;
-  if (failure.code !== 'ERR_ADAPT_NOT_SCANNED') return null;
-  return notScanned(failure.fields['reason'] as NotScannedReason);
 }

@@ -50,8 +50,9 @@ export function prepareRequest(
     throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
   }
   if (tunnel === null) context.checkTarget(target.host, target.port);
-  const headers =
-    split === null || tunnel !== null ? facts.endToEnd : withHost(facts.endToEnd, facts.host, authority);
+  // A request of HTTP/1.0 may come without Host; what goes on is HTTP/1.1.
+  const isForTunnel = (split === null || tunnel !== null) && facts.host !== null;
+  const headers = isForTunnel ? facts.endToEnd : withHost(facts.endToEnd, facts.host, authority);
   return {
     target,
     head: { method: head.method, target: path, version: '1.1', headers },

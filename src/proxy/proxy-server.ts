@@ -1,31 +1,26 @@
-// The proxy's listeners and the life of client connections: counting, HTTP on them, CONNECT, and a
-// graceful stop. One transaction is forward.ts, a tunnel's first bytes are tunnel.ts.
+// The proxy's listeners and the connections that they accept: counting, limits, reload and a graceful stop.
+// What stands before the first request is entrance/, requests are client-connections.ts, tunnels connect.ts.
 
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { ConfigError, HttpError } from '../errors.ts';
-import type { WeirError } from '../errors.ts';
-import { Body } from '../http/body.ts';
-import type { ServerExchange } from '../http/server-connection.ts';
-import { HttpServerConnection } from '../http/server-connection.ts';
-import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { Telemetry } from '../telemetry/records.ts';
 import type { TraceSink } from '../trace/notes.ts';
 import { Deadlines } from '../util/deadlines.ts';
 import { formatAuthority } from '../util/authority.ts';
-import { newIncidentId } from '../util/incident-id.ts';
-import { asWeirError, errorAnswer } from './answers.ts';
-import { Transaction } from './forward.ts';
-import { adaptConnect } from './adapted-connect.ts';
-import type { ConnectTarget } from './adapted-connect.ts';
+import { ClientUsage } from './access/client-usage.ts';
 import type { ProxyArrangementOptions, ProxyGround } from './arrangement.ts';
 import { ProxyArrangement } from './arrangement.ts';
+import { ClientConnections } from './client-connections.ts';
+import { TunnelOpener } from './connect.ts';
 import { ConnectionRecords } from './connection-records.ts';
-import type { OriginTarget } from './origin/engine.ts';
-import { parseConnectTarget } from './request-target.ts';
-import type { Session, TunnelTls } from './session.ts';
-import { openTunnel } from './tunnel.ts';
+import type { EntranceOptions } from './entrance/entrance.ts';
+import { Entrance } from './entrance/entrance.ts';
+import type { OriginCounts } from './origin/engine.ts';
+import { WaitingRoom } from './patience/waiting-room.ts';
+import { Reception } from './reception.ts';
+import { connectClient } from './tunnel-request.ts';
 
 export interface ProxyServerOptions extends ProxyArrangementOptions {
   readonly telemetry: Telemetry;
@@ -35,23 +30,34 @@ export interface ProxyServerOptions extends ProxyArrangementOptions {
 
 const OVERLOAD_LOG_MS = 1000; // at most one line a second about refused connections
 
-/** A connection that carries HTTP: of whom, and by which listener it came. */
-interface Served {
-  readonly session: Session;
-  readonly listener: Server;
+interface Listener {
+  readonly server: Server;
+  readonly entrance: Entrance;
+}
+
+/** What {@link ProxyServer.apply} takes over. */
+export interface NextArrangement {
+  readonly arrangement: ProxyArrangement;
+  /** Puts certificates of listeners in force. */
+  readonly certificates: readonly (() => void)[];
 }
 
 export class ProxyServer implements ProxyGround {
   readonly telemetry: Telemetry;
   readonly traces: TraceSink | null;
   readonly deadlines = new Deadlines();
+  readonly waitingRoom = new WaitingRoom(this.deadlines);
   readonly viaName = `weir-${randomBytes(5).toString('hex')}`;
-  readonly #listeners: Server[] = [];
-  readonly #records: ConnectionRecords;
+  readonly records: ConnectionRecords;
+  readonly #listeners: Listener[] = [];
   readonly #ownPorts = new Set<number>();
   readonly #sockets = new Set<Socket>();
-  readonly #connections = new Map<HttpServerConnection, Served>();
+  readonly #reception: Reception;
+  readonly #connections: ClientConnections;
+  readonly #tunnels: TunnelOpener;
   #arrangement: ProxyArrangement;
+  /** The last one that was made, for listeners that are opened before it is in force. */
+  #latest: ProxyArrangement;
   #stopping = false;
   #overloadLoggedAt = -Infinity;
   #refusedSince = 0;
@@ -59,31 +65,59 @@ export class ProxyServer implements ProxyGround {
   constructor(options: ProxyServerOptions) {
     this.telemetry = options.telemetry;
     this.traces = options.traces ?? null;
-    this.#records = new ConnectionRecords(this.telemetry, this.traces);
-    this.#arrangement = new ProxyArrangement(this, options, null);
+    this.records = new ConnectionRecords(this.telemetry, this.traces);
+    this.#arrangement = this.#latest = new ProxyArrangement(this, options, null);
+    this.#tunnels = new TunnelOpener(this);
+    const { deadlines, records, telemetry } = this;
+    const shared = { deadlines, usage: new ClientUsage(), arrangement: () => this.#arrangement };
+    this.#connections = new ClientConnections({
+      ...shared,
+      records,
+      stopping: () => this.#stopping,
+      refused: (client, error) => this.#reception.refused(client, error),
+      onConnect: (exchange, entrance, session) =>
+        this.#tunnels.open(this.#arrangement, { client: connectClient(exchange), entrance, session }),
+    });
+    this.#reception = new Reception({
+      ...shared,
+      telemetry,
+      connections: this.#connections,
+      tunnels: this.#tunnels,
+    });
   }
 
   /**
    * Makes what {@link apply} takes over; nothing changes yet.
-   * @throws whatever TLS says of `upstream.ca`
+   * @throws whatever TLS says of `upstream.ca`; {ConfigError} for certificates of listeners that cannot be read
    */
-  arrange(options: ProxyArrangementOptions): ProxyArrangement {
-    return new ProxyArrangement(this, options, this.#arrangement);
+  arrange(options: ProxyArrangementOptions): NextArrangement {
+    const arrangement = new ProxyArrangement(this, options, this.#arrangement);
+    const certificates = this.#listeners.map(({ entrance }) =>
+      entrance.prepare(arrangement.tlsSource(entrance.options)),
+    );
+    this.#latest = arrangement;
+    return { arrangement, certificates };
   }
 
   /**
    * Takes over another arrangement while it runs. Transactions and tunnels under way finish as they
    * began, the next request on a connection meets the new one; limits of heads and idle times hold for new
-   * connections. A tunnel whose target is refused now ends after the transaction under way.
+   * connections. A tunnel whose target or client is refused now, or whose client would have to log in anew,
+   * ends after the transaction under way.
    */
-  apply(next: ProxyArrangement): void {
+  apply({ arrangement, certificates }: NextArrangement): void {
     const before = this.#arrangement;
-    this.#arrangement = next;
+    this.#arrangement = arrangement;
     // Connections that are in use now are closed as soon as they are idle.
-    if (before.engine !== next.engine) before.engine.close();
-    for (const [connection, { session }] of this.#connections) {
-      if (!next.admits(session)) connection.drain();
-    }
+    if (before.engine !== arrangement.engine) before.engine.close();
+    before.ranges.forget(); // services may judge otherwise now
+    for (const use of certificates) use();
+    this.#connections.closeUnadmitted();
+  }
+
+  /** HTTP begins inside a tunnel. */
+  serveTunnel(...tunnel: Parameters<ClientConnections['serveTunnel']>): void {
+    this.#connections.serveTunnel(...tunnel);
   }
 
   /** Names a port of this program that must not be reached through the proxy. */
@@ -102,50 +136,45 @@ export class ProxyServer implements ProxyGround {
 
   /**
    * Listens on one more address.
-   * @throws {ConfigError} `ERR_LISTEN`
+   * @throws {ConfigError} `ERR_LISTEN`; `ERR_CONFIG_UNREADABLE`, `ERR_CONFIG_VALUE` for its certificate
    */
-  listen(port: number, host: string): Promise<AddressInfo> {
+  async listen(options: EntranceOptions): Promise<AddressInfo> {
+    const { host, port } = options;
+    const entrance = new Entrance(options, this.#reception);
+    entrance.prepare(this.#latest.tlsSource(options))();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#accept(socket, server);
+      this.#accept(socket, entrance);
     });
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
-        const fields = { host, port, errno: error.code };
-        reject(
-          new ConfigError(
-            'ERR_LISTEN',
-            `proxy cannot listen on ${formatAuthority(host, port)}: ${error.message}`,
-            fields,
-            error,
-          ),
-        );
+        const text = `proxy cannot listen on ${formatAuthority(host, port)}: ${error.message}`;
+        reject(new ConfigError('ERR_LISTEN', text, { host, port, errno: error.code }, error));
       });
-      server.listen({ port, host, backlog: 4096 }, () => {
-        server.removeAllListeners('error');
-        server.on('error', () => {});
-        this.#listeners.push(server);
-        const address = server.address() as AddressInfo;
-        this.protectPort(address.port);
-        resolve(address);
-      });
+      server.listen({ port, host, backlog: 4096 }, resolve);
     });
+    server.removeAllListeners('error');
+    server.on('error', () => {});
+    this.#listeners.push({ server, entrance });
+    const address = server.address() as AddressInfo;
+    this.protectPort(address.port);
+    return address;
   }
 
   /** Stops listening there. Connections that came that way end after the transaction under way. */
   unlisten({ address, port }: AddressInfo): void {
-    const at = this.#listeners.findIndex((server) => {
+    const at = this.#listeners.findIndex(({ server }) => {
       const own = server.address() as AddressInfo | null;
       return own?.address === address && own.port === port;
     });
     const [listener] = at < 0 ? [] : this.#listeners.splice(at, 1);
     if (listener === undefined) return;
-    listener.close();
-    if (!this.#listeners.some((other) => (other.address() as AddressInfo | null)?.port === port)) {
-      this.unprotectPort(port);
-    }
-    for (const [connection, served] of this.#connections) {
-      if (served.listener === listener) connection.drain();
-    }
+    listener.entrance.open = false;
+    listener.server.close();
+    const isListened = ({ server }: Listener): boolean =>
+      (server.address() as AddressInfo | null)?.port === port;
+    if (!this.#listeners.some(isListened)) this.unprotectPort(port);
+    this.#reception.close(listener.entrance);
+    this.#connections.drain(listener.entrance);
   }
 
   /** Open client connections. */
@@ -153,33 +182,51 @@ export class ProxyServer implements ProxyGround {
     return this.#sockets.size;
   }
 
+  /** Tunnels that are open, by what is done with them. */
+  get tunnels(): Readonly<Record<'bump' | 'splice' | 'plain', number>> {
+    return { ...this.#connections.tunnels, splice: this.#tunnels.spliced };
+  }
+
+  /** Connections to origins, of the engine in force. */
+  get origins(): OriginCounts | null {
+    return this.#arrangement.engine.counts?.() ?? null;
+  }
+
+  /** Client connections that may be open. */
+  get connectionLimit(): number {
+    return this.#arrangement.limits.connections;
+  }
+
   /** Stops accepting, lets running transactions finish for up to `graceMs`, then cuts what is left. */
   async close(graceMs: number): Promise<void> {
     this.#stopping = true;
     const closed = this.#listeners.map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+      ({ server }) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    for (const connection of this.#connections.keys()) connection.drain();
+    this.#reception.close();
+    this.#connections.drain();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
-    await Promise.all(closed);
+    await Promise.all([...closed, this.waitingRoom.close(graceMs)]);
     clearTimeout(cut);
     this.#arrangement.engine.close();
+    this.#arrangement.ranges.forget();
   }
 
   // --- connections ---
 
-  #accept(socket: Socket, listener: Server): void {
+  #accept(socket: Socket, entrance: Entrance): void {
     if (this.#sockets.size >= this.#arrangement.limits.connections) return this.#turnAway(socket);
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    const client = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '');
-    this.#serve(socket, listener, { client, user: null, tls: null, tunnel: null });
+    entrance.enter(socket);
   }
 
+  /** Cheaper than anything that would look at the connection: there are too many already. */
   #turnAway(socket: Socket): void {
     this.#refusedSince++;
+    this.telemetry.meters?.connectionRefused();
     const now = performance.now();
     const error = new HttpError(
       'ERR_PROXY_OVERLOADED',
@@ -200,175 +247,5 @@ export class ProxyServer implements ProxyGround {
       'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n',
     );
     socket.destroySoon();
-  }
-
-  #serve(socket: Socket, listener: Server, session: Session): void {
-    const { limits } = this.#arrangement;
-    const connection = new HttpServerConnection(socket, {
-      limits,
-      headTimeoutMs: limits.headTimeoutMs,
-      idleTimeoutMs: limits.idleTimeoutMs,
-      deadlines: this.deadlines,
-      onRequest: (exchange) => {
-        if (exchange.head.method === 'CONNECT') this.#connect(exchange, listener, session);
-        else void new Transaction(this.#arrangement, session, exchange).run();
-      },
-      onBadRequest: (error) => this.#badRequest(error, session),
-      onClose: () => this.#connections.delete(connection),
-    });
-    this.#connections.set(connection, { session, listener });
-    // The target of a tunnel may have been refused by a reload while the handshake went on.
-    const admitted = listener.listening && this.#arrangement.admits(session);
-    if (this.#stopping || !admitted) connection.drain();
-  }
-
-  #badRequest(error: WeirError, session: Session): { head: ResponseHead; body: Body } {
-    const id = newIncidentId();
-    const answer = errorAnswer(error, id, '', null);
-    this.#records.failure(error, id, session, '', '', answer.status);
-    const { status, reason, headers } = answer;
-    return { head: { version: '1.1', status, reason, headers }, body: answer.body ?? Body.of() };
-  }
-
-  // --- CONNECT ---
-
-  #connect(exchange: ServerExchange, listener: Server, session: Session): void {
-    const arrangement = this.#arrangement;
-    let target: ConnectTarget;
-    try {
-      target = this.#judgeConnect(arrangement, exchange, session);
-    } catch (thrown) {
-      return this.#refuseConnect(exchange, session, asWeirError(thrown));
-    }
-    if (!arrangement.pipeline.adaptsConnect)
-      return this.#tunnel(arrangement, exchange, listener, session, target);
-    void this.#adaptConnect(arrangement, exchange, listener, session, target);
-  }
-
-  /** Asks services first whether a tunnel may be opened, and where to (K-52). Never rejects. */
-  async #adaptConnect(
-    arrangement: ProxyArrangement,
-    exchange: ServerExchange,
-    listener: Server,
-    asked: Session,
-    before: ConnectTarget,
-  ): Promise<void> {
-    const connectNotes = this.#records.connectNotes(exchange);
-    const adapted = await adaptConnect(arrangement.pipeline, exchange, asked, before, connectNotes);
-    const session = { ...asked, connectSteps: adapted.trace, connectNotes };
-    const { target, renamed, answer, output, error } = adapted;
-    if (answer !== null) {
-      exchange.respond(answer).catch(() => {});
-      const { status } = answer;
-      return this.#records.connect(
-        exchange,
-        session,
-        formatAuthority(before.host, before.port),
-        status,
-        output,
-      );
-    }
-    try {
-      if (error !== null) throw error;
-      if (renamed) this.#judgeTarget(arrangement, target!);
-    } catch (thrown) {
-      return this.#refuseConnect(exchange, session, asWeirError(thrown));
-    }
-    this.#tunnel(arrangement, exchange, listener, session, target!);
-  }
-
-  #tunnel(
-    arrangement: ProxyArrangement,
-    exchange: ServerExchange,
-    listener: Server,
-    session: Session,
-    target: ConnectTarget,
-  ): void {
-    const { host, port } = target;
-    const { socket, rest } = exchange.takeOver();
-    // No framing fields on a 2xx to CONNECT (RFC 9110 §9.3.6).
-    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n', 'latin1');
-    const authority = formatAuthority(host, port, 443);
-    const url = formatAuthority(host, port);
-    openTunnel(arrangement, socket, rest, target, {
-      onHttp: (inner, origin, tls) => {
-        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
-        this.#onTunnelHttp(inner, listener, { ...session, opening }, origin, authority, tls);
-        if (session.connectSteps !== undefined) this.#records.connect(exchange, session, url, 200, null);
-      },
-      onSpliced: (tls, origin) => {
-        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
-        this.#records.tunnel(exchange, { ...session, opening }, url, tls, origin);
-      },
-      onFailed: (error, tls) => {
-        const opening = this.#records.opening(arrangement, exchange, url, host, tls);
-        this.#records.failure(
-          error,
-          newIncidentId(),
-          { ...session, tls, opening },
-          'CONNECT',
-          url,
-          200,
-          exchange.startedAt,
-        );
-      },
-    });
-  }
-
-  #judgeConnect(arrangement: ProxyArrangement, exchange: ServerExchange, session: Session): ConnectTarget {
-    const target = parseConnectTarget(exchange.head.target);
-    if (session.tunnel !== null)
-      throw new HttpError('ERR_HTTP_TARGET', 'CONNECT inside a tunnel is not supported');
-    if (exchange.body !== null) throw new HttpError('ERR_HTTP_FRAMING', 'CONNECT has no body');
-    if (exchange.facts.via?.includes(this.viaName)) {
-      throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
-    }
-    this.#judgeTarget(arrangement, target);
-    return target;
-  }
-
-  #judgeTarget(arrangement: ProxyArrangement, { host, port }: ConnectTarget): void {
-    arrangement.checkTarget(host, port);
-    if (arrangement.decide(host) !== 'terminate') return;
-    throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
-  }
-
-  #refuseConnect(exchange: ServerExchange, session: Session, error: WeirError): void {
-    const id = newIncidentId();
-    const answer = errorAnswer(error, id, exchange.head.target, exchange.head);
-    exchange.body?.cancel();
-    exchange.respond(answer).catch(() => {});
-    const host = String(error.fields['host'] ?? '');
-    const opening = this.#records.opening(this.#arrangement, exchange, exchange.head.target, host, null);
-    this.#records.failure(
-      error,
-      id,
-      { ...session, opening },
-      'CONNECT',
-      exchange.head.target,
-      answer.status,
-      exchange.startedAt,
-    );
-  }
-
-  #onTunnelHttp(
-    socket: Socket,
-    listener: Server,
-    session: Session,
-    target: OriginTarget,
-    authority: string,
-    tls: TunnelTls | null,
-  ): void {
-    if (tls !== null && tls.sni !== null && tls.sni !== target.host) {
-      const fields = { client: session.client, sni: tls.sni, host: target.host };
-      this.telemetry.event('info', 'SNI differs from the CONNECT host', fields);
-    }
-    this.#serve(socket, listener, {
-      client: session.client,
-      user: session.user,
-      tls,
-      tunnel: { target, authority },
-      opening: session.opening ?? null,
-    });
   }
 }

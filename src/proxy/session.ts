@@ -3,7 +3,11 @@
 import type { Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TransactionNotes, TunnelNote } from '../trace/notes.ts';
 import type { AdaptationPipeline, StepTrace } from './adaptation/pipeline.ts';
+import type { CertificatePolicy } from './certificate-policy.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
+import type { Patience } from './patience/settings.ts';
+import type { RangeObjects } from './ranges/range-objects.ts';
+import type { StreamAdaptation } from './streams/stream-adaptation.ts';
 import type { TlsAction } from './tls-rules.ts';
 
 /** What was done with a tunnel's TLS, and what the client said in its ClientHello. */
@@ -32,10 +36,20 @@ export interface Session {
 /** What every transaction needs of its proxy. */
 export interface ProxyContext {
   readonly pipeline: AdaptationPipeline;
+  /** Takes messages through the pipeline, those without an end in windows. */
+  readonly streams: StreamAdaptation;
+  /** Answers requests for parts of objects. */
+  readonly ranges: RangeObjects;
   readonly engine: OriginEngine;
+  /** What happens where the certificate of an origin cannot be verified. */
+  readonly certificates: CertificatePolicy;
   readonly telemetry: Telemetry;
   /** Null: nothing is traced. */
   readonly traces: TraceSink | null;
+  /** What clients get while a scan takes long. */
+  readonly patience: Patience;
+  /** Answers keep Alt-Svc, by which browsers find the way past us. */
+  readonly keepsAltSvc: boolean;
   /** Name of this instance in Via; seen again in a request, it is a loop. */
   readonly viaName: string;
   /** What proxy.tls.rules say of a host; null: nothing. */

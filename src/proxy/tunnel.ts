@@ -10,6 +10,7 @@ import type { WeirError } from '../errors.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import { ClientHelloReader } from '../tls/client-hello.ts';
 import type { Deadlines } from '../util/deadlines.ts';
+import type { LeafChoice } from './certificate-policy.ts';
 import type { OriginConnector } from './origin/connector.ts';
 import type { OriginTarget } from './origin/engine.ts';
 import type { TunnelTls } from './session.ts';
@@ -20,8 +21,11 @@ export interface TunnelContext {
   readonly connector: OriginConnector;
   readonly deadlines: Deadlines;
   readonly handshakeTimeoutMs: number;
+  /** Null: clients are not offered HTTP/2. */
+  readonly http2: object | null;
   decide(host: string): TlsAction | null;
-  contextFor(name: string): SecureContext;
+  /** What a handshake is answered with. @throws {TlsError} `ERR_TLS_NAME`, `ERR_CA_INVALID`, also by rejection */
+  leafFor(asked: string, hello: ClientHello, target: OriginTarget): LeafChoice | Promise<LeafChoice>;
 }
 
 export interface TunnelEvents {
@@ -33,7 +37,11 @@ export interface TunnelEvents {
   onFailed(error: WeirError, tls: TunnelTls | null): void;
 }
 
+const HTTP_1 = ['http/1.1', 'http/1.0'];
+const HTTP_2_OR_1 = ['h2', ...HTTP_1];
 const HTTP_START = /^[A-Z]{3,16} /;
+const CUT_METHOD = /^[A-Z]{1,16}$/; // the rest may be in the next packet
+const HTTP_START_BYTES = 24;
 
 /**
  * Takes over a client's connection after CONNECT was accepted and answered.
@@ -76,8 +84,12 @@ export function openTunnel(
     if (result.state === 'need-more') return;
     if (result.state === 'invalid')
       return fail(new TlsError('ERR_TLS_CLIENT_HELLO', `broken ClientHello: ${result.reason}`));
-    if (result.state === 'not-tls' && !HTTP_START.test(result.firstBytes.toString('latin1'))) {
-      return fail(new TlsError('ERR_TLS_CLIENT_HELLO', 'neither TLS nor HTTP behind CONNECT'));
+    if (result.state === 'not-tls') {
+      const start = Buffer.concat(seen).toString('latin1', 0, HTTP_START_BYTES);
+      if (CUT_METHOD.test(start)) return;
+      if (!HTTP_START.test(start)) {
+        return fail(new TlsError('ERR_TLS_CLIENT_HELLO', 'neither TLS nor HTTP behind CONNECT'));
+      }
     }
     stop();
     socket.unshift(seen.length === 1 ? seen[0]! : Buffer.concat(seen));
@@ -116,7 +128,7 @@ function onHello(
     );
   }
   if (action === 'splice') return splice(context, socket, target, tls, events);
-  intercept(context, socket, target, tls, events);
+  chooseLeaf(context, socket, target, tls, hello, events);
 }
 
 /** Passes the client's TLS through to the origin, untouched. */
@@ -129,14 +141,14 @@ function splice(
 ): void {
   const gone = (): void => void socket.destroy();
   socket.on('error', gone);
-  context.connector.connect({ secure: false, ...target, serverName: target.host }).then(
-    (origin) => {
+  context.connector.open({ secure: false, ...target, serverName: target.host }).then(
+    ({ socket: origin, parent }) => {
       socket.off('error', gone);
       if (socket.destroyed) {
         origin.destroy();
         return;
       }
-      events.onSpliced(tls, origin.remoteAddress ?? null);
+      events.onSpliced(tls, parent === null ? (origin.remoteAddress ?? null) : null);
       joinSockets(socket, Buffer.alloc(0), origin, Buffer.alloc(0));
     },
     (error: WeirError) => {
@@ -146,61 +158,95 @@ function splice(
   );
 }
 
-/** Answers the handshake with a leaf for the name that the client asked for. */
+/** Finds the leaf for the name that the client asked for; mostly at once. */
+function chooseLeaf(
+  context: TunnelContext,
+  socket: Socket,
+  { host, port }: { host: string; port: number },
+  tls: TunnelTls,
+  hello: ClientHello,
+  events: TunnelEvents,
+): void {
+  // A name asked for at an address is what the origin's certificate must be valid for.
+  const serverName = isIP(host) !== 0 && tls.sni !== null ? tls.sni : host;
+  const target: OriginTarget = { secure: true, host, port, serverName };
+  let over = false;
+  const fail = (error: WeirError): void => {
+    if (over) return;
+    over = true;
+    socket.on('error', () => {});
+    socket.destroy();
+    events.onFailed(error, tls);
+  };
+  const start = ({ context: secureContext, acceptedCertificate }: LeafChoice): void => {
+    if (over) return;
+    over = true;
+    const chosen = acceptedCertificate === null ? target : { ...target, acceptedCertificate };
+    intercept(context, socket, secureContext, chosen, tls, events);
+  };
+  try {
+    const choice = context.leafFor(tls.sni ?? host, hello, target);
+    if (!(choice instanceof Promise)) return start(choice);
+    const gone = (): void => fail(handshakeError(new Error('the client closed the connection'), 'closed'));
+    socket.on('error', gone);
+    socket.on('close', gone);
+    const stayed = (): void => void socket.off('error', gone).off('close', gone);
+    void choice.finally(stayed).then(start, fail);
+  } catch (error) {
+    fail(error as WeirError);
+  }
+}
+
+/** Answers the handshake. */
 function intercept(
   context: TunnelContext,
   socket: Socket,
-  target: { host: string; port: number },
+  secureContext: SecureContext,
+  target: OriginTarget,
   tls: TunnelTls,
   events: TunnelEvents,
 ): void {
-  let secureContext: SecureContext;
-  try {
-    secureContext = context.contextFor(tls.sni ?? target.host);
-  } catch (error) {
-    socket.on('error', () => {});
-    socket.destroy();
-    return events.onFailed(error as WeirError, tls);
-  }
   const secure = new TLSSocket(socket, {
     isServer: true,
     secureContext,
-    ALPNProtocols: ['http/1.1', 'http/1.0'],
+    ALPNProtocols: context.http2 === null ? HTTP_1 : HTTP_2_OR_1,
   });
   let settled = false;
-  const fail = (error: unknown): void => {
+  const fail = (error: unknown, reason?: HandshakeFailure): void => {
     if (settled) return;
     settled = true;
     context.deadlines.delete(deadline);
     secure.on('error', () => {});
     secure.destroy();
     socket.destroy();
-    events.onFailed(handshakeError(error), tls);
+    events.onFailed(handshakeError(error, reason), tls);
   };
   const deadline = {
     deadlineAt: performance.now() + context.handshakeTimeoutMs,
-    onDeadline: () => fail(new Error('it was not completed in time')),
+    onDeadline: () => fail(new Error('it was not completed in time'), 'timeout'),
   };
   context.deadlines.add(deadline);
-  secure.once('error', fail);
-  const closed = (): void => fail(new Error('the client closed the connection'));
+  const onError = (error: Error): void => fail(error);
+  secure.once('error', onError);
+  const closed = (): void => fail(new Error('the client closed the connection'), 'closed');
   secure.once('end', closed); // a FIN alone does not close a socket that may be half open
   secure.once('close', closed);
   socket.on('error', () => {});
   secure.once('secure', () => {
     settled = true;
     context.deadlines.delete(deadline);
-    secure.off('error', fail);
+    secure.off('error', onError);
     secure.off('end', closed);
     secure.off('close', closed);
     const done: TunnelTls = { ...tls, version: secure.getProtocol(), alpn: secure.alpnProtocol || null };
-    // A name asked for at an address is what the origin's certificate must be valid for.
-    const serverName = isIP(target.host) !== 0 && tls.sni !== null ? tls.sni : target.host;
-    events.onHttp(secure, { secure: true, ...target, serverName }, done);
+    events.onHttp(secure, target, done);
   });
 }
 
-function handshakeError(error: unknown): TlsError {
+/** As metrics count them; see also connection-records.ts. */
+type HandshakeFailure = 'untrusted' | 'closed' | 'timeout' | 'version' | 'cipher' | 'other';
+
+function handshakeError(error: unknown, known?: HandshakeFailure): TlsError {
   const text = reasonOf(error);
   const code = (error as { code?: string }).code ?? '';
   const untrusted = /UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN/i.test(code);
@@ -208,7 +254,14 @@ function handshakeError(error: unknown): TlsError {
   return new TlsError(
     'ERR_TLS_HANDSHAKE',
     `handshake with the client failed${hint}: ${text}`,
-    { cause: code },
+    { cause: code, reason: known ?? failureOf(code, untrusted) },
     error,
   );
+}
+
+function failureOf(code: string, untrusted: boolean): HandshakeFailure {
+  if (untrusted) return 'untrusted';
+  if (/^(?:ECONNRESET|EPIPE)$/.test(code)) return 'closed';
+  if (/PROTOCOL|VERSION/.test(code)) return 'version';
+  return /CIPHER|SIGNATURE|SIGALG|GROUP|CURVE/.test(code) ? 'cipher' : 'other';
 }

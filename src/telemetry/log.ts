@@ -6,6 +6,7 @@ import pino from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { GatewayRecord, ProxyRecord, Telemetry } from './records.ts';
+import type { Meters } from '../metrics/meters.ts';
 import { colours, formatProxyRecord } from './terminal-line.ts';
 
 export interface LogOptions {
@@ -14,10 +15,14 @@ export interface LogOptions {
   readonly file: string | null;
   /** An open descriptor that takes JSON in place of standard output: the log of a worker process. */
   readonly descriptor?: number;
+  /** What counts for metrics, for those who have the log; default: nobody. */
+  readonly meters?: Meters | null;
 }
 
 export interface Log extends Telemetry {
   readonly logger: Logger;
+  /** Lines that were lost because the log cannot be written. */
+  readonly dropped?: number;
   /** Takes over what another process has logged: whole lines of JSON. */
   lines(text: string): void;
   flush(): void;
@@ -35,6 +40,11 @@ export interface PreparedLog {
   apply(): void;
   discard(): void;
 }
+
+const MAX_UNWRITTEN = 16 * 1024 * 1024; // bytes; beyond it lines are dropped: a full disk must not fill the memory
+const BATCHED = { sync: false, minLength: 4096, maxLength: MAX_UNWRITTEN };
+
+let linesDropped = 0; // by all logs of this process
 
 /**
  * Opens the log.
@@ -57,8 +67,12 @@ export function openLog(options: LogOptions): Log {
   let records = logger.isLevelEnabled('info');
   return {
     logger,
+    meters: options.meters ?? null,
     get records() {
       return records;
+    },
+    get dropped() {
+      return linesDropped;
     },
     proxy: (record: ProxyRecord) => {
       if (output.onTerminal) output.destination.write(formatProxyRecord(record, paint));
@@ -110,8 +124,8 @@ interface Output {
 /** @throws {ConfigError} `ERR_CONFIG_UNREADABLE` when the file cannot be written */
 function openOutput(file: string | null, descriptor?: number): Output {
   const onTerminal = file === null && descriptor === undefined && process.stdout.isTTY === true;
-  const destination =
-    file === null ? pino.destination({ fd: descriptor ?? 1, sync: false, minLength: 4096 }) : openFile(file);
+  const destination = file === null ? pino.destination({ fd: descriptor ?? 1, ...BATCHED }) : openFile(file);
+  destination.on('drop', () => linesDropped++);
   destination.on('error', () => {}); // a closed pipe ends the log, not the proxy
   const flushSync = destination.flushSync.bind(destination);
   destination.flushSync = () => once(flushSync); // also called when the process exits
@@ -159,7 +173,7 @@ function openFile(path: string) {
       error,
     );
   }
-  return pino.destination({ dest: path, append: true, sync: false, minLength: 4096 });
+  return pino.destination({ dest: path, append: true, ...BATCHED });
 }
 
 /** Events on a terminal: `warn  message` instead of JSON. */

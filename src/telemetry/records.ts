@@ -2,6 +2,7 @@
 // contract; nothing of bodies, cookies or authorization ever goes in.
 
 import type { ErrorCode } from '../errors.ts';
+import type { Meters } from '../metrics/meters.ts';
 
 export interface ThreatRecord {
   readonly name: string;
@@ -37,6 +38,14 @@ export interface ProxyRecord {
   readonly incident: string | null;
   /** What inspection came to; null where a failure left it open. `reason` says why it is `not-scanned`. */
   readonly coverage?: { readonly state: string; readonly reason: string | null } | null;
+  /** For a request for a part of an object: the transaction that had it scanned, and how it came. */
+  readonly range?: { readonly object: string | null; readonly use: string };
+  /** Where the response, or the request, has no end: how that was known, and what was done with it. */
+  readonly stream?: { readonly shape: string; readonly policy: string; readonly windows: number };
+  /** What the client got because the scan took long; absent where it has waited, or did not have to. */
+  readonly waited?: 'page' | 'trickle' | 'accepted';
+  /** Id of the transaction whose kept answer was fetched. */
+  readonly waitedFor?: string;
   readonly ms: number;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
@@ -68,6 +77,8 @@ export interface GatewayRecord {
 export interface Telemetry {
   /** False when records would be dropped: callers then do not build them. */
   readonly records: boolean;
+  /** What counts for metrics, whether or not there are records; absent or null: nobody does. */
+  readonly meters?: Meters | null | undefined;
   proxy(record: ProxyRecord): void;
   gateway(record: GatewayRecord): void;
   event(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object): void;

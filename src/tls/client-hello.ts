@@ -16,6 +16,8 @@ export interface ClientHello {
   readonly versions: readonly number[];
   /** As sent, GREASE included; likewise `extensions`. */
   readonly cipherSuites: readonly number[];
+  /** `signature_algorithms` as sent (0x0403 is ECDSA on P-256 with SHA-256); null without the extension. */
+  readonly signatureAlgorithms: readonly number[] | null;
   readonly extensions: readonly number[];
   /** An encrypted_client_hello extension is there; browsers also send a dummy one. */
   readonly ech: boolean;
@@ -39,6 +41,7 @@ const SNIFF_LENGTH = 24; // the HTTP/2 preface, the longest opening that anybody
 const FIRST_CAPACITY = 2_048; // a ClientHello with a post-quantum key share has 1.6 to 1.9 KB
 
 const EXT_SERVER_NAME = 0;
+const EXT_SIGNATURE_ALGORITHMS = 13;
 const EXT_ALPN = 16;
 const EXT_SUPPORTED_VERSIONS = 43;
 const EXT_ECH = 0xfe0d;
@@ -184,6 +187,7 @@ function parseClientHello(body: Buffer): ClientHelloResult {
   let serverName: string | null = null;
   let alpn: readonly string[] = [];
   let versions: readonly number[] = [legacyVersion];
+  let signatureAlgorithms: readonly number[] | null = null;
   const seen = new Set<number>();
   const list = cursor.done ? new Cursor(NO_BYTES) : cursor.vector(2); // TLS 1.2 may go without extensions
   while (!list.done) {
@@ -204,10 +208,15 @@ function parseClientHello(body: Buffer): ClientHelloResult {
       const offered = uint16s(value.vector(1));
       if (offered === null || !value.done || value.broken) return invalid('supported versions');
       versions = offered;
+    } else if (type === EXT_SIGNATURE_ALGORITHMS) {
+      signatureAlgorithms = uint16s(value.vector(2));
+      if (signatureAlgorithms === null || !value.done || value.broken) return invalid('signature algorithms');
     }
   }
   if (list.broken || cursor.broken || !cursor.done) return invalid('extensions');
-  const hello = { serverName, alpn, versions, cipherSuites, extensions: [...seen], ech: seen.has(EXT_ECH) };
+  const extensions = [...seen];
+  const ech = seen.has(EXT_ECH);
+  const hello = { serverName, alpn, versions, cipherSuites, signatureAlgorithms, extensions, ech };
   return { state: 'hello', hello };
 }
 

@@ -7,6 +7,13 @@ import type { PolicyLine, StepNotes, TransactionNotes } from './notes.ts';
 /** Lines behind failures that are somebody's choice. */
 const CHOSEN: Readonly<Record<string, string>> = {
   ERR_PROXY_DENIED: 'proxy.targets.deny',
+  ERR_ORIGIN_CLIENT_CERT: 'proxy.upstream.clientCertificates',
+  ERR_PARENT_AUTH: 'proxy.upstream.proxy',
+  ERR_PARENT_REFUSED: 'proxy.upstream.proxy',
+  ERR_PARENT_STATUS: 'proxy.upstream.proxy',
+  ERR_PARENT_TIMEOUT: 'proxy.upstream.proxy',
+  ERR_PARENT_TLS: 'proxy.upstream.proxy',
+  ERR_PARENT_UNAVAILABLE: 'proxy.upstream.proxy',
   ERR_ORIGIN_UNTRUSTED: 'proxy.upstream.verify: true',
   ERR_PROXY_OVERLOADED: 'proxy.limits.connections',
   ERR_HTTP_HEAD_TOO_LARGE: 'proxy.limits.headerBytes, proxy.limits.headerFields',
@@ -24,9 +31,12 @@ export function decisionOf(record: ProxyRecord, notes: TransactionNotes | null):
   }
   if (record.error?.code === 'ERR_ABORTED') return 'nothing: the other side went away before the end';
   const steps = notes?.steps ?? [];
-  if (record.error !== undefined) return failureOf(record.error, steps, rule);
   const blocking = steps.find(({ answer }) => answer?.verdict === 'blocked');
-  if (blocking !== undefined) return `${ruleOf(blocking)}: blocked by ${serviceOf(blocking)}`;
+  const part = partOf(record);
+  if (part !== null) return part;
+  const isBlock = record.error === undefined || record.error.code === 'ERR_ADAPT_BLOCKED';
+  if (isBlock && blocking !== undefined) return `${ruleOf(blocking)}: blocked by ${serviceOf(blocking)}`;
+  if (record.error !== undefined) return failureOf(record.error, steps, rule);
   for (const { services } of steps) {
     for (const note of services)
       if (note.after === 'bypass') return policyLine(note.service, note.key, 'bypass');
@@ -39,6 +49,19 @@ export function decisionOf(record: ProxyRecord, notes: TransactionNotes | null):
   if (asked.length > 0)
     return asked.map((step) => `${ruleOf(step)}: allowed by ${serviceOf(step)}`).join('; ');
   return steps.length > 0 ? 'adaptation.rules: none applied' : 'no rule was asked';
+}
+
+/** Where adaptation.ranges or adaptation.streams decided; null where they did not. */
+function partOf({ id, range, stream, error }: ProxyRecord): string | null {
+  if (error?.code === 'ERR_ADAPT_NOT_SCANNED') {
+    const [key] = /^adaptation\.(?:ranges\.mode|streams\.policy)/.exec(error.message) ?? [];
+    return key === undefined ? null : `${key}: block`;
+  }
+  if (error !== undefined) return null;
+  if (stream?.policy === 'bypass') return 'adaptation.streams.policy: bypass';
+  if (range?.use === 'origin') return 'adaptation.ranges.max, or a rule that leaves the object out';
+  if (range?.object == null || range.object === id) return null;
+  return `adaptation.ranges: a part of the object that was judged in ${range.object}`;
 }
 
 /** A key of the configuration with what it says. */

@@ -192,6 +192,10 @@ export interface OriginWay {
   /** e.g. `TLSv1.3`; null for plain HTTP. */
   readonly tls: string | null;
   readonly connectMs: number;
+  /** Default: HTTP/1.1. */
+  readonly protocol?: 'HTTP/2';
+  /** The parent proxy that it goes through. */
+  readonly parent?: string;
 }
 
 /** How the tunnel came about that a transaction ran in, or that was all there was. */
@@ -212,6 +216,8 @@ export class TransactionNotes {
   readonly steps: StepNotes[] = [];
   origin: OriginNote | null = null;
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
+  /** When the client got something because the scan took long. */
+  waitedAt: number | null = null;
 
   constructor(
     bodies: number,

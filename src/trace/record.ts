@@ -60,7 +60,16 @@ export function traceRecord({ record, notes, endedAtMs, endedAt }: FinishedTrans
     origin: origin === null ? null : originOf(origin, endedAt),
     respmod: of('RESPMOD'),
     answer: answerOf(record, notes),
+    ...(record.range === undefined ? {} : { range: { ...record.range } }),
+    ...(record.stream === undefined ? {} : { stream: { ...record.stream } }),
+    ...(record.waited === undefined ? {} : { waited: waitedOf(record.waited, notes) }),
+    ...(record.waitedFor === undefined ? {} : { waitedFor: record.waitedFor }),
   };
+}
+
+function waitedOf(way: string, notes: TransactionNotes | null): { way: string; at: number | null } {
+  const at = notes?.waitedAt ?? null;
+  return { way, at: at === null ? null : rounded(at - notes!.startedAt) };
 }
 
 function tlsOf({ tls }: ProxyRecord, notes: TransactionNotes | null): TracedTls | null {
@@ -143,6 +152,7 @@ function originOf(note: OriginNote, endedAt: number): TracedOrigin {
     authority,
     address: way?.address ?? null,
     tls: way?.tls ?? null,
+    ...(way?.parent === undefined ? {} : { parent: way.parent }),
     reused,
     connectMs: way === null || reused ? null : rounded(way.connectMs),
     firstByteMs: answeredAt === null || connectedAt === null ? null : rounded(answeredAt - connectedAt),

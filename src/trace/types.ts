@@ -27,6 +27,14 @@ export interface TraceRecord {
   readonly origin: TracedOrigin | null;
   readonly respmod: readonly TracedStep[];
   readonly answer: TracedAnswer;
+  /** For a part of an object: the transaction that had it scanned, and how it came. */
+  readonly range?: { readonly object: string | null; readonly use: string };
+  /** For a body without end: how that was known, what was done with it, and how many pieces were judged. */
+  readonly stream?: { readonly shape: string; readonly policy: string; readonly windows: number };
+  /** What the client got because the scan took long, and when; absent where it got nothing. */
+  readonly waited?: { readonly way: string; readonly at: number | null };
+  /** Id of the transaction whose kept answer was fetched. */
+  readonly waitedFor?: string;
 }
 
 export interface TracedError {
@@ -112,6 +120,8 @@ export interface TracedOrigin {
   readonly address: string | null;
   /** e.g. `TLSv1.3`. */
   readonly tls: string | null;
+  /** The parent proxy that it went through. */
+  readonly parent?: string;
   readonly reused: boolean;
   /** Time to a new connection, TLS included. */
   readonly connectMs: number | null;

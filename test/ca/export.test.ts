@@ -54,6 +54,6 @@ test('an imported CA is described by its own subject and key', async () => {
     newKey: ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384'],
     subject: '/O=Example, Inc./CN=CA',
   });
-  const ca = await CertificateAuthority.import(folder.path, pair.certificatePem, pair.keyPem);
+  const ca = await CertificateAuthority.import(folder.path, pair);
   expect(describe(ca)).toMatchObject({ subject: 'O=Example, Inc., CN=CA', keyType: 'EC P-384' });
 });

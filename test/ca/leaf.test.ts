@@ -35,7 +35,7 @@ async function authority(
   const ca =
     pair === null
       ? (await CertificateAuthority.loadOrCreate(folder.path)).ca
-      : await CertificateAuthority.import(folder.path, pair.certificatePem, pair.keyPem);
+      : await CertificateAuthority.import(folder.path, pair);
   return { ca, rootPem: root?.certificatePem ?? ca.certificatePem };
 }
 

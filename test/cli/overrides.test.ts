@@ -12,7 +12,7 @@ async function configOf(text: string): Promise<ResolvedConfig> {
 test('--proxy-listen replaces all listeners of the proxy and nothing else', async () => {
   const config = await configOf('proxy: { listen: ["127.0.0.1:8080", "127.0.0.1:8081"] }\n');
   const changed = withListenOptions(config, { proxyListen: '[::1]:3128' });
-  expect(changed.proxy.listen).toEqual([{ host: '::1', port: 3128, tls: null }]);
+  expect(changed.proxy.listen).toMatchObject([{ host: '::1', port: 3128, mode: 'auto', tls: null }]);
   expect(changed.gateway).toBe(config.gateway);
   expect(changed.adaptation).toBe(config.adaptation);
 });

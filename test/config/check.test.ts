@@ -99,15 +99,6 @@ describe('crossCheck', () => {
     expect(told({ gateway: { workers: { min: 0, max: 2 } } })).toEqual([]);
   });
 
-  test.each([
-    ['proxy.auth', { proxy: { auth: { basic: { file: 'users' } } } }],
-    ['proxy.upstream.proxy', { proxy: { upstream: { proxy: 'http://parent:3128' } } }],
-    ['proxy.listen[0].tls', { proxy: { listen: { listen: '127.0.0.1:1', tls: { cert: 'c', key: 'k' } } } }],
-  ])('refuses %s, which this version lacks', (path, raw) => {
-    expect(told(raw)).toEqual([`${path}: not supported by this version; remove it`]);
-    expect(crossCheck(raw)[0]?.code).toBe('ERR_CONFIG_UNSUPPORTED');
-  });
-
   test('accepts the same keys when they ask for nothing', () => {
     expect(
       told({ proxy: { auth: null, upstream: { proxy: null }, reverse: [], listen: [{ tls: null }] } }),

@@ -12,8 +12,6 @@ const INTRODUCTION = `# Configuration
 
 YAML: \`--config FILE\`, else \`./weir.yaml\`, else the defaults. Every key is optional. Relative paths are seen from the file's folder. Sizes are written \`64KiB\`, \`10MB\`; durations \`250ms\`, \`30s\`, \`5m\`. \`weir check\` names each problem with its line; an unknown key is an error.
 
-Keys that this version cannot honour are refused with \`ERR_CONFIG_UNSUPPORTED\`: \`proxy.auth\`, \`proxy.upstream.proxy\` and \`tls\` of \`proxy.listen\`. Others are read without effect, see [ROADMAP.md](../ROADMAP.md).
-
 In a key \`*\` stands for a name of your choice, \`[]\` for each item of a list. This page is written from the schema: \`${WRITE_COMMAND}\`.
 `;
 

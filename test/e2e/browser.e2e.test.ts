@@ -2,20 +2,15 @@
 // UserCheck page instead of malware.
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { createHash, X509Certificate } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { eicar } from '../support/eicar.ts';
 import { type OriginServer, originServer } from '../support/originServer.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
-import { findCommand } from '../support/peers/find.mjs';
 import { requirePeer } from '../support/peers/requirePeer.ts';
 import { tempDir, type TempDir } from '../support/tempDir.ts';
+import { trustInChromium } from '../support/trustInChromium.ts';
 import { startTestWeir, type TestWeir } from '../support/weir.ts';
 
-const run = promisify(execFile);
 const START_LIMIT_MS = 60_000;
 
 describeWithPeer('chromium', () => {
@@ -44,7 +39,7 @@ describeWithPeer('chromium', () => {
     browser = await chromium.launch({
       executablePath: requirePeer('chromium'),
       proxy: { server: `http://127.0.0.1:${weir.proxyPort}` },
-      args: ['--no-sandbox', '--disable-dev-shm-usage', ...(await trusting(weir, home))],
+      args: ['--no-sandbox', '--disable-dev-shm-usage', ...(await trustInChromium(weir, home))],
       env: { ...process.env, HOME: home.path },
     });
   }, START_LIMIT_MS);
@@ -99,20 +94,3 @@ describeWithPeer('chromium', () => {
       expect(status).toBe(403);
     }));
 });
-
-/**
- * Makes the browser trust the Weir CA: as a user would, in the NSS store, or where certutil is missing by
- * the hash of the CA's key.
- */
-async function trusting(weir: TestWeir, home: TempDir): Promise<string[]> {
-  const certutil = findCommand('certutil');
-  if (certutil === null) {
-    const key = new X509Certificate(weir.ca).publicKey.export({ type: 'spki', format: 'der' });
-    return [`--ignore-certificate-errors-spki-list=${createHash('sha256').update(key).digest('base64')}`];
-  }
-  const store = home.join('.pki/nssdb');
-  await mkdir(store, { recursive: true });
-  await run(certutil, ['-d', `sql:${store}`, '-N', '--empty-password']);
-  await run(certutil, ['-d', `sql:${store}`, '-A', '-t', 'C,,', '-n', 'Weir', '-i', weir.caPath]);
-  return [];
-}

@@ -14,7 +14,7 @@ import {
   parseResponseHead,
 } from '../../src/icap/codec/http-head.ts';
 import { isIcapUri, serviceArguments, servicePath } from '../../src/icap/codec/uri.ts';
-import { ProxyHeaderReader } from '../../src/icap/server/proxy-protocol.ts';
+import { ProxyHeaderReader } from '../../src/http/proxy-protocol.ts';
 import { type Recorded, type Recording, recordRequests, recordResponses } from '../icap/codec/record.ts';
 import { binary, line } from '../icap/server/proxy-headers.ts';
 import { cuts, damaged, segmentsOf } from '../support/mutations.ts';

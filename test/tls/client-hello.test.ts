@@ -258,6 +258,7 @@ describe('the reader', () => {
       alpn: [],
       versions: [0x0303],
       cipherSuites: [0x1301, 0xc02b],
+      signatureAlgorithms: null,
       extensions: [],
       ech: false,
     });

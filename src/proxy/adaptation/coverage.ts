@@ -70,3 +70,16 @@ export function requireCoverage(coverage: Coverage | null, policy: NotScannedPol
   const { reason } = coverage;
   throw new HttpError('ERR_ADAPT_NOT_SCANNED', `the message could not be scanned (${reason})`, { reason });
 }
+
+/** Whether a failure is what inspection came to. */
+export function isVerdict({ code }: WeirError): boolean {
+  return code === 'ERR_ADAPT_NOT_SCANNED' || code === 'ERR_ADAPT_BLOCKED';
+}
+
+/** What is logged of a transaction: null where a failure left it open. @param seen  worst of its messages */
+export function coverageAtEnd(failure: WeirError | null, seen: Coverage | null): Coverage | null {
+  if (failure === null) return seen ?? CLEAN;
+  if (failure.code === 'ERR_ADAPT_BLOCKED') return BLOCKED;
+  if (failure.code !== 'ERR_ADAPT_NOT_SCANNED') return null;
+  return notScanned(failure.fields['reason'] as NotScannedReason);
+}

@@ -20,7 +20,7 @@ import type { Coverage, NotScannedPolicy, NotScannedReason } from './coverage.ts
 import { notScanned, requireCoverage } from './coverage.ts';
 import { metered } from './metering.ts';
 import type { PlanInput } from './plan.ts';
-import { mayApply, planOf } from './plan.ts';
+import { isSeen, mayApply, planOf } from './plan.ts';
 import type { SharedFields } from './shared-fields.ts';
 import { share } from './shared-fields.ts';
 import type { AdaptationStep, StepResult } from './step.ts';
@@ -52,6 +52,8 @@ export interface PipelineInput {
   readonly notes?: TransactionNotes | null;
   /** One for all messages of a transaction, where services share fields; updated. */
   readonly shared?: SharedFields;
+  /** Told of a message with a body before each service that works on it. */
+  readonly onHold?: (response: ResponseHead | null, body: HeldBody) => void;
   /** Further fields for the ICAP header of each service that sees the message. */
   readonly icapHeaders?: RawHeaders;
 }
@@ -110,6 +112,11 @@ export class AdaptationPipeline {
   /** Whether a rule for responses may be for what comes back to that request. */
   mayAdaptResponse(input: PlanInput): boolean {
     return mayApply(this.#rules.RESPMOD, input);
+  }
+
+  /** Whether any service would see the message. */
+  sees(method: ModMethod, input: PlanInput): boolean {
+    return isSeen(this.#rules[method], input);
   }
 
   /** Which services the message would meet, and in which state; '' where none. */
@@ -207,6 +214,7 @@ export class AdaptationPipeline {
       keepOriginal: false,
       note: null,
     };
+    if (message.body !== null) input.onHold?.(response, message.body);
     const startedAt = performance.now();
     const entry: StepTrace = {
       service: step.name,

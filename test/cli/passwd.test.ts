@@ -2,13 +2,14 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { BasicAuthenticator } from '../../src/auth/basic.ts';
+import { HashVerifier } from '../../src/auth/password-verifier.ts';
 import { parsePasswordFile } from '../../src/auth/password-file.ts';
 import { run } from '../../src/cli/main.ts';
 import type { InputStream } from '../../src/cli/terminal.ts';
 import { tempDir } from '../support/tempDir.ts';
 
-/** Runs `weir gateway passwd …`; `input` is what is piped in, or typed one answer after the other. */
-async function passwd(args: string[], input: string | readonly string[], cwd = '/') {
+/** Runs `weir gateway passwd …`, or that of the proxy; `input` is what is piped in, or typed one answer after the other. */
+async function passwd(args: string[], input: string | readonly string[], cwd = '/', half = 'gateway') {
   const printed = { stdout: '', stderr: '' };
   const stdin = new PassThrough() as PassThrough & { isTTY?: boolean; setRawMode?(raw: boolean): void };
   const raw: boolean[] = [];
@@ -29,12 +30,12 @@ async function passwd(args: string[], input: string | readonly string[], cwd = '
       },
     },
   };
-  const exitCode = await run(['gateway', 'passwd', ...args], terminal);
+  const exitCode = await run([half, 'passwd', ...args], terminal);
   return { exitCode, ...printed, raw };
 }
 
 const opens = (text: string, user: string, password: string) =>
-  new BasicAuthenticator(parsePasswordFile(text, 'users')).check(
+  new BasicAuthenticator(new HashVerifier(parsePasswordFile(text, 'users'))).check(
     `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
   );
 
@@ -112,5 +113,31 @@ describe('weir gateway passwd', () => {
     const { exitCode, stdout } = await passwd(['--help'], '');
     expect(exitCode).toBe(0);
     expect(stdout).toContain('weir gateway passwd squid --file users.htpasswd');
+  });
+});
+
+describe('weir proxy passwd', () => {
+  test('writes the same lines, and leaves those of htpasswd', async () => {
+    await using folder = await tempDir();
+    const bcrypt = 'bob:$2y$05$abcdefghijklmnopqrstuucZGbUxuMlEqps0qcu2pjhO7vaatQZIC';
+    const file = await folder.write('users', `${bcrypt}\n`, 0o600);
+    expect(await passwd(['alice', '--file', file], 'geheim\n', '/', 'proxy')).toMatchObject({ exitCode: 0 });
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain(bcrypt);
+    expect(await opens(text, 'alice', 'geheim')).toBe('alice');
+    expect(await opens(text, 'bob', 'pässword')).toBe('bob');
+  });
+
+  test('names itself in its help, and where a file cannot be used', async () => {
+    expect((await passwd(['--help'], '', '/', 'proxy')).stdout).toContain(
+      'weir proxy passwd alice --file users.htpasswd',
+    );
+    await using folder = await tempDir();
+    const file = await folder.write('users', 'old:secret\n');
+    const { exitCode, stderr } = await passwd(['a', '--file', file], 'x', '/', 'proxy');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining('weir proxy passwd'),
+    });
   });
 });

@@ -76,7 +76,7 @@ test('a page that is allowed is told in six steps with the rules that were asked
   ]);
   expect(stdout).toContain(`GET https://site.test:${origin.port}/page`);
   expect(stdout).toMatch(
-    /2 {2}TLS {7}bump of CONNECT site\.test:\d+: SNI site\.test, TLSv1\.3, ALPN http\/1\.1/,
+    /2 {2}TLS {7}bump of CONNECT site\.test:\d+: SNI site\.test, TLSv1\.3, ALPN (?:h2|http\/1\.1)/,
   );
   expect(stdout).toMatch(/adaptation\.rules\[1\]: respmod, use: sandblast/);
   expect(stdout).toMatch(

@@ -11,11 +11,13 @@ import { listenerTlsSource } from './app/listener-tls.ts';
 import { Listeners } from './app/listeners.ts';
 import { Metrics } from './app/metrics-part.ts';
 import { makeProxyParts } from './app/proxy-parts.ts';
+import { makeTlsPart } from './app/tls-part.ts';
 import { tapped } from './app/record-tap.ts';
 import type { RecordHooks } from './app/record-tap.ts';
 import { reload } from './app/reload.ts';
 import type { ReloadResult } from './app/reload.ts';
 import { ReverseProxy } from './app/reverse.ts';
+import { SetupSite } from './app/setup-part.ts';
 import { gatewayPorts, idleWarnings, poolOf } from './app/running.ts';
 import type { Halves, OwnGateway, ProxyHalf, Running } from './app/running.ts';
 import { watchedFiles } from './app/watched-files.ts';
@@ -172,6 +174,7 @@ async function start(
       await Promise.all([proxy?.server.close(graceMs), proxy?.reverse.close(graceMs)]);
       await Promise.all([workers?.stop(graceMs), halves.gateway ? own?.gateway.close(graceMs) : null]);
       proxy?.access.close();
+      proxy?.parts.tls.selfHealing.close();
       for (const service of proxy?.parts.adaptation.services ?? []) await service.close();
       await reloading; // it undoes what it had prepared
       caRotation.set(null);
@@ -191,7 +194,7 @@ async function startDashboard(
 ): Promise<Dashboard | null> {
   if (proxy === null) return null;
   const inForce = () => ({ config: running.config, adaptation: proxy.parts.adaptation });
-  const dashboard = await openDashboard(running.config, running.log, inForce, metrics);
+  const dashboard = await openDashboard(running.config, running.log, inForce, metrics, proxy.site);
   started.push(() => dashboard?.close());
   if (dashboard !== null) proxy.server.protectPort(dashboard.port);
   return dashboard;
@@ -229,14 +232,21 @@ async function startProxy(
   started: (() => void | Promise<void>)[],
 ): Promise<ProxyHalf> {
   const ca = await loadCa(config.proxy, null, (message) => log.event('warn', message, {}));
-  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null);
+  const tls = await makeTlsPart(config.proxy, null, log);
+  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null, tls);
   const access = makeAccessPart(config.proxy, null, log);
   started.push(() => access.close());
   const tlsSource = listenerTlsSource(ca.authority);
+  let half: ProxyHalf | null = null;
+  const site = new SetupSite(() => ({
+    authority: (half?.ca ?? ca).authority,
+    listeners: listeners.opened,
+  }));
   const server = new ProxyServer({
     ...parts.options,
     access: access.options,
     tlsSource,
+    site: site.serve,
     telemetry: log,
     traces,
   });
@@ -249,5 +259,6 @@ async function startProxy(
   const reverse = new ReverseProxy(server, log, config, parts);
   started.push(() => reverse.close(0));
   await reverse.listeners.start(config.proxy.reverse);
-  return { server, listeners, reverse, ca, access, parts };
+  half = { server, listeners, reverse, site, ca, access, parts };
+  return half;
 }

@@ -173,6 +173,7 @@ export const ERRORS = {
     false,
     'Reset, ping and change settings less often; see http2.md for what a connection may do.',
   ),
+  ERR_WEBSOCKET_FRAME: spec(400, 400, false, 'Send WebSocket frames as RFC 6455 and RFC 7692 have them.'),
   ERR_HTTP2_PROTOCOL: spec(400, 400, false, 'Send HTTP/2 frames as RFC 9113 has them, within its limits.'),
 
   // What the proxy refuses or cannot reach.
@@ -284,6 +285,14 @@ export const ERRORS = {
     'Give the passphrase of the key: in the file of proxy.ca.passphraseFile, or in WEIR_CA_PASSPHRASE.',
   ),
   ERR_CA_INVALID: spec(500, 500, false, 'Remove both CA files to make a new CA, or import a valid pair.'),
+  ERR_TRUST_STORE: spec(
+    500,
+    500,
+    false,
+    'See what the program says, or do by hand what `weir ca trust --dry-run` prints.',
+  ),
+  ERR_TRUST_RECORD: spec(500, 500, false, 'Check the file, or move it away and clean the stores by hand.'),
+  ERR_SYSTEM_PROXY: spec(500, 500, false, 'Do by hand what `weir system-proxy on --dry-run` prints.'),
 
   // Configuration and start (exit code 2).
   ERR_CONFIG_UNREADABLE: spec(500, 500, false, 'Check the path and its permissions.'),

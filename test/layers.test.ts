@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'util'],
   ['icap/codec'],
   ['http', 'http2'],
-  ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'metrics', 'trace', 'pages'],
+  ['icap', 'auth', 'ca', 'tls', 'detect', 'plugin', 'config', 'telemetry', 'metrics', 'trace', 'pages', 'pac', 'trust'],
   ['proxy', 'gateway', 'dashboard'],
   ['embed'],
   ['embed/create.ts', 'app', 'app.ts', 'index.ts'],

@@ -69,7 +69,8 @@ export const optionsSchema = z.strictObject({
   /**
    * What to do with content that could not be inspected whole; allowed content is logged as not scanned.
    * A limit or a coding that hides content blocks, because a scanner that can be blinded is none; damage,
-   * passwords and formats that are not opened are everyday and pass.
+   * passwords, formats that are not opened and images too large for
+   * their reader are everyday and pass.
    */
   onUnscannable: z
     .strictObject({
@@ -78,6 +79,7 @@ export const optionsSchema = z.strictObject({
       malformed: action.default('allow'),
       coding: action.default('block'),
       unsupported: action.default('allow'),
+      oversized: action.default('allow'),
     })
     .prefault({}),
   /** A clamd that scans too, on a Unix socket or TCP. Default: none. */

@@ -14,6 +14,7 @@ const NAMES: Readonly<Record<TroubleKind, string>> = {
   malformed: 'Malformed-Archive',
   coding: 'Undecodable-Content',
   unsupported: 'Unsupported-Archive',
+  oversized: 'Oversized-Archive',
 };
 
 /** Verdict for something found; the reason names the member where it was. */

@@ -14,6 +14,7 @@ import { formatAuthority } from '../util/authority.ts';
 import type { Metrics } from './metrics-part.ts';
 import { metricsRoute } from './metrics-part.ts';
 import type { AdaptationPart } from './proxy-parts.ts';
+import type { SetupSite } from './setup-part.ts';
 
 /** How long a report waits for the OPTIONS of services that nobody has asked yet. */
 const FIRST_ANSWER_MS = 1500;
@@ -46,6 +47,7 @@ export async function openDashboard(
   telemetry: Telemetry,
   inForce: () => InForce,
   metrics: Metrics | null = null,
+  site: SetupSite | null = null,
 ): Promise<Dashboard | null> {
   const { listen, token: configured } = config.dashboard;
   if (listen === null) return null;
@@ -57,6 +59,7 @@ export async function openDashboard(
     token,
     source: { report: () => report(inForce(), startedAt) },
     metrics: metrics === null ? null : metricsRoute(config, metrics, token),
+    site: site === null ? null : (request, seenAs) => site.reply(request, seenAs),
   });
   const { port } = await server.listen();
   return {

@@ -27,11 +27,13 @@ import { readServiceTls } from './service-tls.ts';
 import type { ServiceTls } from './service-tls.ts';
 import { wayTo } from './service-ways.ts';
 import type { ServiceSurroundings } from './service-ways.ts';
+import type { TlsPart } from './tls-part.ts';
 import { readWaysOut, targetPolicyOf } from './ways-out.ts';
 
 export interface ProxyParts {
   readonly options: ProxyArrangementOptions;
   readonly adaptation: AdaptationPart;
+  readonly tls: TlsPart;
 }
 
 export interface AdaptationPart {
@@ -48,6 +50,7 @@ export interface AdaptationPart {
 /**
  * Makes the options of the proxy.
  * @param before  the parts in force, or null at the start
+ * @param tls  what proxy.tls says, with the lists that it names
  * @throws {ConfigError} `ERR_CONFIG_UNREADABLE`: a file of proxy.upstream.trust or of a service's tls;
  *         `ERR_CONFIG_VALUE`: such a file cannot be used
  */
@@ -58,8 +61,9 @@ export function makeProxyParts(
   halves: Halves,
   telemetry: Telemetry,
   before: ProxyParts | null,
+  tls: TlsPart,
 ): ProxyParts {
-  const { limits, upstream, tls, targets, http2 } = config.proxy;
+  const { limits, upstream, targets, http2 } = config.proxy;
   const ca = trustOf(upstream.trust);
   const serviceTls = readServiceTls(config.adaptation);
   const key = sortedJson([config.adaptation, config.gateway.listen, halves, serviceTls.digest]);
@@ -73,8 +77,11 @@ export function makeProxyParts(
     pipeline: adaptation.pipeline,
     patience: patienceOf(config.adaptation),
     streams: adaptation.streams,
+    webSocket: config.adaptation.webSocket,
     ranges: adaptation.ranges,
     tlsRules: tls.rules,
+    nonTls: config.proxy.tls.nonTls,
+    selfHealing: tls.selfHealing,
     http2: { client: http2.client ? http2 : null, keepsAltSvc: http2.altSvc === 'keep' },
     limits: { ...limits, targetBytes: limits.uriBytes },
     leafs: contexts,
@@ -88,7 +95,7 @@ export function makeProxyParts(
     originKey: sortedJson([upstream, ca, waysKey, certificates.key, targets, http2.origin, http2.windowBytes]),
     targets: targetPolicyOf(targets),
   };
-  return { options, adaptation };
+  return { options, adaptation, tls };
 }
 
 /** Null where everybody waits. */

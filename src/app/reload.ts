@@ -14,6 +14,7 @@ import { loadCa } from './ca-part.ts';
 import { listenerTlsSource } from './listener-tls.ts';
 import type { ListenerChange } from './listeners.ts';
 import { makeProxyParts } from './proxy-parts.ts';
+import { makeTlsPart } from './tls-part.ts';
 import type { OwnGateway, ProxyHalf, Running } from './running.ts';
 import { gatewayPorts, idleWarnings, poolOf } from './running.ts';
 
@@ -159,7 +160,8 @@ async function prepareProxy(
 ): Promise<NextProxy> {
   const before = proxy.parts;
   const ca = await loadCa(config.proxy, proxy.ca, (message) => log.event('warn', message, {}));
-  const parts = makeProxyParts(config, ca.contexts, own!.gateway, halves, log, before);
+  const tls = await makeTlsPart(config.proxy, before.tls, log);
+  const parts = makeProxyParts(config, ca.contexts, own!.gateway, halves, log, before, tls);
   const replaced = parts.adaptation === before.adaptation ? null : before.adaptation;
   undo.push(() => {
     if (replaced !== null) for (const service of parts.adaptation.services) void service.close();
@@ -170,11 +172,17 @@ async function prepareProxy(
     if (isNewAccess) access.close();
   });
   const tlsSource = listenerTlsSource(ca.authority);
-  const arrangement = proxy.server.arrange({ ...parts.options, access: access.options, tlsSource });
+  const arrangement = proxy.server.arrange({
+    ...parts.options,
+    access: access.options,
+    tlsSource,
+    site: proxy.site.serve,
+  });
   return {
     applied: ca.authority.fingerprint256 === proxy.ca.authority.fingerprint256 ? [] : ['the certificate authority'],
     apply: () => {
       proxy.server.apply(arrangement);
+      tls.apply();
       proxy.reverse.apply(config, parts);
       if (ca.contexts !== proxy.ca.contexts) void proxy.ca.contexts.close();
       if (isNewAccess) proxy.access.close();

@@ -12,6 +12,7 @@ import type { BladeSet } from './blade-set.ts';
 import type { Listeners } from './listeners.ts';
 import type { ProxyParts } from './proxy-parts.ts';
 import type { ReverseProxy } from './reverse.ts';
+import type { SetupSite } from './setup-part.ts';
 
 export interface Halves {
   readonly proxy: boolean;
@@ -34,6 +35,7 @@ export interface ProxyHalf {
   readonly server: ProxyServer;
   readonly listeners: Listeners<ProxyListener>;
   readonly reverse: ReverseProxy;
+  readonly site: SetupSite;
   ca: CaPart;
   access: AccessPart;
   parts: ProxyParts;

@@ -8,9 +8,10 @@ import { filesOfWaysOut } from './ways-out.ts';
 export function watchedFiles({ config, halves, own, workers }: Running): string[] {
   const files = [...(own?.blades.watched ?? workers!.watched)];
   if (halves.proxy) {
-    const { certs, ca, upstream, auth, listen, reverse } = config.proxy;
+    const { certs, ca, upstream, auth, listen, reverse, tls } = config.proxy;
     files.push(certificatePathIn(certs), keyPathIn(certs), ...upstream.trust);
     files.push(...filesOfWaysOut(upstream), ...upstream.crls);
+    for (const { lists = [] } of tls.rules) files.push(...lists);
     if (ca.passphraseFile !== null) files.push(ca.passphraseFile);
     if (auth?.basic?.file != null) files.push(auth.basic.file);
     for (const { tls } of Object.values(config.adaptation.services)) {

@@ -62,6 +62,11 @@ export function exportPkcs12(ca: CertificateAuthority, password: string): Buffer
     der.sequence(der.oid(SHROUDED_KEY_BAG), der.explicit(0, der.verbatim(encryptedKey)), attributes),
     der.sequence(der.oid(CERTIFICATE_BAG), der.explicit(0, certificate), attributes),
   );
+  return sealPkcs12(bags, password);
+}
+
+/** A PKCS#12 file of safe bags: a MAC over the whole, which readers check the password by. */
+export function sealPkcs12(bags: der.Node, password: string): Buffer {
   const authenticated = der.encode(der.sequence(data(der.encode(bags))));
   const salt = randomBytes(16);
   const mac = createHmac('sha256', macKey(password, salt)).update(authenticated).digest();

@@ -6,7 +6,6 @@ import { getDomain } from 'tldts';
 
 /** Labels that a wildcard is sure to cover: OpenSSL does not let it stand for an underscore. */
 const PLAIN_LABEL = /^[a-z0-9-]+$/;
-const MAX_NAME = 253;
 
 /** Public suffixes of the private section count too: `a.github.io` and `b.github.io` are strangers. */
 const SUFFIXES = { allowPrivateDomains: true, validateHostname: false } as const;
@@ -20,10 +19,10 @@ const SUFFIXES = { allowPrivateDomains: true, validateHostname: false } as const
  */
 export function foldedParent(host: string): string | null {
   const domain = getDomain(host, SUFFIXES);
-  if (domain === null || host.length + 2 > MAX_NAME || host.startsWith('*')) return null;
-  if (domain === host) return host;
+  if (domain === null || host.startsWith('*')) return null;
   const dot = host.indexOf('.');
-  return PLAIN_LABEL.test(host.slice(0, dot)) ? host.slice(dot + 1) : null;
+  if (domain !== host && !PLAIN_LABEL.test(host.slice(0, dot))) return null;
+  return domain === host ? host : host.slice(dot + 1);
 }
 
 /** The names on the leaf of a parent, the one for the common name first. */

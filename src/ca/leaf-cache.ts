@@ -121,8 +121,9 @@ export class LeafContexts {
   #contextFor(kind: LeafKind, name: string, key: LeafKey): SecureContext {
     const now = this.#now();
     const shared = this.#wildcards ? this.#parentOf(name) : null;
-    const place = `${kind} ${shared ?? name}`;
-    const found = this.#entries.get(place);
+    // Not the bare parent: that may have a leaf of its own, without the wildcard.
+    const place = shared === null ? name : `*.${shared}`;
+    const found = this.#entries.get(`${kind} ${place}`);
     if (found !== undefined && isFresh(found, now)) {
       this.#hits++;
       return found.context;
@@ -146,7 +147,9 @@ export class LeafContexts {
       const message = `the name constraints of the CA do not allow a certificate for ${printable(name)}: splice it in proxy.tls.rules`;
       throw new TlsError('ERR_TLS_NAME', message, { host: name });
     }
-    const leaf = this.#stored(kind, name, key, now) ?? this.#mint(kind, names, key, now);
+    const stored = this.#stored(kind, place, key, now);
+    const leaf = stored ?? mintLeaf(this.#ca, names, key, now);
+    if (stored === null) this.#store?.add(kind, place, leaf.der);
     this.#misses++;
     const mintedAt = leaf.notBefore.getTime() + BACKDATE_MS;
     const entry: Entry = {
@@ -159,14 +162,8 @@ export class LeafContexts {
       validFrom: leaf.notBefore.getTime(),
       renewAt: Math.min(mintedAt + MAX_AGE_MS, leaf.notAfter.getTime() - RENEW_BEFORE_END_MS),
     };
-    this.#entries.set(place, entry);
+    this.#entries.set(`${kind} ${place}`, entry);
     return entry;
-  }
-
-  #mint(kind: LeafKind, names: string[], key: LeafKey, now: number): Leaf {
-    const leaf = mintLeaf(this.#ca, names, key, now);
-    this.#store?.add(kind, names[0]!, leaf.der);
-    return leaf;
   }
 
   /** A leaf of a former run that is still fresh. */

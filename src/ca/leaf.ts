@@ -91,7 +91,9 @@ export function mintLeaf(
     throw new TlsError('ERR_CA_INVALID', `${ca.certificatePath} expired at ${ca.notAfter.toISOString()}`);
   }
   const [first = ''] = unique;
-  const commonName = first.length <= MAX_COMMON_NAME && !first.startsWith('*') ? first : null;
+  // An address as a common name is taken for a DNS name where the CA's names are constrained.
+  const isCommon = first.length <= MAX_COMMON_NAME && !first.startsWith('*') && isIP(first) === 0;
+  const commonName = isCommon ? first : null;
   return certify(ca, { names: unique, commonName, notBefore, notAfter }, leafKey);
 }
 

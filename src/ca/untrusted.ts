@@ -67,8 +67,7 @@ function namesOf({ subject, subjectAltName }: X509Certificate): {
   names: string[];
   commonName: string | null;
 } {
-  const commonName =
-    /^CN=(.+)$/m.exec((subject as string | undefined) ?? '')?.[1]?.slice(0, MAX_COMMON_NAME) ?? null;
+  const commonName = /^CN=(.+)$/m.exec(subject ?? '')?.[1]?.slice(0, MAX_COMMON_NAME) ?? null;
   const found = [...(subjectAltName ?? '').matchAll(/(?:^|, )(?:DNS|IP Address):([^,"]+)/g)].map(
     ([, name]) => name!,
   );

@@ -39,6 +39,7 @@ export function banner(weir: Shown, file: string | null, cwd: string): string {
       'CA',
       `${shortPath(weir.ca.path, cwd)}${weir.ca.created ? '  (created: clients must trust it)' : ''}`,
     ]);
+    rows.push(['setup', 'http://weir.local/  (through the proxy; on this machine: weir ca trust)']);
   }
   const { dashboard } = weir;
   if (dashboard !== null) {

@@ -14,6 +14,7 @@ import { caPlace, withFolder } from './ca-folder.ts';
 import type { CaOptions } from './ca-folder.ts';
 import { addCaImport } from './ca-import.ts';
 import { addCaRotate } from './ca-rotate.ts';
+import { addCaTrust } from './ca-trust.ts';
 import { showCa } from './ca-show.ts';
 import { type CommandContext, examples } from './context.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './exit-codes.ts';
@@ -32,7 +33,7 @@ export function addCaCommand(program: Command, context: CommandContext): void {
   const { terminal } = context;
   const ca = program
     .command('ca')
-    .description('create, show, export, import or change the certificate authority')
+    .description('create, show, export, import or change the certificate authority, and let this machine trust it')
     .helpCommand(false)
     .addHelpText('after', examples('weir ca init', 'weir ca export --format der --out weir-ca.cer'));
 
@@ -87,6 +88,7 @@ export function addCaCommand(program: Command, context: CommandContext): void {
 
   addCaImport(ca, context);
   addCaRotate(ca, context);
+  addCaTrust(ca, context);
 }
 
 /** @throws {ConfigError} `ERR_CONFIG_VALUE`: p12 without a passphrase or a file */

@@ -11,7 +11,9 @@ import { addIcapCommand } from './icap/index.ts';
 import { addPluginsCommand } from './plugins.ts';
 import { addProxyCommand } from './proxy.ts';
 import { reportError } from './report-error.ts';
+import { addSpliceCommand } from './splice.ts';
 import { addStartCommand } from './start.ts';
+import { addSystemProxyCommand } from './system-proxy.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { addWhyCommand } from './why.ts';
@@ -77,8 +79,10 @@ function createProgram(context: CommandContext): Command {
   addGatewayCommand(program, context);
   addCheckCommand(program, context);
   addCaCommand(program, context);
+  addSystemProxyCommand(program, context);
   addPluginsCommand(program, context);
   addIcapCommand(program, context);
   addWhyCommand(program, context);
+  addSpliceCommand(program, context);
   return program;
 }

@@ -40,6 +40,7 @@ export function formatStory(trace: TraceRecord, { heads, colours: coloured }: St
       : [`threat       ${threat.name}${threat.blade === null ? '' : ` (${threat.blade})`}`]),
     ...coverageLines(trace),
     ...partLines(trace),
+    ...webSocketLines(trace),
     ...waitedLines(trace),
     ...(error === null ? [] : [`failed with  ${error.code}: ${error.message}`, `${INDENT}${error.remedy}`]),
     '',
@@ -95,6 +96,25 @@ function partLines({ id, range, stream }: TraceRecord): string[] {
   ];
 }
 
+function webSocketLines({ webSocket, webSocketMessage }: TraceRecord): string[] {
+  const lines: string[] = [];
+  if (webSocketMessage !== undefined) {
+    const { direction, opcode, message, connection } = webSocketMessage;
+    lines.push(`message      ${direction}, ${opcode}, number ${message} of the WebSocket ${connection}`);
+  }
+  if (webSocket !== undefined) {
+    const { toOrigin, toClient, close } = webSocket;
+    const counted = [toOrigin, toClient].map(
+      ({ messages, bytes: size, blocked }) =>
+        `${messages} messages${blocked === 0 ? '' : ` and ${blocked} held`} (${bytes(size)})`,
+    );
+    lines.push(
+      `WebSocket    ${counted[0]} to the origin, ${counted[1]} to the client; closed by ${close.by ?? 'nobody'} with ${close.code}`,
+    );
+  }
+  return lines;
+}
+
 const WAITED: Readonly<Record<string, string>> = {
   page: 'the client got a page with progress, and fetched the answer later',
   trickle: 'the client got a few bytes a second until the verdict',
@@ -115,7 +135,8 @@ function step(number: number, name: string, lines: readonly string[]): string[] 
 
 function clientLines({ client, request }: TraceRecord): string[] {
   const user = client.user === null ? '' : `, user ${client.user}`;
-  const version = request.version === null ? '' : ` HTTP/${request.version}`;
+  const version =
+    request.version === null ? '' : ` HTTP/${request.version === '2.0' ? '2' : request.version}`;
   const sent = request.method === '' ? '' : `: ${request.method}${version}, ${bytes(request.bytes)} of body`;
   return [`${client.address}${user}${sent}`];
 }
@@ -223,11 +244,13 @@ function attemptLines(attempt: TracedExchange, number: number, fields: FieldLine
 
 function originLines({ origin }: TraceRecord): string[] {
   if (origin === null) return ['not asked'];
-  const { authority, address, tls, parent, reused, connectMs, firstByteMs, ms, status, error } = origin;
+  const { authority, address, tls, protocol, parent, reused, connectMs, firstByteMs, ms, status, error } =
+    origin;
   const way = [
     ...(address === null ? [] : [`at ${address}`]),
     ...(parent === undefined ? [] : [`through ${parent}`]),
     ...(tls === null ? [] : [tls]),
+    ...(protocol == null ? [] : [protocol]),
     ...(reused ? ['connection reused'] : connectMs === null ? [] : [`connected in ${duration(connectMs)}`]),
     ...(firstByteMs === null ? [] : [`first byte ${duration(firstByteMs)}`]),
   ];

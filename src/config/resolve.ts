@@ -9,6 +9,7 @@ import { ICAP_PORT, icapUrl, type IcapUrl, type ListenAddress } from './addresse
 import { defaultCertsFolder, defaultTraceFolder, packagePlace, type PackagePlace } from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
 import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
+import { resolveTls } from './tls-rules.ts';
 import type {
   AdaptationConfig,
   AdaptationService,
@@ -75,7 +76,7 @@ function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: strin
     listen: resolveListeners(proxy.listen, absolute),
     certs: orNull(proxy.certs, absolute) ?? certs,
     ca: { ...proxy.ca, passphraseFile: orNull(proxy.ca.passphraseFile, absolute) },
-    tls: { rules: proxy.tls.rules },
+    tls: resolveTls(proxy.tls, absolute),
     upstream: {
       trust: upstream.trust.map(absolute),
       verify: upstream.verify,
@@ -177,6 +178,10 @@ function resolveAdaptation(
       everyMs: adaptation.streams.every,
       quietAfterMs: adaptation.streams.quietAfter,
       quietBytes: adaptation.streams.quietBytes,
+    },
+    webSocket: {
+      inspect: adaptation.webSocket.inspect,
+      maxMessageBytes: adaptation.webSocket.maxMessage,
     },
     holdBytes: adaptation.hold.whole,
     patience: {

@@ -37,7 +37,6 @@ import {
   orNull,
   read,
   required,
-  requiredListOf,
   secret,
   section,
   sectionOrNull,
@@ -45,7 +44,9 @@ import {
   text,
   whole,
 } from './values.ts';
+import { proxyTlsPolicy } from './tls-schema.ts';
 import { targets, upstreamWays } from './ways-out-schema.ts';
+import { adaptationWebSocket } from './websocket-schema.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -62,7 +63,6 @@ const IDENTITY_HEADERS: readonly IdentityHeader[] = [
   'X-Authentication-User',
   'X-Client-Username',
 ];
-const hostPattern = read('host | *.suffix | *', parseHostPattern);
 const timeLimit = duration(1, 24 * HOUR);
 const previewSize = size(0, 64 * KiB);
 const bladeName = text(
@@ -89,22 +89,7 @@ const proxy = section(
       'Folder of the lab CA. Null: certs of the checkout, or $XDG_DATA_HOME/weir/certs when installed.',
     ),
     ca: proxyCa,
-    tls: section(
-      {
-        rules: listOfSections(
-          {
-            hosts: requiredListOf(hostPattern, 'Hosts that the rule is for.'),
-            action: required(
-              oneOf('bump', 'splice', 'terminate'),
-              'bump decrypts, splice passes through unread, terminate closes the connection.',
-            ),
-          },
-          { preset: [] },
-          'What happens to TLS connections; the first rule that matches wins, none means bump.',
-        ),
-      },
-      'Interception of TLS.',
-    ),
+    tls: proxyTlsPolicy,
     upstream: section(
       {
         trust: listOf(filePath, [], 'PEM files with further certificate authorities that vouch for origins.'),
@@ -276,6 +261,7 @@ const adaptation = section(
     notScanned,
     ranges: adaptationRanges,
     streams: adaptationStreams,
+    webSocket: adaptationWebSocket,
     hold,
     spool: section(
       {

@@ -3,9 +3,11 @@
 
 import type { ProxyAuthConfig, ProxyClientsConfig, ProxyListener } from './access-types.ts';
 import type { IcapUrl, ListenAddress, Network } from './addresses.ts';
+import type { TlsConfig } from './tls-rules.ts';
 import type { TargetsConfig, WaysOutConfig } from './ways-out.ts';
 
 export type * from './access-types.ts';
+export type { SelfHealingConfig, TlsConfig, TlsRule } from './tls-rules.ts';
 
 export interface ResolvedConfig {
   proxy: ProxyConfig;
@@ -53,7 +55,7 @@ export interface ProxyConfig {
   /** Folder of the lab CA. */
   certs: string;
   ca: CaConfig;
-  tls: { rules: TlsRule[] };
+  tls: TlsConfig;
   upstream: UpstreamConfig;
   http2: Http2Config;
   /** Null: nobody has to log in. */
@@ -71,12 +73,6 @@ export interface ReverseListener extends ListenAddress {
   tls: { cert: string; key: string } | null;
   /** Networks of balancers whose X-Forwarded fields are kept. */
   trustForwarded: Network[];
-}
-
-export interface TlsRule {
-  /** Host patterns: `name`, `*.suffix`, `*` or an IP address. */
-  hosts: string[];
-  action: 'bump' | 'splice' | 'terminate';
 }
 
 export interface CaConfig {
@@ -146,6 +142,7 @@ export interface AdaptationConfig {
   notScanned: Partial<Record<NotScannedKey, 'allow' | 'block'>>;
   ranges: AdaptationRanges;
   streams: AdaptationStreams;
+  webSocket: AdaptationWebSocket;
   /** Bytes up to which an answer is delivered whole or not at all. */
   holdBytes: number;
   patience: PatienceConfig;
@@ -278,6 +275,12 @@ export interface AdaptationStreams {
   /** Null: never. */
   quietAfterMs: number | null;
   quietBytes: number;
+}
+
+export interface AdaptationWebSocket {
+  inspect: boolean;
+  /** Bytes of a message that services see at once. */
+  maxMessageBytes: number;
 }
 
 export type NotScannedKey =

@@ -6,9 +6,10 @@ import type { StatusSource } from './status.ts';
 
 export interface ApiReply {
   readonly status: number;
-  /** Sent as JSON, unless there is `text`. */
+  /** Sent as JSON, unless there is `text` or there are `bytes`. */
   readonly body: unknown;
   readonly text?: string;
+  readonly bytes?: Buffer;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

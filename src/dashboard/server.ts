@@ -10,6 +10,8 @@ import { carriesToken, isKnownHost } from './access.ts';
 import { type ApiReply, FOREIGN_HOST, NO_TOKEN, NOT_ALLOWED, NOT_FOUND, ROUTES } from './api.ts';
 import { metricsReply, ONLY_METRICS } from './metrics.ts';
 import type { MetricsRoute } from './metrics.ts';
+import { siteReply } from './site.ts';
+import type { SiteRoute } from './site.ts';
 import type { StatusSource } from './status.ts';
 
 const MAX_CONNECTIONS = 100;
@@ -25,6 +27,8 @@ export interface DashboardOptions {
   readonly source: StatusSource | null;
   /** What /metrics serves; default: nothing. */
   readonly metrics?: MetricsRoute | null;
+  /** What everybody may see who sets a device up; default: nothing. */
+  readonly site?: SiteRoute | null;
 }
 
 export class DashboardServer {
@@ -72,7 +76,7 @@ export class DashboardServer {
     } catch (error) {
       reply = { status: 500, body: { error: messageOf(error) } };
     }
-    const body = Buffer.from(reply.text ?? `${JSON.stringify(reply.body, null, 2)}\n`);
+    const body = reply.bytes ?? Buffer.from(reply.text ?? `${JSON.stringify(reply.body, null, 2)}\n`);
     response.writeHead(reply.status, {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': body.length,
@@ -85,7 +89,7 @@ export class DashboardServer {
   }
 
   #reply({ method, url = '', headers, socket }: IncomingMessage): ApiReply | Promise<ApiReply> {
-    const { host, token, source, metrics = null } = this.#options;
+    const { host, token, source, metrics = null, site = null } = this.#options;
     const path = url.split('?', 1)[0]!;
     const isRead = method === 'GET' || method === 'HEAD';
     if (path === '/metrics' && metrics !== null) {
@@ -93,7 +97,7 @@ export class DashboardServer {
     }
     if (source === null) return ONLY_METRICS;
     const route = ROUTES.get(path);
-    if (route === undefined) return NOT_FOUND;
+    if (route === undefined) return siteReply(site, { method: method!, url, headers }) ?? NOT_FOUND;
     if (!isRead) return NOT_ALLOWED;
     if (route.guarded && !isKnownHost(headers.host, host)) return FOREIGN_HOST;
     if (route.guarded && !carriesToken(headers.authorization, token)) return NO_TOKEN;

@@ -19,6 +19,11 @@ export type FileTypeName =
   | 'zstd'
   | '7z'
   | 'rar'
+  | 'cab'
+  | 'iso'
+  | 'cpio'
+  | 'arj'
+  | 'chm'
   | 'tar'
   | 'pdf'
   | 'pe'
@@ -33,7 +38,12 @@ export type FileTypeName =
   | 'script';
 
 /** Bytes from the start that `detectType` makes use of; more do no harm. */
-export const HEAD_BYTES = 4096;
+export const HEAD_BYTES = 34 * 1024;
+
+/** Members named within this reach tell what kind of zip it is. */
+const ZIP_REACH = 4096;
+/** Where the first volume descriptor of ISO 9660 stands: 16 sectors of 2 KiB are left to boot code. */
+const ISO_DESCRIPTOR = 32_768;
 
 /** PDF readers accept the header anywhere in the first kilobyte. */
 const PDF_HEADER_REACH = 1024;
@@ -47,6 +57,11 @@ const SIGNATURES: readonly (readonly [signature: Buffer, type: FileType])[] = [
   [hex('28b52ffd'), type('zstd', 'application/zstd')],
   [hex('377abcaf271c'), type('7z', 'application/x-7z-compressed')],
   [Buffer.from('Rar!\x1a\x07', 'latin1'), type('rar', 'application/vnd.rar')],
+  [Buffer.from('MSCF\0\0\0\0', 'latin1'), type('cab', 'application/vnd.ms-cab-compressed')],
+  [Buffer.from('070701'), type('cpio', 'application/x-cpio')],
+  [Buffer.from('070702'), type('cpio', 'application/x-cpio')],
+  [Buffer.from('070707'), type('cpio', 'application/x-cpio')],
+  [Buffer.from('ITSF\x03\0\0\0', 'latin1'), type('chm', 'application/vnd.ms-htmlhelp')],
   [hex('7f454c46'), type('elf', 'application/x-elf')],
   [hex('feedface'), type('mach-o', 'application/x-mach-binary')],
   [hex('feedfacf'), type('mach-o', 'application/x-mach-binary')],
@@ -72,7 +87,15 @@ const HTML_START =
 export function detectType(head: Buffer): FileType | null {
   for (const [signature, found] of SIGNATURES) if (startsWith(head, signature)) return found;
   return (
-    zipType(head) ?? bzip2Type(head) ?? peType(head) ?? machoFatType(head) ?? tarType(head) ?? textType(head)
+    zipType(head) ??
+    bzip2Type(head) ??
+    binaryCpioType(head) ??
+    arjType(head) ??
+    peType(head) ??
+    machoFatType(head) ??
+    tarType(head) ??
+    isoType(head) ??
+    textType(head)
   );
 }
 
@@ -80,7 +103,7 @@ function zipType(head: Buffer): FileType | null {
   const kind = head.length >= 4 ? head.readUInt32LE(0) : 0;
   // Local header, empty archive, and the marker of an archive that once spanned disks.
   if (kind !== 0x04034b50 && kind !== 0x06054b50 && kind !== 0x08074b50) return null;
-  const text = head.toString('latin1', 0, HEAD_BYTES);
+  const text = head.toString('latin1', 0, ZIP_REACH);
   if (/\[Content_Types\]\.xml|_rels\/\.rels|(?:word|xl|ppt)\/\w/.test(text)) {
     return type('ooxml', 'application/vnd.openxmlformats-officedocument');
   }
@@ -95,6 +118,27 @@ function bzip2Type(head: Buffer): FileType | null {
   if (head.toString('latin1', 0, 3) !== 'BZh' || head.length < 10) return null;
   const block = head.toString('hex', 4, 10);
   return block === '314159265359' || block === '177245385090' ? type('bzip2', 'application/x-bzip2') : null;
+}
+
+/** Two bytes of magic are too few: the name's length and its final zero must fit. */
+function binaryCpioType(head: Buffer): FileType | null {
+  const magic = head.length >= 28 ? head.readUInt16LE(0) : 0;
+  if (magic !== 0x71c7 && magic !== 0xc771) return null;
+  const nameSize = magic === 0x71c7 ? head.readUInt16LE(20) : head.readUInt16BE(20);
+  if (nameSize < 2 || nameSize > 1024 || head[26 + nameSize - 1] !== 0) return null;
+  return type('cpio', 'application/x-cpio');
+}
+
+function arjType(head: Buffer): FileType | null {
+  if (head.length < 12 || head.readUInt16BE(0) !== 0x60ea) return null;
+  const [headerSize, firstSize, fileType] = [head.readUInt16LE(2), head[4]!, head[10]!];
+  if (headerSize > 2600 || firstSize < 30 || firstSize > headerSize || fileType !== 2) return null;
+  return type('arj', 'application/x-arj');
+}
+
+function isoType(head: Buffer): FileType | null {
+  const found = head.toString('latin1', ISO_DESCRIPTOR + 1, ISO_DESCRIPTOR + 6) === 'CD001';
+  return found ? type('iso', 'application/x-iso9660-image') : null;
 }
 
 function peType(head: Buffer): FileType | null {

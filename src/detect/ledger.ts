@@ -34,8 +34,9 @@ const MAX_TROUBLES = 50; // kept; more of them add nothing to a verdict
  * - `malformed`: damaged or truncated; what came before the damage was delivered
  * - `coding`: a Content-Encoding that is not known here, or broken within
  * - `unsupported`: an archive format or compression method that is not opened here
+ * - `oversized`: of a format that is opened, but larger than its reader can hold
  */
-export type TroubleKind = 'encrypted' | 'budget' | 'malformed' | 'coding' | 'unsupported';
+export type TroubleKind = 'encrypted' | 'budget' | 'malformed' | 'coding' | 'unsupported' | 'oversized';
 
 export interface Trouble {
   readonly kind: TroubleKind;
@@ -90,31 +91,54 @@ export class Ledger {
     let grown = 0;
     return {
       take: (outputBytes, inputBytesSoFar) => {
-        if (this.#exhausted) return false;
         output += outputBytes;
         const added = Math.max(0, output - inputBytesSoFar - grown);
         grown += added;
-        this.#growth += added;
-        const { maxMemberBytes, maxTotalBytes, maxRatio } = this.budget;
-        if (this.#growth > maxTotalBytes) {
-          this.#exhausted = true;
-          this.note(
-            'budget',
-            path,
-            `all content expands by more than ${maxTotalBytes} bytes (maxTotalBytes)`,
-          );
-          return false;
-        }
-        if (grown > maxMemberBytes) {
-          this.note('budget', path, `expands by more than ${maxMemberBytes} bytes (maxMemberBytes)`);
-          return false;
-        }
-        if (output > RATIO_GRACE_BYTES && output > maxRatio * Math.max(inputBytesSoFar, 1)) {
-          this.note('budget', path, `expands more than ${maxRatio} times (maxRatio)`);
-          return false;
-        }
-        return true;
+        return this.#charge(path, added, grown) && this.#withinRatio(path, output, inputBytesSoFar);
       },
     };
+  }
+
+  /**
+   * Meters for the members of an archive of `inputBytes` whose packed sizes are not known one by one: what
+   * was sent is set against the first of them.
+   */
+  packedMeter(inputBytes: number): (path: string) => StreamMeter {
+    let output = 0;
+    return (path) => {
+      let grown = 0;
+      return {
+        take: (outputBytes) => {
+          const paid = Math.max(0, inputBytes - output);
+          output += outputBytes;
+          const added = Math.max(0, outputBytes - paid);
+          grown += added;
+          return this.#charge(path, added, grown) && this.#withinRatio(path, output, inputBytes);
+        },
+      };
+    };
+  }
+
+  #charge(path: string, added: number, grown: number): boolean {
+    if (this.#exhausted) return false;
+    this.#growth += added;
+    const { maxMemberBytes, maxTotalBytes } = this.budget;
+    if (this.#growth > maxTotalBytes) {
+      this.#exhausted = true;
+      this.note('budget', path, `all content expands by more than ${maxTotalBytes} bytes (maxTotalBytes)`);
+      return false;
+    }
+    if (grown > maxMemberBytes) {
+      this.note('budget', path, `expands by more than ${maxMemberBytes} bytes (maxMemberBytes)`);
+      return false;
+    }
+    return true;
+  }
+
+  #withinRatio(path: string, output: number, input: number): boolean {
+    const { maxRatio } = this.budget;
+    if (output <= RATIO_GRACE_BYTES || output <= maxRatio * Math.max(input, 1)) return true;
+    this.note('budget', path, `expands more than ${maxRatio} times (maxRatio)`);
+    return false;
   }
 }

@@ -3,10 +3,14 @@
 
 import type { ByteSource } from './byte-source.ts';
 import { ChunkReader } from './chunk-reader.ts';
+import { decodeStream, ZSTD_SUPPORTED, type DecodeEnd } from './decoder.ts';
 import type { FileTypeName } from './file-type.ts';
 import { gunzip } from './gzip.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, StreamMeter } from './ledger.ts';
+import { libraryMembers, streamMember } from './library-archive.ts';
 import { memberPath, type Member } from './member.ts';
+import { oleMembers } from './ole.ts';
+import { pdfMembers } from './pdf.ts';
 import { tarMembers } from './tar.ts';
 import { zipMembers } from './zip.ts';
 
@@ -17,11 +21,21 @@ const UNPACKERS: Partial<Record<FileTypeName, Unpacker>> = {
   ooxml: zipMembers,
   odf: zipMembers,
   jar: zipMembers,
-  gzip: gzipMember,
+  gzip: (source, ledger, at) => streamFile(source, gunzip, contentName(at, 'gzip', 'gz'), ledger, at),
+  ...(ZSTD_SUPPORTED ? { zstd: zstdMember } : {}),
+  bzip2: (source, ledger, at) => streamMember(source, 'bzip2', contentName(at, 'bzip2', 'bz2'), ledger, at),
+  xz: (source, ledger, at) => streamMember(source, 'xz', contentName(at, 'xz', 'xz'), ledger, at),
   tar: (source, ledger, at) => tarMembers(new ChunkReader(source.chunks()), ledger, at),
+  '7z': libraryMembers,
+  rar: libraryMembers,
+  cab: libraryMembers,
+  iso: libraryMembers,
+  cpio: libraryMembers,
+  ole: oleMembers,
+  pdf: pdfMembers,
 };
 
-const NOT_OPENED: ReadonlySet<FileTypeName> = new Set(['7z', 'rar', 'bzip2', 'xz', 'zstd']);
+const NOT_OPENED: ReadonlySet<FileTypeName> = new Set(['zstd', 'arj', 'chm']);
 
 /** `opened`: `unpack` yields its members; `closed`: an archive that is not opened here. */
 export function containerKind(type: FileTypeName | undefined): 'opened' | 'closed' | 'none' {
@@ -46,14 +60,33 @@ export async function* unpack(
   yield* unpacker(source, ledger, at);
 }
 
-/** A .gz file: one member, called what the file is called without its ending. */
-async function* gzipMember(source: ByteSource, ledger: Ledger, at: string): AsyncGenerator<Member> {
-  const path = memberPath(at, /([^/]+)\.gz$/i.exec(at)?.[1] ?? 'gzip content');
+type Decoding = (input: ChunkReader, meter: StreamMeter) => AsyncGenerator<Buffer, DecodeEnd>;
+
+function zstdMember(source: ByteSource, ledger: Ledger, at: string): AsyncGenerator<Member> {
+  const decoding: Decoding = (input, meter) => decodeStream('zstd', input, meter);
+  return streamFile(source, decoding, contentName(at, 'zstd', 'zst'), ledger, at);
+}
+
+/** A compressed file is called what its archive says, without the ending. */
+function contentName(at: string, format: string, ending: string): string {
+  const name = /([^/]+)\.(\w+)$/.exec(at);
+  return name?.[2]?.toLowerCase() === ending ? name[1]! : `${format} content`;
+}
+
+/** A compressed file: one member. */
+async function* streamFile(
+  source: ByteSource,
+  decoding: Decoding,
+  name: string,
+  ledger: Ledger,
+  at: string,
+): AsyncGenerator<Member> {
+  const path = memberPath(at, name);
   if (!ledger.admitMember(path)) return;
   const input = new ChunkReader(source.chunks());
   const chunks = async function* (): AsyncGenerator<Buffer> {
-    const end = yield* gunzip(input, ledger.meter(path));
-    if (end === 'truncated' || end === 'corrupt') ledger.note('malformed', path, `gzip data is ${end}`);
+    const end = yield* decoding(input, ledger.meter(path));
+    if (end === 'truncated' || end === 'corrupt') ledger.note('malformed', path, `compressed data is ${end}`);
   };
   try {
     yield { path, chunks: chunks() };

@@ -6,7 +6,7 @@ import type { ByteSource } from './byte-source.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { Ledger } from './ledger.ts';
 import { memberPath, type Member } from './member.ts';
-import { DEFLATED, expand, inflateMember, memberName, STORED } from './zip-member.ts';
+import { DEFLATED, expand, inflateMember, isReadable, memberName } from './zip-member.ts';
 
 const LOCAL_HEADER = 0x04034b50;
 const HEADER_BYTES = 30;
@@ -28,7 +28,7 @@ export async function* salvageZip(source: ByteSource, ledger: Ledger, at: string
       await input.skip(header.readUInt16LE(28));
       if (!ledger.admitMember(path)) return;
 
-      const readable = (flags & ENCRYPTED) === 0 && (method === STORED || method === DEFLATED);
+      const readable = (flags & ENCRYPTED) === 0 && isReadable(method);
       if (flags & ENCRYPTED) ledger.note('encrypted', path, 'zip member is encrypted');
       else if (!readable) ledger.note('unsupported', path, `zip compression method ${method}`);
 

@@ -8,7 +8,7 @@ import { messageOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Ledger } from './ledger.ts';
 import { memberPath, type Member } from './member.ts';
-import { DEFLATED, expand, memberName, STORED } from './zip-member.ts';
+import { expand, isReadable, memberName } from './zip-member.ts';
 import { salvageZip } from './zip-salvage.ts';
 
 /** Yields the members that can be read; the others become troubles by their own path. */
@@ -37,7 +37,7 @@ export async function* zipMembers(source: ByteSource, ledger: Ledger, at: string
     if (!ledger.admitMember(path)) return;
     if (entry.isEncrypted()) {
       ledger.note('encrypted', path, 'zip member is encrypted');
-    } else if (method !== STORED && method !== DEFLATED) {
+    } else if (!isReadable(method)) {
       ledger.note('unsupported', path, `zip compression method ${method}`);
     } else {
       let raw: Readable;

@@ -13,7 +13,7 @@ import type {
   ModMethod,
   ServiceDescription,
 } from '../icap/service.ts';
-import { audienceOf, blockPage } from '../pages/index.ts';
+import { audienceOf, blockPage, languageOf } from '../pages/index.ts';
 import type { Blade, BlockVerdict, ModifyVerdict } from '../plugin/api.ts';
 import { WEIR_VERSION } from '../util/version.ts';
 import type { Usage } from '../util/usage.ts';
@@ -154,6 +154,7 @@ export class ScanService implements IcapService {
         profile: this.profile.name,
       },
       audienceOf(request?.headers ?? null),
+      languageOf(request?.headers ?? null),
     );
     const threat = fieldText(found.threat);
     const headers: RawHeaders = [

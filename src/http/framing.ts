@@ -155,6 +155,34 @@ export function endToEndFields(headers: RawHeaders, connectionTokens: readonly s
   return kept;
 }
 
+// What a reader might take for a field of the head: frames, routes, authenticates or controls the message.
+const NOT_IN_TRAILERS = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'cache-control',
+  'expect',
+  'max-forwards',
+  'range',
+  'via',
+]);
+
+/** Trailer fields that may be passed on (RFC 9110 §6.5.1); the same array when that is all. */
+export function safeTrailers(trailers: RawHeaders): RawHeaders {
+  if (trailers.length === 0) return trailers;
+  const kept: RawHeaders = [];
+  for (let i = 0; i < trailers.length; i += 2) {
+    if (!NOT_IN_TRAILERS.has(trailers[i]!.toLowerCase())) kept.push(trailers[i]!, trailers[i + 1]!);
+  }
+  return kept.length === trailers.length ? trailers : kept;
+}
+
 function contentLength(value: string, before: number | null): number {
   if (!/^\d{1,16}$/.test(value) || Number(value) > Number.MAX_SAFE_INTEGER) {
     throw new HttpError('ERR_HTTP_FRAMING', `Content-Length: not a length: "${printable(value)}"`);
@@ -165,16 +193,22 @@ function contentLength(value: string, before: number | null): number {
 
 /**
  * Where a request's body ends. A request without either field has none.
- * @throws {HttpError} `ERR_HTTP_FRAMING` for both fields or a coding in HTTP/1.0, `ERR_HTTP_CODING` for
- *         any coding but chunked
+ * @throws {HttpError} `ERR_HTTP_FRAMING` for both fields, a coding in HTTP/1.0 or a CONNECT with a body,
+ *         behind which some see a tunnel and some a body; `ERR_HTTP_CODING` for any coding but chunked
  */
 export function requestFraming(head: RequestHead, facts: HeaderFacts): Framing {
   if (facts.transferEncoding !== null) {
     requireChunkedOnly(head.version, facts);
+    if (head.method === 'CONNECT') throw connectWithBody();
     return CHUNKED;
   }
   if (facts.contentLength === null || facts.contentLength === 0) return NO_BODY;
+  if (head.method === 'CONNECT') throw connectWithBody();
   return { kind: 'length', length: facts.contentLength };
+}
+
+function connectWithBody(): HttpError {
+  return new HttpError('ERR_HTTP_FRAMING', 'CONNECT has no body');
 }
 
 /**

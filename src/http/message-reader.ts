@@ -8,7 +8,7 @@ import { ChunkedDecoder, HTTP_CHUNKS } from '../icap/codec/chunked.ts';
 import type { HeadRules, RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
 import { parseRequestHead, parseResponseHead } from '../icap/codec/http-head.ts';
 import type { Framing, HeaderFacts } from './framing.ts';
-import { readHeaderFacts, requestFraming, responseFraming } from './framing.ts';
+import { readHeaderFacts, requestFraming, responseFraming, safeTrailers } from './framing.ts';
 
 export interface HeadLimits {
   /** Bytes of a head, start line and blank line included. */
@@ -166,7 +166,7 @@ abstract class MessageReader<Head extends { headers: RawHeaders; version: string
         const at = chunks.execute(bytes, from);
         if (chunks.done) {
           this.#state = 'boundary';
-          this.events.onEnd(chunks.trailers);
+          this.events.onEnd(safeTrailers(chunks.trailers));
         }
         return at;
       }

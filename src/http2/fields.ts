@@ -59,9 +59,12 @@ export function regularFields(raw: readonly string[]): RawHeaders {
  * Fields as node's HTTP/2 takes them. Repeated fields become one with commas, which is the same by definition
  * (RFC 9110 §5.3); only Set-Cookie stays several. Fields of one connection and Host, which is `:authority`
  * there, are left out.
+ *
+ * @param status  of a response
  */
-export function http2Fields(headers: readonly string[]): OutgoingHttpHeaders {
-  const fields: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
+export function http2Fields(headers: readonly string[], status?: number): OutgoingHttpHeaders {
+  const fields = new (FieldTable as unknown as new () => OutgoingHttpHeaders)();
+  if (status !== undefined) fields[':status'] = status;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase();
     const value = headers[i + 1]!;
@@ -69,10 +72,14 @@ export function http2Fields(headers: readonly string[]): OutgoingHttpHeaders {
     const before = fields[name];
     if (before === undefined) fields[name] = name === 'set-cookie' ? [value] : unfolded(value);
     else if (Array.isArray(before)) before.push(value);
-    else fields[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+    else fields[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
   return fields;
 }
+
+/** Without a prototype, whose names could be fields; unlike `Object.create(null)` it has no slow hash table. */
+function FieldTable(): void {}
+FieldTable.prototype = Object.create(null);
 
 /** Our list holds a line break in the value of one ICAP field only; HTTP/2 has no folding. */
 function unfolded(value: string): string {

@@ -130,7 +130,8 @@ function plainConnect(
   headers: RawHeaders,
   endOfStream: boolean,
 ): Http2Request {
-  if (authority === null || scheme !== null || path !== null) throw malformed('CONNECT needs :authority alone');
+  if (authority === null || scheme !== null || path !== null)
+    throw malformed('CONNECT needs :authority alone');
   const facts = readHeaderFacts(headers);
   const head = { method: 'CONNECT', target: authority, version: '2.0', headers };
   return { head, facts, framing: endOfStream ? NO_BODY : framingOf(facts, true), protocol: null };

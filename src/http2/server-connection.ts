@@ -96,10 +96,14 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline {
     if (this.#session.destroyed || (this.#closing && this.#streams === 0)) return void this.#socket.destroy();
     if (this.#streams === 0) return this.drain();
     if (this.#pinged) return this.#session.destroy(); // nobody is there any more
-    this.#pinged = this.#session.ping((error) => {
-      if (error === null) this.#pinged = false;
+    this.#pinged = true;
+    const asked = this.#session.ping((error) => {
+      if (error !== null) return;
+      this.#pinged = false;
+      this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
     });
-    this.deadlineAt = performance.now() + (this.#pinged ? PING_TIMEOUT_MS : this.#options.idleTimeoutMs);
+    if (asked) this.deadlineAt = performance.now() + PING_TIMEOUT_MS;
+    else this.#session.destroy();
   }
 
   // --- streams ---
@@ -125,11 +129,12 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline {
 
   /** Answers a request that cannot be read; the other streams are not concerned. */
   #refuse(stream: ServerHttp2Stream, error: WeirError): void {
+    stream.pause();
     stream.on('error', () => {});
     stream.once('close', () => this.#onStreamClosed(null, true));
     const { head, body } = this.#options.onBadRequest(error);
     if (stream.destroyed || stream.closed) return;
-    stream.respond({ ...http2Fields(head.headers), ':status': head.status });
+    stream.respond(http2Fields(head.headers, head.status));
     sendWhole(stream, body);
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
@@ -150,9 +155,10 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline {
   }
 
   #end(error: WeirError, code: number): void {
-    if (this.#session.destroyed) return;
+    if (this.#troubled || this.#session.destroyed) return;
     this.#tell(error);
-    this.#session.destroy(undefined, code);
+    // Later, because GOAWAY does not leave while node is still reading frames.
+    setImmediate(() => this.#session.destroy(error, code));
   }
 
   #tell(error: WeirError): void {

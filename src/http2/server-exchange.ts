@@ -9,7 +9,7 @@ import { HttpError, isWeirError } from '../errors.ts';
 import type { Body } from '../http/body.ts';
 import type { Framing, HeaderFacts } from '../http/framing.ts';
 import type { Answer, ServerExchange } from '../http/server-exchange.ts';
-import { fieldValue } from '../icap/codec/fields.ts';
+import { fieldValue, withoutField } from '../icap/codec/fields.ts';
 import type { RawHeaders, RequestHead } from '../icap/codec/http-head.ts';
 import { Cancellation } from '../util/cancellation.ts';
 import type { HasDeadline } from '../util/deadlines.ts';
@@ -31,6 +31,7 @@ export interface ExchangeSurroundings {
 const WHOLE = { sendDate: false } as ServerStreamResponseOptions;
 const HEAD_ALONE = { ...WHOLE, endStream: true };
 const STREAMED = { ...WHOLE, waitForTrailers: true };
+const UNSWITCHED = 502;
 const DONE = Promise.resolve();
 const NOTHING = Buffer.alloc(0);
 
@@ -71,8 +72,9 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
     stream.on('error', () => {}); // `close` follows
     stream.once('aborted', () => this.#gone());
     stream.once('close', () => this.#closed());
-    // Node itself drains a stream that nobody reads, and with less ado once the answer is out.
-    if (this.body === null && !endOfStream && protocol === null) stream.resume();
+    // Left alone, node takes the stream for abandoned and may reset it before its last frame has left.
+    if (endOfStream) stream.pause();
+    else if (this.body === null && protocol === null) stream.resume();
   }
 
   #readBody(framing: Framing): Body {
@@ -86,18 +88,17 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
     });
   }
 
-  inform(status: number, reason: string, headers: RawHeaders): void {
+  inform(status: number, _reason: string, headers: RawHeaders): void {
     const stream = this.#stream;
     if (this.#over || stream.headersSent || stream.closed || stream.destroyed) return;
-    if (status === 101) this.#switch(reason, headers);
-    else stream.additionalHeaders({ ...http2Fields(headers), ':status': status });
+    if (status === 101) this.#switch(headers);
+    else stream.additionalHeaders(http2Fields(headers, status));
   }
 
   /** An extended CONNECT succeeds with 200; the fields of an upgrade do not exist there (RFC 8441 §5). */
-  #switch(_reason: string, headers: RawHeaders): void {
-    const { 'sec-websocket-accept': _, ...fields } = http2Fields(headers);
+  #switch(headers: RawHeaders): void {
     this.#responding = true;
-    this.#stream.respond({ ...fields, ':status': 200 }, WHOLE);
+    this.#stream.respond(http2Fields(withoutField(headers, 'sec-websocket-accept'), 200), WHOLE);
   }
 
   respond(answer: Answer): Promise<void> {
@@ -110,7 +111,7 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
       );
     }
     this.#responding = true;
-    const fields = { ...http2Fields(answer.headers), ':status': answer.status };
+    const fields = { ...http2Fields(answer.headers), ':status': this.#statusOf(answer) };
     try {
       if (body === null || answer.status === 205) {
         body?.cancel();
@@ -119,8 +120,8 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
         stream.respond(fields, WHOLE);
         sendWhole(stream, body);
       } else {
-        const { trailer } = answer;
-        stream.respond(trailer == null ? fields : { ...fields, trailer }, STREAMED);
+        if (answer.trailer != null) fields['trailer'] = answer.trailer;
+        stream.respond(fields, STREAMED);
         return this.#streamBody(body, contentLength);
       }
     } catch (error) {
@@ -128,6 +129,11 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
     }
     this.#answered();
     return DONE;
+  }
+
+  /** To an extended CONNECT a success says that the protocol was switched, which is not so here (RFC 8441 §5). */
+  #statusOf({ status }: Answer): number {
+    return this.#protocol !== null && status < 300 ? UNSWITCHED : status;
   }
 
   /** Sends a body as it comes. */
@@ -157,7 +163,8 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
   }
 
   takeOver(): { readonly socket: Duplex; readonly rest: Buffer } {
-    if (this.#protocol === null) throw new HttpError('ERR_HTTP_TARGET', 'a stream of HTTP/2 is no connection');
+    if (this.#protocol === null)
+      throw new HttpError('ERR_HTTP_TARGET', 'a stream of HTTP/2 is no connection');
     this.#done = true;
     this.deadlineAt = Infinity;
     return { socket: this.#stream, rest: NOTHING };
@@ -226,7 +233,9 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
       this.deadlineAt = waitsForClient ? since + idle : now + idle;
       return;
     }
-    const what = this.#responding ? 'the client does not take its answer' : 'the rest of the request did not arrive';
+    const what = this.#responding
+      ? 'the client does not take its answer'
+      : 'the rest of the request did not arrive';
     this.#fail(new HttpError('ERR_HTTP_TIMEOUT', what), constants.NGHTTP2_CANCEL);
   }
 

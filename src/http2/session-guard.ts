@@ -52,4 +52,8 @@ export class SessionGuard {
   }
 }
 
-const NAMES: Record<Nuisance, string> = { reset: 'stream resets', settings: 'SETTINGS frames', ping: 'pings' };
+const NAMES: Record<Nuisance, string> = {
+  reset: 'stream resets',
+  settings: 'SETTINGS frames',
+  ping: 'pings',
+};

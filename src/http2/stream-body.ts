@@ -2,9 +2,11 @@
 // stream, each in step with the other side's flow-control window. A body that breaks off, or is not as long as
 // it was announced, never ends its stream. RFC 9113 §5.2, §8.1.
 
+import { constants } from 'node:http2';
 import type { Http2Stream } from 'node:http2';
 import { HttpError } from '../errors.ts';
 import { Body } from '../http/body.ts';
+import { safeTrailers } from '../http/framing.ts';
 import type { RawHeaders } from '../icap/codec/http-head.ts';
 import { http2Fields, regularFields } from './fields.ts';
 
@@ -22,13 +24,14 @@ export interface IncomingEvents {
   onHeld?(): void;
   /** Nobody wants the rest. */
   onUnwanted(reason: Error): void;
-  /** The trailers cannot be passed on. */
+  /** Not as long as announced, or with trailers that cannot be passed on: the body is to be failed. */
   onMalformed(error: Error): void;
 }
 
 /**
  * Makes a Body of what a stream brings. The caller watches the stream's end without completion (`close`,
- * `aborted`) and fails the body then.
+ * `aborted`) and fails the body then. A reset with NO_ERROR counts as completion where no length says
+ * otherwise: that is how servers of node end their answers (decision 0013).
  *
  * @param declaredLength  Content-Length, or null
  */
@@ -44,7 +47,6 @@ export function readBody(stream: Http2Stream, declaredLength: number | null, eve
     },
     declaredLength,
   );
-  const isWhole = watchForEnd(stream);
   stream.on('data', (chunk: Buffer) => {
     events.onProgress();
     if (body.push(chunk)) return;
@@ -53,32 +55,21 @@ export function readBody(stream: Http2Stream, declaredLength: number | null, eve
   });
   stream.on('trailers', (_fields: unknown, _flags: number, raw?: readonly string[]) => {
     try {
-      trailers = regularFields(raw ?? []);
+      trailers = safeTrailers(regularFields(raw ?? []));
     } catch (error) {
-      body.fail(error as Error);
       events.onMalformed(error as Error);
     }
   });
   stream.on('end', () => {
-    if (!isWhole()) return; // `close` follows
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) return; // node ends what was cancelled, too
+    if (declaredLength !== null && !body.settled && body.pushedBytes !== declaredLength) {
+      const text = `body has ${body.pushedBytes} bytes, its Content-Length says ${declaredLength}`;
+      return events.onMalformed(new HttpError('ERR_HTTP_FRAMING', text));
+    }
     body.end(trailers);
     events.onEnd();
   });
   return body;
-}
-
-/**
- * Node ends the readable side at a reset with NO_ERROR just as at END_STREAM, and no event tells the two
- * apart. What does is the order: the end of a body is pushed while the stream is open.
- */
-export function watchForEnd(stream: Http2Stream): () => boolean {
-  let whole = false;
-  const { push } = stream;
-  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (chunk === null && !stream.closed) whole = true;
-    return push.call(stream, chunk, encoding);
-  };
-  return () => whole;
 }
 
 export interface OutgoingEvents {
@@ -129,7 +120,10 @@ export function sendBody(
       if (over) return true;
       sent += chunk.length;
       if (length !== null && sent > length) {
-        const error = new HttpError('ERR_HTTP_FRAMING', `body is longer than its Content-Length of ${length}`);
+        const error = new HttpError(
+          'ERR_HTTP_FRAMING',
+          `body is longer than its Content-Length of ${length}`,
+        );
         body.cancel(error);
         broken(error);
         return true;

@@ -68,8 +68,11 @@ const CONNECTIONS = {
     'Tunnels asked for with CONNECT that carried something, or were refused by proxy.tls.rules.',
   ),
   weir_tls_handshake_failures_total: counter(
-    { reason: 'untrusted, closed, timeout, version, cipher, client_hello, name, other' },
-    'TLS handshakes with clients that failed; untrusted: the client does not trust the CA of Weir.',
+    {
+      reason:
+        'cert_rejected, closed, reset, timeout, protocol_version, no_shared_cipher, client_hello, name, other',
+    },
+    'TLS handshakes with clients that failed; cert_rejected: the client does not trust the CA of Weir, or pins the site.',
   ),
   weir_leaf_cache_hits_total: counter({}, 'Handshakes whose certificate was ready.'),
   weir_leaf_cache_misses_total: counter({}, 'Handshakes whose certificate had to be made first.'),

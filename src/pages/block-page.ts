@@ -16,7 +16,8 @@ import {
   renderPage,
   timeText,
 } from './page.ts';
-import { fill, textOf } from './texts.ts';
+import type { Catalogue } from './texts.ts';
+import { ENGLISH, fill, textOf } from './texts.ts';
 
 /** What was blocked. Strings may hold anything a peer sent: they are cut and escaped here. */
 export interface BlockPageInput {
@@ -39,22 +40,22 @@ export interface BlockPageInput {
 }
 
 /**
- * The 403 response that takes the place of blocked content.
+ * The 403 response that takes the place of blocked content; `words` is the language of its reader.
  *
  * Has Cache-Control: no-store and X-Weir-Incident; loads nothing, runs nothing, links nowhere. A response
  * to HEAD keeps the headers and drops the body: that is the caller's part.
  */
-export function blockPage(input: BlockPageInput, audience: PageAudience): Page {
-  const facts = factsOf(input);
+export function blockPage(input: BlockPageInput, audience: PageAudience, words: Catalogue = ENGLISH): Page {
+  const facts = factsOf(input, words);
   const event = eventOf(input);
-  const title = textOf(`block.${event}.title`);
-  const lead = textOf(`block.${event}.lead`);
+  const title = textOf(`block.${event}.title`, words);
+  const lead = textOf(`block.${event}.lead`, words);
   const help = [
-    textOf(`block.help.${event}.1`),
-    textOf(`block.help.${event}.2`),
-    textOf('block.help.report'),
+    textOf(`block.help.${event}.1`, words),
+    textOf(`block.help.${event}.2`, words),
+    textOf('block.help.report', words),
   ];
-  const details = detailsOf(facts);
+  const details = detailsOf(facts, words);
 
   return renderPage(
     403,
@@ -67,7 +68,9 @@ export function blockPage(input: BlockPageInput, audience: PageAudience): Page {
           html`<p class="lead">
               ${fillHtml(lead, { threat: html`<strong><bdi>${facts.threat}</bdi></strong>`, site: html`<bdi>${facts.site}</bdi>` })}
             </p>
-            ${helpSection(textOf('block.help.heading'), help)} ${detailSection(details)}`,
+            ${helpSection(textOf('block.help.heading', words), help)} ${detailSection(details, words)}`,
+          undefined,
+          words,
         ),
       json: () => ({
         error: 'blocked',
@@ -91,6 +94,8 @@ export function blockPage(input: BlockPageInput, audience: PageAudience): Page {
     },
     audience,
     facts.incident,
+    undefined,
+    words,
   );
 }
 
@@ -101,16 +106,16 @@ function eventOf({ direction, method }: BlockPageInput): 'download' | 'upload' |
 }
 
 /** The input as it may be shown. */
-function factsOf(input: BlockPageInput) {
+function factsOf(input: BlockPageInput, words: Catalogue) {
   return {
-    threat: shown(input.threat, 120) || textOf('value.unknown'),
+    threat: shown(input.threat, 120) || textOf('value.unknown', words),
     blade: shown(input.blade, 64),
     severity: shown(input.severity, 32),
     reason: shown(input.reason, 300),
     incident: shown(input.incident, 64),
-    time: timeText(input.time),
+    time: timeText(input.time, words),
     url: shownUrl(input.url),
-    site: hostOf(input.url) ?? textOf('site.unknown'),
+    site: hostOf(input.url) ?? textOf('site.unknown', words),
     method: shown(input.method, 32),
     profile: shown(input.profile ?? '', 64),
   };
@@ -118,16 +123,16 @@ function factsOf(input: BlockPageInput) {
 
 type Facts = ReturnType<typeof factsOf>;
 
-function detailsOf(facts: Facts): Detail[] {
+function detailsOf(facts: Facts, words: Catalogue): Detail[] {
   const details: Detail[] = [
-    { label: textOf('details.incident'), value: facts.incident, kind: 'incident' },
-    { label: textOf('details.time'), value: facts.time },
-    { label: textOf('details.threat'), value: facts.threat, kind: 'mark' },
-    { label: textOf('details.severity'), value: facts.severity },
-    { label: textOf('details.reason'), value: facts.reason },
-    { label: textOf('details.blade'), value: facts.blade },
-    { label: textOf('details.profile'), value: facts.profile },
-    { label: textOf('details.request'), value: `${facts.method} ${facts.url}`.trim(), kind: 'code' },
+    { label: textOf('details.incident', words), value: facts.incident, kind: 'incident' },
+    { label: textOf('details.time', words), value: facts.time },
+    { label: textOf('details.threat', words), value: facts.threat, kind: 'mark' },
+    { label: textOf('details.severity', words), value: facts.severity },
+    { label: textOf('details.reason', words), value: facts.reason },
+    { label: textOf('details.blade', words), value: facts.blade },
+    { label: textOf('details.profile', words), value: facts.profile },
+    { label: textOf('details.request', words), value: `${facts.method} ${facts.url}`.trim(), kind: 'code' },
   ];
   return details.filter(({ value }) => value !== '');
 }

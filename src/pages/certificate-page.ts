@@ -18,7 +18,8 @@ import {
   timeText,
 } from './page.ts';
 import { CONTENT_SECURITY_POLICY } from './style.ts';
-import { errorTextOf, fill, textOf } from './texts.ts';
+import type { Catalogue } from './texts.ts';
+import { ENGLISH, errorTextOf, fill, textOf } from './texts.ts';
 
 /** A certificate for people. Strings may hold anything a peer sent: they are cut and escaped here. */
 export interface ShownCertificate {
@@ -66,15 +67,19 @@ export interface GoOn {
 const FORM_POLICY = `${CONTENT_SECURITY_POLICY.replace("form-action 'none'", "form-action 'self'")}; frame-ancestors 'none'`;
 
 /** The response for a site that cannot be verified; same guarantees as `errorPage`. */
-export function certificatePage(input: CertificatePageInput, audience: PageAudience): Page {
-  const { title, lead, help } = errorTextOf('ERR_ORIGIN_UNTRUSTED');
+export function certificatePage(
+  input: CertificatePageInput,
+  audience: PageAudience,
+  words: Catalogue = ENGLISH,
+): Page {
+  const { title, lead, help } = errorTextOf('ERR_ORIGIN_UNTRUSTED', words);
   const { status, reason, goOn } = input;
   const site = shown(input.site, 253);
   const faults = input.faults.map((fault) => shown(fault, 600));
   const incident = shown(input.incident, 64);
-  const certificate = input.certificate === null ? [] : certificateDetails(input.certificate);
-  const details = transactionDetails(input, incident);
-  const helps = [help ?? '', textOf('error.help.report')].filter((item) => item !== '');
+  const certificate = input.certificate === null ? [] : certificateDetails(input.certificate, words);
+  const details = transactionDetails(input, incident, words);
+  const helps = [help ?? '', textOf('error.help.report', words)].filter((item) => item !== '');
   return renderPage(
     status,
     reason,
@@ -85,13 +90,17 @@ export function certificatePage(input: CertificatePageInput, audience: PageAudie
           title,
           html`<p class="lead">${fillHtml(lead, { site: html`<bdi>${site}</bdi>` })}</p>
             <section aria-labelledby="faults">
-              <h2 id="faults">${textOf('certificate.faults')}</h2>
+              <h2 id="faults">${textOf('certificate.faults', words)}</h2>
               <ul>
                 ${faults.map((fault) => html`<li><bdi>${sentence(fault)}</bdi></li> `)}
               </ul>
             </section>
-            ${helpSection(textOf('error.help.heading'), helps)} ${goOn === null ? '' : goOnSection(goOn)}
-            ${certificate.length === 0 ? '' : certificateSection(certificate)} ${detailSection(details)}`,
+            ${helpSection(textOf('error.help.heading', words), helps)}
+            ${goOn === null ? '' : goOnSection(goOn, words)}
+            ${certificate.length === 0 ? '' : certificateSection(certificate, words)}
+            ${detailSection(details, words)}`,
+          undefined,
+          words,
         ),
       json: () => ({
         error: 'ERR_ORIGIN_UNTRUSTED',
@@ -113,45 +122,50 @@ export function certificatePage(input: CertificatePageInput, audience: PageAudie
     audience,
     incident,
     goOn === null ? CONTENT_SECURITY_POLICY : FORM_POLICY,
+    words,
   );
 }
 
 /** Below everything that speaks against it, and not as the first thing that a hand goes to. */
-function goOnSection({ action, token, holds }: GoOn): Html {
+function goOnSection({ action, token, holds }: GoOn, words: Catalogue): Html {
   return html`<section aria-labelledby="go-on">
-    <h2 id="go-on">${textOf('certificate.goOn.heading')}</h2>
-    <p>${fill(textOf('certificate.goOn.text'), { holds })}</p>
+    <h2 id="go-on">${textOf('certificate.goOn.heading', words)}</h2>
+    <p>${fill(textOf('certificate.goOn.text', words), { holds })}</p>
     <form method="get" action="${action}">
       <input type="hidden" name="token" value="${token}" />
-      <button>${textOf('certificate.goOn.button')}</button>
+      <button>${textOf('certificate.goOn.button', words)}</button>
     </form>
   </section>`;
 }
 
-function certificateSection(details: readonly Detail[]): Html {
+function certificateSection(details: readonly Detail[], words: Catalogue): Html {
   return html`<section class="details" aria-labelledby="certificate">
-    <h2 id="certificate">${textOf('certificate.heading')}</h2>
+    <h2 id="certificate">${textOf('certificate.heading', words)}</h2>
     ${detailList(details)}
   </section>`;
 }
 
-function certificateDetails(certificate: ShownCertificate): Detail[] {
+function certificateDetails(certificate: ShownCertificate, words: Catalogue): Detail[] {
   const { notBefore, notAfter } = certificate;
   return [
-    { label: textOf('certificate.subject'), value: shown(certificate.subject, 200) },
-    { label: textOf('certificate.names'), value: shown(certificate.names, 400) },
-    { label: textOf('certificate.issuer'), value: shown(certificate.issuer, 200) },
-    { label: textOf('certificate.from'), value: timeText(notBefore) },
-    { label: textOf('certificate.to'), value: timeText(notAfter) },
-    { label: textOf('certificate.key'), value: shown(certificate.key, 64) },
-    { label: textOf('certificate.serial'), value: shown(certificate.serial, 64), kind: 'code' as const },
+    { label: textOf('certificate.subject', words), value: shown(certificate.subject, 200) },
+    { label: textOf('certificate.names', words), value: shown(certificate.names, 400) },
+    { label: textOf('certificate.issuer', words), value: shown(certificate.issuer, 200) },
+    { label: textOf('certificate.from', words), value: timeText(notBefore, words) },
+    { label: textOf('certificate.to', words), value: timeText(notAfter, words) },
+    { label: textOf('certificate.key', words), value: shown(certificate.key, 64) },
     {
-      label: textOf('certificate.fingerprint'),
+      label: textOf('certificate.serial', words),
+      value: shown(certificate.serial, 64),
+      kind: 'code' as const,
+    },
+    {
+      label: textOf('certificate.fingerprint', words),
       value: shown(certificate.fingerprint, 100),
       kind: 'code' as const,
     },
     {
-      label: textOf('certificate.chain'),
+      label: textOf('certificate.chain', words),
       value: certificate.chain.map((name) => shown(name, 100)).join(' ← '),
     },
   ].filter(({ value }) => value !== '');
@@ -165,13 +179,17 @@ function certificateJson(certificate: ShownCertificate): object {
   };
 }
 
-function transactionDetails({ status, reason, time, url }: CertificatePageInput, incident: string): Detail[] {
+function transactionDetails(
+  { status, reason, time, url }: CertificatePageInput,
+  incident: string,
+  words: Catalogue,
+): Detail[] {
   return [
-    { label: textOf('details.incident'), value: incident, kind: 'incident' },
-    { label: textOf('details.time'), value: timeText(time) },
-    { label: textOf('details.status'), value: `${status} ${reason}`.trim() },
-    { label: textOf('details.code'), value: 'ERR_ORIGIN_UNTRUSTED', kind: 'code' },
-    { label: textOf('details.request'), value: shownUrl(url), kind: 'code' },
+    { label: textOf('details.incident', words), value: incident, kind: 'incident' },
+    { label: textOf('details.time', words), value: timeText(time, words) },
+    { label: textOf('details.status', words), value: `${status} ${reason}`.trim() },
+    { label: textOf('details.code', words), value: 'ERR_ORIGIN_UNTRUSTED', kind: 'code' },
+    { label: textOf('details.request', words), value: shownUrl(url), kind: 'code' },
   ];
 }
 

@@ -17,7 +17,8 @@ import {
   renderPage,
   timeText,
 } from './page.ts';
-import { errorTextOf, fill, textOf } from './texts.ts';
+import type { Catalogue } from './texts.ts';
+import { ENGLISH, errorTextOf, fill, textOf } from './texts.ts';
 
 /** What failed. Strings may hold anything a peer sent: they are cut and escaped here. */
 export interface ErrorPageInput {
@@ -38,27 +39,28 @@ export interface ErrorPageInput {
 }
 
 /** The response for a failed request; same guarantees as `blockPage`. */
-export function errorPage(input: ErrorPageInput, audience: PageAudience): Page {
-  const { title, lead, help: ownHelp } = errorTextOf(input.code);
+export function errorPage(input: ErrorPageInput, audience: PageAudience, words: Catalogue = ENGLISH): Page {
+  const { title, lead, help: ownHelp } = errorTextOf(input.code, words);
   const status =
     Number.isInteger(input.status) && input.status >= 400 && input.status <= 599 ? input.status : 502;
   const reason = fieldText(input.reason) || (status === input.status ? '' : 'Bad Gateway');
   const failClosed = input.failClosed === true;
-  const site = hostOf(input.url) ?? textOf('site.unknown');
+  const site = hostOf(input.url) ?? textOf('site.unknown', words);
   const incident = shown(input.incident, 64);
   const message = shown(input.message, 300);
   const url = shownUrl(input.url);
   const remedy = shown(input.remedy, 300);
-  const help = [ownHelp ?? remedy, textOf('error.help.report')].filter((item) => item !== '');
-  const details = detailsOf({
+  const help = [ownHelp ?? remedy, textOf('error.help.report', words)].filter((item) => item !== '');
+  const facts = {
     incident,
-    time: timeText(input.time),
+    time: timeText(input.time, words),
     status: `${status} ${reason}`.trim(),
     code: input.code,
     message,
     remedy: ownHelp === undefined ? '' : remedy, // where the user cannot follow it, the help desk may
     url,
-  });
+  };
+  const details = detailsOf(facts, words);
 
   return renderPage(
     status,
@@ -69,8 +71,10 @@ export function errorPage(input: ErrorPageInput, audience: PageAudience): Page {
           'error',
           title,
           html`<p class="lead">${fillHtml(lead, { site: html`<bdi>${site}</bdi>` })}</p>
-            ${failClosed ? html`<p class="notice">${textOf('error.failClosed')}</p>` : ''}
-            ${helpSection(textOf('error.help.heading'), help)} ${detailSection(details)}`,
+            ${failClosed ? html`<p class="notice">${textOf('error.failClosed', words)}</p>` : ''}
+            ${helpSection(textOf('error.help.heading', words), help)} ${detailSection(details, words)}`,
+          undefined,
+          words,
         ),
       json: () => ({
         error: input.code,
@@ -86,26 +90,28 @@ export function errorPage(input: ErrorPageInput, audience: PageAudience): Page {
       }),
       text: () =>
         `${title}\n\n${fill(lead, { site })}\n\n` +
-        (failClosed ? `${textOf('error.failClosed')}\n\n` : '') +
+        (failClosed ? `${textOf('error.failClosed', words)}\n\n` : '') +
         `${help.map((item) => `- ${item}\n`).join('')}\n` +
         detailLines(details),
     },
     audience,
     incident,
+    undefined,
+    words,
   );
 }
 
 type Facts = Readonly<Record<'incident' | 'time' | 'status' | 'code' | 'message' | 'remedy' | 'url', string>>;
 
-function detailsOf(facts: Facts): Detail[] {
+function detailsOf(facts: Facts, words: Catalogue): Detail[] {
   const details: Detail[] = [
-    { label: textOf('details.incident'), value: facts.incident, kind: 'incident' },
-    { label: textOf('details.time'), value: facts.time },
-    { label: textOf('details.status'), value: facts.status },
-    { label: textOf('details.code'), value: facts.code, kind: 'code' },
-    { label: textOf('details.message'), value: facts.message },
-    { label: textOf('details.remedy'), value: facts.remedy },
-    { label: textOf('details.request'), value: facts.url, kind: 'code' },
+    { label: textOf('details.incident', words), value: facts.incident, kind: 'incident' },
+    { label: textOf('details.time', words), value: facts.time },
+    { label: textOf('details.status', words), value: facts.status },
+    { label: textOf('details.code', words), value: facts.code, kind: 'code' },
+    { label: textOf('details.message', words), value: facts.message },
+    { label: textOf('details.remedy', words), value: facts.remedy },
+    { label: textOf('details.request', words), value: facts.url, kind: 'code' },
   ];
   return details.filter(({ value }) => value !== '');
 }

@@ -4,6 +4,7 @@ export { audienceOf, type PageAudience } from './audience.ts';
 export { blockPage, type BlockPageInput } from './block-page.ts';
 export { certificatePage, type CertificatePageInput, type ShownCertificate } from './certificate-page.ts';
 export { errorPage, type ErrorPageInput } from './error-page.ts';
+export { languageOf } from './language.ts';
 export { infoPage, type InfoPageInput } from './info-page.ts';
 export { patienceFacts, patiencePage, type PatiencePageInput } from './patience-page.ts';
 export { PATIENCE_SCRIPT } from './patience-script.ts';

@@ -5,7 +5,8 @@
 import type { PageAudience } from './audience.ts';
 import { escapeHtml, fieldText, Html, html } from './escape.ts';
 import { CONTENT_SECURITY_POLICY, MARK, SIGNS, STYLE } from './style.ts';
-import { CATALOGUE, textOf } from './texts.ts';
+import type { Catalogue } from './texts.ts';
+import { ENGLISH, textOf } from './texts.ts';
 
 /** A complete HTTP response, ready to be sent or encapsulated. */
 export interface Page {
@@ -35,6 +36,7 @@ const TYPES: Readonly<Record<PageAudience, string>> = {
  *
  * @param incident  goes into X-Weir-Incident; null on pages that report no incident
  * @param policy  Content-Security-Policy; default: nothing loads and nothing runs
+ * @param words  language of the forms
  */
 export function renderPage(
   status: number,
@@ -43,6 +45,7 @@ export function renderPage(
   audience: PageAudience,
   incident: string | null,
   policy: string = CONTENT_SECURITY_POLICY,
+  words: Catalogue = ENGLISH,
 ): Page {
   const body = Buffer.from(contentOf(forms, audience), 'utf8');
   const headers = [
@@ -50,6 +53,8 @@ export function renderPage(
     TYPES[audience],
     'Content-Length',
     String(body.length),
+    'Content-Language',
+    words.language,
     'Cache-Control',
     'no-store',
     'Content-Security-Policy',
@@ -71,14 +76,16 @@ function contentOf(forms: PageForms, audience: PageAudience): string {
 /**
  * The HTML document around a page's content; `kind` chooses the colour and the sign of its heading.
  * @param head  what else belongs into `<head>`
+ * @param words  language of `title` and `content`
  */
 export function htmlDocument(
   kind: 'block' | 'error' | 'info' | 'wait',
   title: string,
   content: Html,
   head: Html = html``,
+  words: Catalogue = ENGLISH,
 ): Html {
-  const { language, direction } = CATALOGUE;
+  const { language, direction } = words;
   return html`<!doctype html>
     <html lang="${language}" dir="${direction}">
       <head>
@@ -95,7 +102,7 @@ export function htmlDocument(
             <h1>${SIGNS[kind]}<span>${title}</span></h1>
             ${content}
           </main>
-          <footer>${textOf('page.maker')}</footer>
+          <footer>${textOf('page.maker', words)}</footer>
         </div>
       </body>
     </html> `;
@@ -136,9 +143,9 @@ export function detailLines(details: readonly Detail[]): string {
 }
 
 /** The part that the help desk asks for. */
-export function detailSection(details: readonly Detail[]): Html {
+export function detailSection(details: readonly Detail[], words: Catalogue = ENGLISH): Html {
   return html`<section class="details" aria-labelledby="details">
-    <h2 id="details">${textOf('details.heading')}</h2>
+    <h2 id="details">${textOf('details.heading', words)}</h2>
     ${detailList(details)}
   </section>`;
 }
@@ -166,9 +173,9 @@ export function fillHtml(text: string, values: Readonly<Record<string, Html>>): 
 }
 
 /** `2026-07-30 14:03:22 UTC`; an invalid date reads `unknown`, never throws. */
-export function timeText(time: Date): string {
+export function timeText(time: Date, words: Catalogue = ENGLISH): string {
   const iso = isoTime(time);
-  return iso === null ? textOf('value.unknown') : `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+  return iso === null ? textOf('value.unknown', words) : `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 }
 
 /** ISO 8601 in UTC, or null for an invalid date. */

@@ -15,7 +15,8 @@ import {
   renderPage,
 } from './page.ts';
 import { SCRIPTED_POLICY } from './style.ts';
-import { fill, textOf } from './texts.ts';
+import type { Catalogue } from './texts.ts';
+import { ENGLISH, fill, textOf } from './texts.ts';
 
 export interface PatiencePageInput {
   /** Requested URL, absolute; nothing of it is shown but host and file name. */
@@ -38,18 +39,21 @@ export interface PatiencePageInput {
 }
 
 /** How things are, as data and as the words that the page shows. */
-export function patienceFacts({ received, total, complete, elapsedMs }: PatiencePageInput) {
+export function patienceFacts(
+  { received, total, complete, elapsedMs }: PatiencePageInput,
+  words: Catalogue = ENGLISH,
+) {
   return {
     state: complete ? 'inspecting' : 'receiving',
     received,
     total,
     elapsedMs: Math.round(elapsedMs),
     words: {
-      state: textOf(complete ? 'wait.inspecting' : 'wait.receiving'),
+      state: textOf(complete ? 'wait.inspecting' : 'wait.receiving', words),
       received:
         total === null || complete
           ? sizeText(received)
-          : fill(textOf('wait.of'), { received: sizeText(received), total: sizeText(total) }),
+          : fill(textOf('wait.of', words), { received: sizeText(received), total: sizeText(total) }),
       elapsed: durationText(elapsedMs),
     },
   };
@@ -60,18 +64,22 @@ export function patienceFacts({ received, total, complete, elapsedMs }: Patience
  *
  * Has Cache-Control: no-store; only the script of its own origin runs.
  */
-export function patiencePage(input: PatiencePageInput, audience: PageAudience): Page {
+export function patiencePage(
+  input: PatiencePageInput,
+  audience: PageAudience,
+  words: Catalogue = ENGLISH,
+): Page {
   const { url, total, complete, next, state, script, seconds } = input;
-  const facts = patienceFacts(input);
-  const { words } = facts;
-  const site = hostOf(url) ?? textOf('site.unknown');
-  const title = textOf('wait.title');
-  const lead = textOf('wait.lead');
+  const facts = patienceFacts(input, words);
+  const { words: now } = facts;
+  const site = hostOf(url) ?? textOf('site.unknown', words);
+  const title = textOf('wait.title', words);
+  const lead = textOf('wait.lead', words);
   const value = total !== null && total > 0 && !complete ? Math.min(1, input.received / total) : null;
   const details: Detail[] = [
-    { label: textOf('wait.file'), value: fileName(url) },
-    { label: textOf('wait.progress'), value: words.received, id: 'received' },
-    { label: textOf('wait.elapsed'), value: words.elapsed, id: 'elapsed' },
+    { label: textOf('wait.file', words), value: fileName(url) },
+    { label: textOf('wait.progress', words), value: now.received, id: 'received' },
+    { label: textOf('wait.elapsed', words), value: now.elapsed, id: 'elapsed' },
   ].filter((detail) => detail.value !== '');
   const forms = {
     html: () =>
@@ -83,40 +91,41 @@ export function patiencePage(input: PatiencePageInput, audience: PageAudience): 
             id="waiting"
             data-state="${state}"
             data-next="${next}"
-            data-done="${textOf('wait.done')}"
-            data-ready="${textOf('wait.ready')}"
+            data-done="${textOf('wait.done', words)}"
+            data-ready="${textOf('wait.ready', words)}"
           >
             ${
               value === null
-                ? html`<progress id="bar" max="1" aria-label="${textOf('wait.progress')}"></progress>`
+                ? html`<progress id="bar" max="1" aria-label="${textOf('wait.progress', words)}"></progress>`
                 : html`<progress
                     id="bar"
                     max="1"
                     value="${value}"
-                    aria-label="${textOf('wait.progress')}"
+                    aria-label="${textOf('wait.progress', words)}"
                   ></progress>`
             }
-            <p id="state" class="state" role="status">${words.state}</p>
+            <p id="state" class="state" role="status">${now.state}</p>
           </div>
           <section>${detailList(details)}</section>
-          ${helpSection(textOf('wait.help.heading'), [
-            textOf('wait.help.1'),
-            textOf('wait.help.2'),
-            textOf('wait.help.3'),
+          ${helpSection(textOf('wait.help.heading', words), [
+            textOf('wait.help.1', words),
+            textOf('wait.help.2', words),
+            textOf('wait.help.3', words),
           ])}
           <section>
-            <p><a href="${next}" rel="nofollow">${textOf('wait.continue')}</a></p>
+            <p><a href="${next}" rel="nofollow">${textOf('wait.continue', words)}</a></p>
           </section>`,
         html`<noscript><meta http-equiv="refresh" content="${seconds}; url=${next}" /></noscript>
           <script src="${script}" defer></script>`,
+        words,
       ),
     json: () => ({ ...facts, next, retryAfter: seconds }),
     text: () =>
-      `${title}\n\n${words.state}\n${fill(textOf('wait.again'), { seconds: String(seconds), next })}\n\n` +
+      `${title}\n\n${now.state}\n${fill(textOf('wait.again', words), { seconds: String(seconds), next })}\n\n` +
       detailLines(details),
   };
-  if (audience === 'html') return renderPage(200, 'OK', forms, audience, null, SCRIPTED_POLICY);
-  const page = renderPage(202, 'Accepted', forms, audience, null);
+  if (audience === 'html') return renderPage(200, 'OK', forms, audience, null, SCRIPTED_POLICY, words);
+  const page = renderPage(202, 'Accepted', forms, audience, null, undefined, words);
   return { ...page, headers: [...page.headers, 'Retry-After', String(seconds), 'Location', next] };
 }
 

@@ -7,7 +7,7 @@ import { HttpError, isWeirError, messageOf } from '../errors.ts';
 import { Body } from '../http/body.ts';
 import type { Answer } from '../http/server-connection.ts';
 import type { RawHeaders } from '../icap/codec/http-head.ts';
-import { audienceOf, errorPage } from '../pages/index.ts';
+import { audienceOf, errorPage, languageOf } from '../pages/index.ts';
 
 const INSPECTION = /^ERR_(ADAPT|ICAP|PLUGIN|SCAN|UNPACK|SPOOL)/;
 
@@ -43,6 +43,7 @@ export function errorAnswer(
       failClosed: isInspectionFailure(error.code),
     },
     audienceOf(request?.headers ?? null),
+    languageOf(request?.headers ?? null),
   );
   return {
     status: page.status,

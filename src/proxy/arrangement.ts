@@ -32,9 +32,15 @@ import type { TargetPolicyOptions } from './target-policy.ts';
 import { TargetPolicy } from './target-policy.ts';
 import type { RangeObjects } from './ranges/range-objects.ts';
 import type { StreamAdaptation } from './streams/stream-adaptation.ts';
-import type { TlsRule } from './tls-rules.ts';
-import { tlsDecider, tlsRuleFinder } from './tls-rules.ts';
+import type { NonTls } from './tls-policy/non-tls.ts';
+import type { TlsDecision, TlsFacts, TlsRule } from './tls-policy/rules.ts';
+import { TlsRules } from './tls-policy/rules.ts';
+import type { SelfHealing } from './tls-policy/self-healing.ts';
+import { spliceLine } from './tls-policy/self-healing.ts';
 import type { TunnelContext } from './tunnel.ts';
+import type { OwnSite } from './weir-local.ts';
+import { isOwnHost, OWN_HOST_DECISION } from './weir-local.ts';
+import type { WebSocketSettings } from './websocket/inspection.ts';
 
 export interface ProxyLimits extends HeadLimits {
   /** Client connections; further ones are answered 503 and closed. */
@@ -51,10 +57,16 @@ export interface ProxyArrangementOptions {
   tlsSource?(tls: ListenerTls, listener: EntranceOptions): TlsSource;
   readonly pipeline: AdaptationPipeline;
   readonly streams: StreamAdaptation;
+  /** Absent: WebSockets pass without inspection. */
+  readonly webSocket?: WebSocketSettings;
   readonly ranges: RangeObjects;
   /** For clients of slow scans; absent or null: they wait, whatever it takes. */
   readonly patience?: PatienceSettings | null;
   readonly tlsRules: readonly TlsRule[];
+  /** Default http. */
+  readonly nonTls?: NonTls;
+  /** Default null: what clients make of our certificates is not noted. */
+  readonly selfHealing?: SelfHealing | null;
   readonly limits: ProxyLimits;
   /** Default: HTTP/2 is not offered to clients, and Alt-Svc taken off answers. */
   readonly http2?: {
@@ -82,6 +94,8 @@ export interface ProxyArrangementOptions {
   readonly originKey: string;
   /** Where clients may not go. */
   readonly targets: TargetPolicyOptions;
+  /** What the proxy's own host serves; default null: it is a host like any other. */
+  readonly site?: OwnSite | null;
 }
 
 /** What outlives every arrangement. */
@@ -91,6 +105,8 @@ export interface ProxyGround {
   readonly viaName: string;
   readonly deadlines: Deadlines;
   readonly waitingRoom: WaitingRoom;
+  /** What newer requests meet; absent: there is one arrangement only. */
+  inForce?(): ProxyArrangement;
   /** True for a port of this program. */
   isOwnPort(port: number): boolean;
 }
@@ -104,6 +120,7 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   readonly patience: Patience;
   readonly pipeline: AdaptationPipeline;
   readonly streams: StreamAdaptation;
+  readonly webSocket: WebSocketSettings;
   readonly ranges: RangeObjects;
   readonly limits: ProxyLimits;
   /** Null: clients are not offered HTTP/2. */
@@ -112,12 +129,14 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   readonly handshakeTimeoutMs: number;
   readonly connector: OriginConnector;
   readonly engine: OriginEngine;
-  readonly decide: TunnelContext['decide'];
+  readonly nonTls: NonTls;
+  readonly selfHealing: SelfHealing | null;
   readonly certificates: CertificatePolicy;
+  readonly site: OwnSite | null;
   readonly #ground: ProxyGround;
   readonly #options: ProxyArrangementOptions;
   readonly #targets: TargetPolicy;
-  readonly #findTlsRule: (host: string) => number;
+  readonly #tlsRules: TlsRules;
 
   /** @param before  the arrangement that this one replaces, or null */
   constructor(ground: ProxyGround, options: ProxyArrangementOptions, before: ProxyArrangement | null) {
@@ -132,13 +151,16 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     this.access = new Access(options.access ?? OPEN_ACCESS);
     this.pipeline = options.pipeline;
     this.streams = options.streams;
+    this.webSocket = options.webSocket ?? { inspect: false, maxMessageBytes: Infinity };
     this.ranges = options.ranges;
     this.limits = options.limits;
     this.http2 = options.http2?.client ?? null;
     this.keepsAltSvc = options.http2?.keepsAltSvc ?? false;
     this.handshakeTimeoutMs = options.limits.handshakeTimeoutMs;
-    this.decide = tlsDecider(options.tlsRules);
-    this.#findTlsRule = tlsRuleFinder(options.tlsRules);
+    this.nonTls = options.nonTls ?? 'http';
+    this.selfHealing = options.selfHealing ?? null;
+    this.site = options.site ?? null;
+    this.#tlsRules = new TlsRules(options.tlsRules);
     this.#targets = new TargetPolicy(options.targets);
     if (before !== null && before.#options.originKey === options.originKey) {
       this.connector = before.connector;
@@ -155,6 +177,10 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     });
     this.engine = options.engine(this.connector);
     this.certificates = this.#certificatePolicy();
+  }
+
+  get inForce(): ProxyContext {
+    return this.#ground.inForce?.() ?? this;
   }
 
   #certificatePolicy(): CertificatePolicy {
@@ -175,7 +201,13 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     return tls === null ? null : (this.#options.tlsSource?.(tls, listener) ?? null);
   }
 
+  /** True for the proxy's own host, where it serves one. */
+  servesItself(host: string): boolean {
+    return isOwnHost(host) && this.site !== null;
+  }
+
   checkTarget(host: string, port: number): void {
+    if (this.servesItself(host)) return;
     const isAddress = isIP(host) !== 0;
     if (this.#ground.isOwnPort(port) && (isAddress ? isOwnAddress(host) : /^(.+\.)?localhost$/.test(host))) {
       throw new HttpError('ERR_PROXY_SELF', `${host}:${port} is one of Weir's own ports`, { host, port });
@@ -184,23 +216,25 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     throw new HttpError('ERR_PROXY_DENIED', `${host} is on proxy.targets.deny`, { host });
   }
 
-  /** The rule that decided over a tunnel, asked as tunnel.ts asks; null: none fitted. */
-  tlsRule(sni: string | null, host: string): PolicyLine | null {
-    const bySni = sni === null || sni === host ? -1 : this.#findTlsRule(sni);
-    const index = bySni >= 0 ? bySni : this.#findTlsRule(host);
-    const rule = this.#options.tlsRules[index];
-    if (rule === undefined) return null;
-    const more = rule.hosts.length > 3 ? ', …' : '';
-    const text = `${rule.action} ${rule.hosts.slice(0, 3).join(', ')}${more}`;
-    return { path: `proxy.tls.rules[${index}]`, text };
+  decide(facts: TlsFacts): TlsDecision | null {
+    if (this.servesItself(facts.host)) return OWN_HOST_DECISION;
+    return this.#tlsRules.decide(facts);
+  }
+
+  /** The line that decided over a tunnel, asked as tunnel.ts asks; null: none. */
+  tlsRule(facts: TlsFacts, action: 'learned' | 'tunnel' | null): PolicyLine | null {
+    if (action === 'tunnel') return { path: 'proxy.tls.nonTls', text: 'tunnel' };
+    const learned = action === 'learned' ? this.selfHealing?.find(facts) : null;
+    if (learned != null) return spliceLine(learned);
+    const decision = this.decide(facts);
+    return decision === null ? null : this.#tlsRules.line(decision.index);
   }
 
   /** Whether a tunnel that was opened earlier may still carry requests. */
-  admits({ tunnel, tls }: Session): boolean {
+  admits({ tunnel, tls, client, user }: Session): boolean {
     if (tunnel === null) return true;
     const { host, port } = tunnel.target;
-    const sni = tls?.sni ?? null;
-    if (((sni === null ? null : this.decide(sni)) ?? this.decide(host)) === 'terminate') return false;
+    if (this.decide({ host, port, client, user, sni: tls?.sni })?.action === 'terminate') return false;
     try {
       this.checkTarget(host, port);
       return true;

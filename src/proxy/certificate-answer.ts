@@ -6,7 +6,7 @@ import { Body } from '../http/body.ts';
 import type { Answer } from '../http/server-connection.ts';
 import type { RequestHead } from '../icap/codec/http-head.ts';
 import type { CertificatePageInput, ShownCertificate } from '../pages/index.ts';
-import { audienceOf, certificatePage } from '../pages/index.ts';
+import { audienceOf, certificatePage, languageOf } from '../pages/index.ts';
 import type { CertificateReport } from './origin/verification-report.ts';
 import { nameOf } from './origin/verification-report.ts';
 
@@ -17,7 +17,11 @@ export type WayOn = NonNullable<CertificatePageInput['goOn']>;
 export function certificateAnswer(
   error: WeirError,
   report: CertificateReport,
-  { incident, url, request }: { readonly incident: string; readonly url: string; readonly request: RequestHead },
+  {
+    incident,
+    url,
+    request,
+  }: { readonly incident: string; readonly url: string; readonly request: RequestHead },
   wayOn: WayOn | null,
 ): Answer {
   const status = error.httpStatus;
@@ -35,6 +39,7 @@ export function certificateAnswer(
       goOn: wayOn,
     },
     audienceOf(request.headers),
+    languageOf(request.headers),
   );
   return {
     status: page.status,

@@ -17,6 +17,7 @@ import type { OriginConnector } from './origin/connector.ts';
 import type { OriginTarget } from './origin/engine.ts';
 import { reportOf } from './origin/verification-report.ts';
 import type { Session } from './session.ts';
+import { isOwnHost } from './weir-local.ts';
 
 export type CertificateErrorAction = 'block' | 'warn' | 'mirror';
 
@@ -85,7 +86,7 @@ export class CertificatePolicy {
    * @throws {TlsError} `ERR_TLS_NAME`, `ERR_CA_INVALID`, also by rejection
    */
   leafFor(asked: string, hello: ClientHello, target: OriginTarget): LeafChoice | Promise<LeafChoice> {
-    if (this.#mirror !== null && this.actionFor(target.serverName) === 'mirror') {
+    if (this.#mirror !== null && !isOwnHost(target.host) && this.actionFor(target.serverName) === 'mirror') {
       const mirrored = this.#mirror.leafFor(asked, target);
       if (mirrored instanceof Promise)
         return mirrored.then((choice) => choice ?? this.#trusted(asked, hello));
@@ -109,7 +110,12 @@ export class CertificatePolicy {
     const report = reportOf(error);
     if (report === null) return null;
     this.#mirror?.forget(report); // it was good when it was looked at
-    return certificateAnswer(error, report, { incident, url, request }, this.warnings?.wayOn(session, report, request) ?? null);
+    return certificateAnswer(
+      error,
+      report,
+      { incident, url, request },
+      this.warnings?.wayOn(session, report, request) ?? null,
+    );
   }
 
   #trusted(asked: string, hello: ClientHello): LeafChoice | Promise<LeafChoice> {

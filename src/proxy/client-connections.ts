@@ -41,6 +41,8 @@ interface Served {
   /** Of the access rules that it was let in by. */
   readonly accessKey: string;
   readonly arrival: Arrival | null;
+  /** Told of the first request. */
+  onUsed: (() => void) | null;
 }
 
 export class ClientConnections {
@@ -66,9 +68,14 @@ export class ClientConnections {
     this.#serve(socket, entrance, { client, user, tls: null, tunnel: null }, arrival);
   }
 
-  /** HTTP begins inside a tunnel. */
-  serveTunnel(socket: Socket, entrance: Entrance, session: Session): void {
-    this.#serve(socket, entrance, session, null);
+  /** HTTP begins inside a tunnel. @param onUsed  told of the first request */
+  serveTunnel(
+    socket: Socket,
+    entrance: Entrance,
+    session: Session,
+    onUsed: (() => void) | null = null,
+  ): void {
+    this.#serve(socket, entrance, session, null, onUsed);
   }
 
   /** Closes connections that may not be used any more once they have answered what they are at. */
@@ -93,9 +100,15 @@ export class ClientConnections {
     return (!loggedIn || accessKey === access.key) && this.#host.arrangement().admits(session);
   }
 
-  #serve(socket: Socket, entrance: Entrance, session: Session, arrival: Arrival | null): void {
+  #serve(
+    socket: Socket,
+    entrance: Entrance,
+    session: Session,
+    arrival: Arrival | null,
+    onUsed: (() => void) | null = null,
+  ): void {
     const { limits, access, http2 } = this.#host.arrangement();
-    const served: Served = { session, entrance, accessKey: access.key, arrival };
+    const served: Served = { session, entrance, accessKey: access.key, arrival, onUsed };
     const options = {
       limits,
       headTimeoutMs: limits.headTimeoutMs,
@@ -110,6 +123,7 @@ export class ClientConnections {
         ? new Http2ServerConnection(socket as TLSSocket, {
             ...options,
             ...(http2 ?? DEFAULT_HTTP2),
+            extendedConnect: true,
             onTrouble: (error) => this.#host.refused(session.client, error),
           })
         : new HttpServerConnection(socket, options);
@@ -130,6 +144,8 @@ export class ClientConnections {
 
   #request(exchange: ServerExchange, served: Served, connection: ServerConnection): void {
     const { session, entrance, arrival } = served;
+    served.onUsed?.();
+    served.onUsed = null;
     const { access } = this.#host.arrangement();
     if (access.requests !== null) {
       const waitMs = this.#host.usage.request(session.client, access.requests);

@@ -16,6 +16,7 @@ import type { Entrance } from './entrance/entrance.ts';
 import type { OriginTarget } from './origin/engine.ts';
 import { parseConnectTarget } from './request-target.ts';
 import type { Session, TunnelTls } from './session.ts';
+import type { TlsFacts } from './tls-policy/rules.ts';
 import { openTunnel } from './tunnel.ts';
 import type { TunnelClient } from './tunnel-request.ts';
 
@@ -24,7 +25,7 @@ export interface TunnelHost {
   readonly records: ConnectionRecords;
   readonly viaName: string;
   /** HTTP begins inside a tunnel. */
-  serveTunnel(socket: Socket, entrance: Entrance, session: Session): void;
+  serveTunnel(socket: Socket, entrance: Entrance, session: Session, onUsed: (() => void) | null): void;
 }
 
 /** By whom and where a tunnel is asked for. */
@@ -32,6 +33,10 @@ export interface TunnelSource {
   readonly client: TunnelClient;
   readonly entrance: Entrance;
   readonly session: Session;
+}
+
+function factsOf({ client, user }: Session, { host, port }: ConnectTarget): TlsFacts {
+  return { host, port, client, user, sni: undefined };
 }
 
 export class TunnelOpener {
@@ -55,7 +60,8 @@ export class TunnelOpener {
     } catch (thrown) {
       return this.refuse(arrangement, source, asWeirError(thrown));
     }
-    if (!arrangement.pipeline.adaptsConnect) return this.#tunnel(arrangement, source, target);
+    const isAdapted = arrangement.pipeline.adaptsConnect && !arrangement.servesItself(target.host);
+    if (!isAdapted) return this.#tunnel(arrangement, source, target);
     void this.#adapt(arrangement, source, target);
   }
 
@@ -66,7 +72,9 @@ export class TunnelOpener {
     const id = newIncidentId();
     const status = client.refuse(error, errorAnswer(error, id, head.target, head));
     const host = String(error.fields['host'] ?? '');
-    const opening = this.#host.records.opening(arrangement, request, head.target, host, null);
+    const port = Number(error.fields['port'] ?? 0);
+    const facts = factsOf(session, { host, port });
+    const opening = this.#host.records.opening(arrangement, request, head.target, facts, null);
     const refused = { ...session, opening };
     this.#host.records.failure(error, id, refused, 'CONNECT', head.target, status, startedAt);
   }
@@ -82,15 +90,16 @@ export class TunnelOpener {
     if (facts.via?.includes(this.#host.viaName)) {
       throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
     }
-    this.#judgeTarget(arrangement, target);
+    this.#judgeTarget(arrangement, session, target);
     return target;
   }
 
-  #judgeTarget(arrangement: ProxyArrangement, { host, port }: ConnectTarget): void {
+  #judgeTarget(arrangement: ProxyArrangement, session: Session, target: ConnectTarget): void {
+    const { host, port } = target;
     arrangement.checkTarget(host, port);
-    if (arrangement.decide(host) !== 'terminate') return;
+    if (arrangement.decide(factsOf(session, target))?.action !== 'terminate') return;
     this.#host.telemetry.meters?.tunnel('terminate');
-    throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
+    throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host, port });
   }
 
   /** Asks services first whether a tunnel may be opened, and where to (K-52). Never rejects. */
@@ -108,7 +117,7 @@ export class TunnelOpener {
     }
     try {
       if (error !== null) throw error;
-      if (renamed) this.#judgeTarget(arrangement, target!);
+      if (renamed) this.#judgeTarget(arrangement, session, target!);
     } catch (thrown) {
       return this.refuse(arrangement, { ...source, session }, asWeirError(thrown));
     }
@@ -124,22 +133,32 @@ export class TunnelOpener {
     const { records, telemetry } = this.#host;
     const url = formatAuthority(host, port);
     const { socket, rest } = client.accept();
-    openTunnel(arrangement, socket, rest, target, {
-      onHttp: (inner, origin, tls) => {
+    const facts = factsOf(session, target);
+    const openingOf = (tls: TunnelTls | null, action: 'learned' | 'tunnel' | null = null) => {
+      const known = tls === null ? facts : { ...facts, sni: tls.sni };
+      return records.opening(arrangement, request, url, known, action);
+    };
+    openTunnel(arrangement, socket, rest, facts, {
+      onHttp: (inner, origin, tls, onUsed) => {
         telemetry.meters?.tunnel(tls === null ? 'plain' : 'bump');
-        const opening = records.opening(arrangement, request, url, host, tls);
-        this.#serve(inner, entrance, { ...session, opening }, origin, tls);
+        this.#serve(inner, entrance, { ...session, opening: openingOf(tls) }, origin, tls, onUsed);
         if (session.connectSteps !== undefined) records.connect(request, session, url, 200, null);
       },
       onSpliced: (tls, origin) => {
         this.#noteSpliced(socket);
-        const opening = records.opening(arrangement, request, url, host, tls);
+        const opening = openingOf(
+          tls,
+          tls === null ? 'tunnel' : tls.learned === undefined ? null : 'learned',
+        );
         records.tunnel(request, { ...session, opening }, url, tls, origin);
       },
       onFailed: (error, tls) => {
         if (tls?.action === 'terminate') telemetry.meters?.tunnel('terminate');
-        const opening = records.opening(arrangement, request, url, host, tls);
-        const failed = { ...session, tls, opening };
+        const failed = {
+          ...session,
+          tls,
+          opening: openingOf(tls, tls?.learned === undefined ? null : 'learned'),
+        };
         records.failure(error, newIncidentId(), failed, 'CONNECT', url, 200, request.startedAt);
       },
     });
@@ -157,6 +176,7 @@ export class TunnelOpener {
     { client, user, opening }: Session,
     target: OriginTarget,
     tls: TunnelTls | null,
+    onUsed: (() => void) | null,
   ): void {
     if (tls !== null && tls.sni !== null && tls.sni !== target.host) {
       const fields = { client, sni: tls.sni, host: target.host };
@@ -164,6 +184,7 @@ export class TunnelOpener {
     }
     const authority = formatAuthority(target.host, target.port, 443);
     const tunnel = { target, authority };
-    this.#host.serveTunnel(socket, entrance, { client, user, tls, tunnel, opening: opening ?? null });
+    const inside = { client, user, tls, tunnel, opening: opening ?? null };
+    this.#host.serveTunnel(socket, entrance, inside, onUsed);
   }
 }

@@ -10,6 +10,7 @@ import { notScanned } from './adaptation/coverage.ts';
 import type { PipelineOutput } from './adaptation/pipeline.ts';
 import type { ProxyArrangement } from './arrangement.ts';
 import type { Session, TunnelTls } from './session.ts';
+import type { TlsFacts } from './tls-policy/rules.ts';
 import type { TunnelRequest } from './tunnel-request.ts';
 
 export class ConnectionRecords {
@@ -21,17 +22,20 @@ export class ConnectionRecords {
     this.#traces = traces;
   }
 
-  /** How a tunnel began, or why not; null where nobody traces. */
+  /**
+   * How a tunnel began, or why not; null where nobody traces.
+   * @param action  what decided where no rule did: what was learned of the client, or that it is no TLS
+   */
   opening(
     arrangement: ProxyArrangement,
     asked: TunnelRequest,
     authority: string,
-    host: string,
-    tls: TunnelTls | null,
+    facts: TlsFacts,
+    action: 'learned' | 'tunnel' | null,
   ): TunnelNote | null {
     if (this.#traces === null) return null;
     const ms = performance.now() - asked.startedAt;
-    return { authority, rule: arrangement.tlsRule(tls?.sni ?? null, host), ms };
+    return { authority, rule: arrangement.tlsRule(facts, action), ms };
   }
 
   /** What services are asked about a CONNECT goes in here; null where nobody traces. */
@@ -40,24 +44,25 @@ export class ConnectionRecords {
     return new TransactionNotes(this.#traces.bodies, head, null, startedAt);
   }
 
-  /** A tunnel that carries bytes which are not looked at. */
+  /** A tunnel that carries bytes which are not looked at. @param tls  null: they are no TLS */
   tunnel(
     asked: TunnelRequest,
     session: Session,
     url: string,
-    tls: TunnelTls,
+    tls: TunnelTls | null,
     originAddress: string | null,
   ): void {
+    const coverage = notScanned(tls === null ? 'stream' : 'encrypted');
     const ms = performance.now() - asked.startedAt;
     const origin = new OriginNote(url);
     origin.way = { address: originAddress, tls: null, connectMs: ms };
     const record: ProxyRecord = {
       ...emptyRecord(newIncidentId(), { ...session, tls }, 'CONNECT', url, 200),
       verdict: 'bypassed',
-      coverage: notScanned('encrypted'),
+      coverage,
       ms,
     };
-    this.#telemetry.meters?.message('tunnel', notScanned('encrypted'));
+    this.#telemetry.meters?.message('tunnel', coverage);
     this.#report(record, session, origin);
   }
 
@@ -137,5 +142,5 @@ function emptyRecord(id: string, session: Session, method: string, url: string, 
 function handshakeFailure({ code, fields }: WeirError): string {
   if (code === 'ERR_TLS_CLIENT_HELLO') return 'client_hello';
   if (code === 'ERR_TLS_NAME') return 'name';
-  return String(fields['reason'] ?? 'other');
+  return String(fields['reason'] ?? 'other').replaceAll('-', '_');
 }

@@ -25,11 +25,12 @@ import { LateAnswer } from './patience/late-answer.ts';
 import type { ScanOutcome } from './patience/ticket.ts';
 import type { Visit } from './patience/visit.ts';
 import { visit } from './patience/visit.ts';
+import { ProtocolSwitch } from './protocol-switch.ts';
 import { asksForPart, fetchWhole } from './ranges/range-request.ts';
 import type { RangeRecord } from './ranges/range-types.ts';
 import type { ProxyContext, Session } from './session.ts';
-import { joinSockets } from './socket-pair.ts';
 import type { StreamRecord, StreamTransaction } from './streams/stream-call.ts';
+import { ownAnswer } from './weir-local.ts';
 
 export class Transaction implements StreamTransaction {
   readonly #context: ProxyContext;
@@ -49,6 +50,8 @@ export class Transaction implements StreamTransaction {
   #coverage: Coverage | null = null;
   #range: RangeRecord | null = null;
   #stream: StreamRecord | null = null;
+  /** Where the client asks for another protocol. */
+  #switch: ProtocolSwitch | null = null;
   /** What the client gets while the scan takes long; null: nothing. */
   #late: LateAnswer | null = null;
   /** Progress of another transaction: no record. */
@@ -100,6 +103,11 @@ export class Transaction implements StreamTransaction {
   async #forward(): Promise<void> {
     const exchange = this.#exchange;
     const outgoing = prepareRequest(this.#context, this.#session, exchange, (url) => (this.#url = url));
+    const own = ownAnswer(this.#context.site, outgoing.target, exchange.head);
+    if (own !== null) {
+      exchange.body?.cancel();
+      return this.#respond(own);
+    }
     const decided = this.#context.certificates.warnings?.enter(this.#session, outgoing) ?? null;
     if (decided !== null) return this.#respond(decided);
     const { pipeline, patience } = this.#context;
@@ -116,7 +124,7 @@ export class Transaction implements StreamTransaction {
       if (adapted.response !== null)
         return this.#respond(adaptedAnswer(adapted.response, adapted.body, outgoing.head.method));
       outgoing.body = adapted.body;
-      if (adapted.request !== null) adoptRequest(this.#context, outgoing, adapted.request);
+      if (adapted.request !== null) adoptRequest(this.#context, this.#session, outgoing, adapted.request);
     } else this.#leaveOut('REQMOD', outgoing.body);
     const fetched = asksForPart(this.#context, this.#session, outgoing)
       ? await this.#fetchWhole(outgoing)
@@ -255,20 +263,23 @@ export class Transaction implements StreamTransaction {
 
   #originRequest(outgoing: Outgoing): OriginRequest {
     const { head } = outgoing;
-    const { upgrade } = this.#exchange.facts;
+    this.#switch = ProtocolSwitch.of(this.#context, this.#session, this.#exchange, outgoing);
     return {
       target: outgoing.target,
       head: {
         ...head,
-        headers: [...head.headers, 'Via', `${this.#exchange.head.version} ${this.#context.viaName}`],
+        headers: [
+          ...(this.#switch?.headers ?? head.headers),
+          'Via',
+          `${this.#exchange.head.version} ${this.#context.viaName}`,
+        ],
       },
       body: outgoing.body,
       contentLength: outgoing.contentLength,
       trailer: outgoing.trailer,
       trailersWanted: /\btrailers\b/i.test(this.#exchange.facts.te ?? ''),
       http2: this.#exchange.head.version === '2.0',
-      // Never towards h2c: it would leave inspection behind.
-      upgrade: upgrade !== null && outgoing.body === null && !/\bh2c\b/i.test(upgrade) ? upgrade : null,
+      upgrade: this.#switch?.protocol ?? null,
       cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
       note: this.#noteOrigin(outgoing.target),
       onInformation: (status, reason, headers) => this.#exchange.inform(status, reason, headers),
@@ -317,21 +328,16 @@ export class Transaction implements StreamTransaction {
     return this.#exchange.respond(answer);
   }
 
-  /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` where nothing may pass uninspected */
-  #upgrade(response: OriginResponse): void {
-    const { socket: origin, rest } = response.upgraded!;
-    try {
-      this.#coverage = worseOf(this.#coverage, this.#context.pipeline.leftOut('stream', 'tunnel'));
-    } catch (error) {
-      origin.destroy();
-      throw error;
-    }
+  /** @throws {WeirError} `ERR_ADAPT_NOT_SCANNED`, `ERR_ORIGIN_RESPONSE`; why a WebSocket was closed */
+  async #upgrade(response: OriginResponse): Promise<void> {
+    const protocol = this.#switch!;
+    this.#coverage = worseOf(this.#coverage, protocol.judge(response));
     this.#responding = true;
     this.#status = 101;
-    const { reason, headers } = response.head;
-    this.#exchange.inform(101, reason, headers);
-    const { socket: client, rest: early } = this.#exchange.takeOver();
-    joinSockets(client, early, origin, rest);
+    await protocol.join(response, this.id, this.#notes);
+    if (protocol.relay === null) return;
+    this.onOutput(protocol.relay.outcome);
+    if (protocol.relay.failure !== null) throw protocol.relay.failure;
   }
 
   async #answerFailure(error: WeirError): Promise<void> {
@@ -354,12 +360,19 @@ export class Transaction implements StreamTransaction {
     }
   }
 
+  get #bytes(): { readonly bytesIn: number; readonly bytesOut: number } {
+    const webSocket = this.#switch?.relay?.record;
+    if (webSocket !== undefined)
+      return { bytesIn: webSocket.toOrigin.bytes, bytesOut: webSocket.toClient.bytes };
+    const bytesIn = this.#exchange.body?.pushedBytes ?? 0;
+    return { bytesIn, bytesOut: this.#answeredBody?.pushedBytes ?? 0 };
+  }
+
   /** What the record says in numbers, without one being made. */
   #count(meters: Meters, failure: WeirError | null): void {
     meters.transaction({
       verdict: this.#verdict,
-      bytesIn: this.#exchange.body?.pushedBytes ?? 0,
-      bytesOut: this.#answeredBody?.pushedBytes ?? 0,
+      ...this.#bytes,
       ms: performance.now() - this.#exchange.startedAt,
       ...(failure === null ? {} : { error: failure }),
     });
@@ -374,8 +387,7 @@ export class Transaction implements StreamTransaction {
       method: this.#exchange.head.method,
       url: this.#url,
       status: this.#status,
-      bytesIn: this.#exchange.body?.pushedBytes ?? 0,
-      bytesOut: this.#answeredBody?.pushedBytes ?? 0,
+      ...this.#bytes,
       tls,
       adaptation: this.trace,
       verdict: this.#verdict,
@@ -387,6 +399,7 @@ export class Transaction implements StreamTransaction {
       ...(this.#waitedFor === null ? {} : { waitedFor: this.#waitedFor }),
       ...(this.#range === null ? {} : { range: this.#range }),
       ...(this.#stream === null ? {} : { stream: this.#stream }),
+      ...(this.#switch?.relay == null ? {} : { webSocket: this.#switch.relay.record }),
       ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
     };
   }

@@ -68,7 +68,12 @@ export function prepareRequest(
  * Goes on with the request that a service made of it, also to another place (K-51).
  * @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED`: a place that the client could not have asked for
  */
-export function adoptRequest(context: ProxyContext, outgoing: Outgoing, adapted: RequestHead): void {
+export function adoptRequest(
+  context: ProxyContext,
+  { client, user }: Session,
+  outgoing: Outgoing,
+  adapted: RequestHead,
+): void {
   const facts = readHeaderFacts(adapted.headers);
   const split = splitAbsoluteForm(adapted.target, adapted.method, ['http', 'https']);
   if (adapted.method === 'CONNECT') {
@@ -82,7 +87,7 @@ export function adoptRequest(context: ProxyContext, outgoing: Outgoing, adapted:
     const moved = before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
     if (moved) {
       context.checkTarget(host, port);
-      if (secure && context.decide(host) === 'terminate') {
+      if (secure && context.decide({ host, port, client, user, sni: host })?.action === 'terminate') {
         throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
       }
       outgoing.target = split.target;

@@ -130,6 +130,10 @@ export class ProxyServer implements ProxyGround {
     this.#ownPorts.delete(port);
   }
 
+  inForce(): ProxyArrangement {
+    return this.#arrangement;
+  }
+
   isOwnPort(port: number): boolean {
     return this.#ownPorts.has(port);
   }

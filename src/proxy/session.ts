@@ -8,14 +8,21 @@ import type { OriginEngine, OriginTarget } from './origin/engine.ts';
 import type { Patience } from './patience/settings.ts';
 import type { RangeObjects } from './ranges/range-objects.ts';
 import type { StreamAdaptation } from './streams/stream-adaptation.ts';
-import type { TlsAction } from './tls-rules.ts';
+import type { HandshakeFailure } from './tls-policy/handshake-failure.ts';
+import type { TlsAction, TlsDecision, TlsFacts } from './tls-policy/rules.ts';
+import type { OwnSite } from './weir-local.ts';
+import type { WebSocketSettings } from './websocket/inspection.ts';
 
 /** What was done with a tunnel's TLS, and what the client said in its ClientHello. */
 export interface TunnelTls {
   readonly version: string | null;
   readonly sni: string | null;
   readonly alpn: string | null;
-  readonly action: 'bump' | 'splice' | 'terminate';
+  readonly action: TlsAction;
+  /** Why it passes unread although no rule says so. */
+  readonly learned?: string;
+  /** Why the handshake came to nothing. */
+  readonly failure?: HandshakeFailure;
 }
 
 /** A client connection that carries HTTP. */
@@ -38,6 +45,10 @@ export interface ProxyContext {
   readonly pipeline: AdaptationPipeline;
   /** Takes messages through the pipeline, those without an end in windows. */
   readonly streams: StreamAdaptation;
+  /** What happens to messages of WebSockets. */
+  readonly webSocket: WebSocketSettings;
+  /** What is in force now, for connections that outlive a configuration. */
+  readonly inForce: ProxyContext;
   /** Answers requests for parts of objects. */
   readonly ranges: RangeObjects;
   readonly engine: OriginEngine;
@@ -52,8 +63,10 @@ export interface ProxyContext {
   readonly keepsAltSvc: boolean;
   /** Name of this instance in Via; seen again in a request, it is a loop. */
   readonly viaName: string;
-  /** What proxy.tls.rules say of a host; null: nothing. */
-  decide(host: string): TlsAction | null;
+  /** What the proxy's own host serves; null: it is a host like any other. */
+  readonly site: OwnSite | null;
+  /** What proxy.tls.rules say of a target; null: nothing. */
+  decide(facts: TlsFacts): TlsDecision | null;
   /** @throws {HttpError} `ERR_PROXY_SELF`, `ERR_PROXY_DENIED` */
   checkTarget(host: string, port: number): void;
 }

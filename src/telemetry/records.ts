@@ -10,6 +10,26 @@ export interface ThreatRecord {
   readonly severity: string | null;
 }
 
+/** Messages of a WebSocket that went on in one direction. */
+export interface WebSocketCounts {
+  messages: number;
+  /** Payload, not compressed. */
+  bytes: number;
+  /** Messages that a service has judged. */
+  scanned: number;
+  blocked: number;
+}
+
+/** A WebSocket, from its handshake to its end. */
+export interface WebSocketRecord {
+  readonly toOrigin: WebSocketCounts;
+  readonly toClient: WebSocketCounts;
+  /** permessage-deflate was agreed on. */
+  readonly compressed: boolean;
+  /** Who has closed it first, and with which code; 1006: without one. */
+  readonly close: { readonly by: 'client' | 'origin' | 'weir' | null; readonly code: number };
+}
+
 /** One HTTP transaction through the proxy. */
 export interface ProxyRecord {
   readonly id: string;
@@ -42,6 +62,17 @@ export interface ProxyRecord {
   readonly range?: { readonly object: string | null; readonly use: string };
   /** Where the response, or the request, has no end: how that was known, and what was done with it. */
   readonly stream?: { readonly shape: string; readonly policy: string; readonly windows: number };
+  /** Where the connection became a WebSocket whose messages were inspected; made at its end. */
+  readonly webSocket?: WebSocketRecord;
+  /** Where the record is of one message of a WebSocket (`method` is WS, `status` the code of the Close). */
+  readonly webSocketMessage?: {
+    /** Id of the transaction that opened it. */
+    readonly connection: string;
+    readonly direction: 'outgoing' | 'incoming';
+    readonly opcode: 'text' | 'binary';
+    /** In its direction; the first is 1. */
+    readonly message: number;
+  };
   /** What the client got because the scan took long; absent where it has waited, or did not have to. */
   readonly waited?: 'page' | 'trickle' | 'accepted';
   /** Id of the transaction whose kept answer was fetched. */

@@ -30,8 +30,9 @@ export type ClientHelloResult =
   | { readonly state: 'not-tls'; readonly firstBytes: Buffer }
   | { readonly state: 'invalid'; readonly reason: string };
 
-export const MAX_CLIENT_HELLO = 16_384; // bytes on the wire, record headers included
+export const MAX_CLIENT_HELLO = 32_768; // bytes on the wire, record headers included
 
+const MAX_RECORD = 16_384; // RFC 8446 §5.1
 const RECORD_HEADER = 5;
 const HANDSHAKE_HEADER = 4;
 const HANDSHAKE_RECORD = 22;
@@ -84,6 +85,7 @@ export class ClientHelloReader {
       this.#headerLength = 0;
       this.#recordLeft = this.#header.readUInt16BE(3);
       if (this.#recordLeft === 0) this.#invalid('empty TLS record');
+      else if (this.#recordLeft > MAX_RECORD) this.#invalid(`TLS record over ${MAX_RECORD} bytes`);
       else if (this.#wireLength + this.#recordLeft > MAX_CLIENT_HELLO) this.#invalid(TOO_LARGE);
     }
     return taken;

@@ -29,6 +29,7 @@ export function decisionOf(record: ProxyRecord, notes: TransactionNotes | null):
   if (record.method === 'CONNECT' && action !== undefined && action !== 'bump' && rule !== null) {
     return lineOf(rule);
   }
+  if (record.method === 'CONNECT' && rule?.path === 'proxy.tls.nonTls') return lineOf(rule);
   if (record.error?.code === 'ERR_ABORTED') return 'nothing: the other side went away before the end';
   const steps = notes?.steps ?? [];
   const blocking = steps.find(({ answer }) => answer?.verdict === 'blocked');
@@ -78,6 +79,8 @@ function failureOf(
   if (code === 'ERR_PROXY_DENIED' && rule !== null && message.includes('proxy.tls.rules'))
     return lineOf(rule);
   if (code === 'ERR_PROXY_DENIED' && message.includes('proxy.tls.rules')) return 'proxy.tls.rules: terminate';
+  if (code === 'ERR_PROXY_DENIED' && message.startsWith('proxy.tls.nonTls'))
+    return 'proxy.tls.nonTls: terminate';
   for (const { services } of steps) {
     const last = services.at(-1);
     if (last?.after === 'block') return policyLine(last.service, last.key, 'block');

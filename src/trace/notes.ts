@@ -192,8 +192,8 @@ export interface OriginWay {
   /** e.g. `TLSv1.3`; null for plain HTTP. */
   readonly tls: string | null;
   readonly connectMs: number;
-  /** Default: HTTP/1.1. */
-  readonly protocol?: 'HTTP/2';
+  /** Absent: bytes are passed through. */
+  readonly protocol?: 'HTTP/1.1' | 'HTTP/2';
   /** The parent proxy that it goes through. */
   readonly parent?: string;
 }

@@ -4,7 +4,7 @@
 import type { WeirError } from '../errors.ts';
 import { ERRORS } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { ProxyRecord } from '../telemetry/records.ts';
+import type { ProxyRecord, WebSocketRecord } from '../telemetry/records.ts';
 import { decisionOf, policyLine } from './decision.ts';
 import type { ExchangeNote, OriginNote, ServiceNote, StepNotes, TransactionNotes } from './notes.ts';
 import { keptFields, keptHeadLines, keptText, keptUrl } from './redaction.ts';
@@ -62,9 +62,16 @@ export function traceRecord({ record, notes, endedAtMs, endedAt }: FinishedTrans
     answer: answerOf(record, notes),
     ...(record.range === undefined ? {} : { range: { ...record.range } }),
     ...(record.stream === undefined ? {} : { stream: { ...record.stream } }),
+    ...(record.webSocket === undefined ? {} : { webSocket: webSocketOf(record.webSocket) }),
+    ...(record.webSocketMessage === undefined ? {} : { webSocketMessage: { ...record.webSocketMessage } }),
     ...(record.waited === undefined ? {} : { waited: waitedOf(record.waited, notes) }),
     ...(record.waitedFor === undefined ? {} : { waitedFor: record.waitedFor }),
   };
+}
+
+/** Counts still belong to the connection. */
+function webSocketOf({ toOrigin, toClient, compressed, close }: WebSocketRecord): WebSocketRecord {
+  return { toOrigin: { ...toOrigin }, toClient: { ...toClient }, compressed, close: { ...close } };
 }
 
 function waitedOf(way: string, notes: TransactionNotes | null): { way: string; at: number | null } {
@@ -152,6 +159,7 @@ function originOf(note: OriginNote, endedAt: number): TracedOrigin {
     authority,
     address: way?.address ?? null,
     tls: way?.tls ?? null,
+    protocol: way?.protocol ?? null,
     ...(way?.parent === undefined ? {} : { parent: way.parent }),
     reused,
     connectMs: way === null || reused ? null : rounded(way.connectMs),
@@ -176,6 +184,7 @@ function answerOf(record: ProxyRecord, notes: TransactionNotes | null): TracedAn
 function makerOf(record: ProxyRecord, notes: TransactionNotes | null): TracedAnswer['from'] {
   if (record.method === 'CONNECT' && record.status < 400) return 'tunnel';
   if (record.status === 0) return 'nobody';
+  if (record.webSocket !== undefined) return 'origin'; // the 101; what was blocked came later
   if (record.error !== undefined && record.incident === record.id) return 'weir';
   const made = notes?.steps.some(({ answer }) => answer?.response != null) ?? record.verdict === 'blocked';
   return made ? 'service' : 'origin';

@@ -1,7 +1,7 @@
 // A trace as it is stored and printed: one JSON object. Additions are free; what stands here keeps its
 // name and meaning, since programs read `weir why --json`. Durations are milliseconds.
 
-import type { ThreatRecord } from '../telemetry/records.ts';
+import type { ProxyRecord, ThreatRecord, WebSocketRecord } from '../telemetry/records.ts';
 import type { AfterFailure, PolicyLine } from './notes.ts';
 import type { KeptFields } from './redaction.ts';
 
@@ -31,6 +31,10 @@ export interface TraceRecord {
   readonly range?: { readonly object: string | null; readonly use: string };
   /** For a body without end: how that was known, what was done with it, and how many pieces were judged. */
   readonly stream?: { readonly shape: string; readonly policy: string; readonly windows: number };
+  /** For a WebSocket whose messages were inspected: how many there were, and how it ended. */
+  readonly webSocket?: WebSocketRecord;
+  /** For one message of a WebSocket, which has a trace of its own where it did not pass. */
+  readonly webSocketMessage?: ProxyRecord['webSocketMessage'] & {};
   /** What the client got because the scan took long, and when; absent where it got nothing. */
   readonly waited?: { readonly way: string; readonly at: number | null };
   /** Id of the transaction whose kept answer was fetched. */
@@ -120,6 +124,8 @@ export interface TracedOrigin {
   readonly address: string | null;
   /** e.g. `TLSv1.3`. */
   readonly tls: string | null;
+  /** Null: no connection was made, or bytes were passed through. */
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2' | null;
   /** The parent proxy that it went through. */
   readonly parent?: string;
   readonly reused: boolean;

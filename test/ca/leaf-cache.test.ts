@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { CertificateAuthority } from '../../src/ca/authority.ts';
 import { LeafContexts } from '../../src/ca/leaf-cache.ts';
+import { LeafKeys } from '../../src/ca/leaf-keys.ts';
 import { opensslCertificate, temporaryFolder } from './pki.ts';
 
 const HOUR_MS = 3_600_000;
@@ -182,5 +183,50 @@ describe('the cache', () => {
     // Seen: 0.2 s on Node 22 and later, 0.7 s on Node 20 (OpenSSL 3.0 looks its decoders up each time).
     const { user, system } = process.cpuUsage(started);
     expect((user + system) / 1000).toBeLessThan(5_000); // CPU, so that a busy machine does not count
+  });
+});
+
+describe('wildcards', () => {
+  test('let the sub-domains of one domain share a context', () => {
+    const contexts = new LeafContexts(ca, { wildcards: true });
+    const shared = contexts.contextFor('a.example.com');
+    for (const name of ['b.example.com', 'example.com', 'C.Example.com.'])
+      expect(contexts.contextFor(name)).toBe(shared);
+    expect(contexts.contextFor('a.b.example.com')).not.toBe(shared);
+    expect(contexts.size).toBe(2);
+  });
+
+  test('convince clients of each name that shares it, and of no other', async () => {
+    const context = new LeafContexts(ca, { wildcards: true }).contextFor('a.example.com');
+    for (const name of ['a.example.com', 'example.com', 'other.example.com']) {
+      const certificate = await handshake(context, name, ca.certificatePem);
+      expect(certificate.subjectaltname).toBe('DNS:example.com, DNS:*.example.com');
+    }
+    await expect(handshake(context, 'a.b.example.com', ca.certificatePem)).rejects.toMatchObject({
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    });
+  });
+
+  test('do not mix a name that has a leaf of its own with the parent of others', async () => {
+    const contexts = new LeafContexts(ca, { wildcards: true });
+    contexts.contextFor('x_y.example.com'); // a label that wildcards do not cover
+    const below = contexts.contextFor('a.x_y.example.com');
+    const certificate = await handshake(below, 'a.x_y.example.com', ca.certificatePem);
+    expect(certificate.subjectaltname).toBe('DNS:x_y.example.com, DNS:*.x_y.example.com');
+  });
+});
+
+describe('an RSA leaf', () => {
+  test('waits for its key once, and is accepted for its name', async () => {
+    const contexts = new LeafContexts(ca, { keys: LeafKeys.unkept() });
+    const first = contexts.rsaContextFor('example.com');
+    expect(first).toBeInstanceOf(Promise);
+    expect(await contexts.rsaContextFor('example.com')).toBe(await first);
+    expect(contexts.rsaContextFor('example.com')).toBe(await first);
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const certificate = await handshake(await first, 'example.com', ca.certificatePem, version);
+      expect(certificate.bits).toBe(2048);
+    }
+    expect(contexts.contextFor('example.com')).not.toBe(await first);
   });
 });

@@ -56,7 +56,16 @@ describe('knownKeys', () => {
     expect(knownKeys([])).toContain('proxy');
     expect(knownKeys(['proxy', 'tls'])).toEqual(['rules']);
     expect(knownKeys(['adaptation', 'services', 'any'])).toContain('preview');
-    expect(knownKeys(['proxy', 'tls', 'rules', 3])).toEqual(['hosts', 'action']);
+    expect(knownKeys(['proxy', 'tls', 'rules', 3])).toEqual([
+      'hosts',
+      'lists',
+      'ips',
+      'ports',
+      'clients',
+      'users',
+      'sni',
+      'action',
+    ]);
   });
 
   test('is null where there are no fixed keys', () => {

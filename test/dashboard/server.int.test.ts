@@ -147,7 +147,7 @@ describe('/api/services', () => {
 
 test('everything else is 404 with a hint, and only GET and HEAD are allowed', async () => {
   await using weir = await startTestWeir();
-  const lost = await ask(weir, '/');
+  const lost = await ask(weir, '/nonsense');
   expect(lost).toMatchObject({ status: 404, json: { hint: expect.stringContaining('/readyz') } });
   const posted = await ask(weir, '/healthz', { method: 'POST' });
   expect(posted).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });

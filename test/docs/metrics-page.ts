@@ -47,7 +47,7 @@ The listener speaks plain HTTP: on another machine than Prometheus put a TLS ter
 | Do services fail? | \`sum by (service, code) (rate(weir_icap_errors_total[5m]))\` |
 | Is a service down? | \`max by (service) (weir_service_state{state=~"down\\|suspended"}) == 1\` |
 | How long does a scan take? | \`histogram_quantile(0.99, sum by (le, service) (rate(weir_icap_request_seconds_bucket[5m])))\` |
-| Do clients trust the CA? | \`rate(weir_tls_handshake_failures_total{reason="untrusted"}[15m])\` |
+| Do clients trust the CA? | \`rate(weir_tls_handshake_failures_total{reason="cert_rejected"}[15m])\` |
 | Is the CA about to expire? | \`weir_ca_expiry_timestamp_seconds - time() < 30 * 86400\` |
 | Does something block the event loop? | \`weir_event_loop_lag_seconds{quantile="0.99"} > 0.05\` |
 

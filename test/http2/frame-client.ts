@@ -62,7 +62,12 @@ function hpackString(text: string): Buffer {
   return Buffer.concat([Buffer.from(prefix), bytes]);
 }
 
-export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
@@ -132,11 +137,15 @@ export class FrameClient implements Disposable {
 
   /** The first frame of that type and stream, once it is there; null: the connection closed before. */
   async next(type: number, stream: number): Promise<Frame | null> {
-    for (;;) {
-      const found = this.frames.find((got) => got.type === type && got.stream === stream);
-      if (found !== undefined || this.#isClosed) return found ?? null;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    const find = (): Frame | undefined =>
+      this.frames.find((got) => got.type === type && got.stream === stream);
+    await this.until(() => find() !== undefined);
+    return find() ?? null;
+  }
+
+  /** Resolves when that is true, and when the connection closes. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!this.#isClosed && !holds()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** How a stream was reset; null: the connection closed before. */

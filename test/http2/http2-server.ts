@@ -57,7 +57,12 @@ export async function http2Server(
         onRequest,
         onBadRequest: (error) => {
           refused!.push(error);
-          const head = { version: '1.1', status: error.httpStatus, reason: '', headers: ['X-Code', error.code] };
+          const head = {
+            version: '1.1',
+            status: error.httpStatus,
+            reason: '',
+            headers: ['X-Code', error.code],
+          };
           return { head, body: Body.of(Buffer.from(error.message)) };
         },
         onTrouble: (error) => void troubles!.push(error),

@@ -17,7 +17,7 @@ let onRequest: (exchange: ServerExchange) => void = () => {};
 beforeAll(async () => {
   server = await http2Server((exchange) => onRequest(exchange));
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => server[Symbol.asyncDispose]());
 
 function text(body: string): Body {
   return Body.of(Buffer.from(body));
@@ -61,7 +61,11 @@ describe('a request', () => {
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }));
     stream.end(Buffer.alloc(200_000));
     expect((await received(stream)).body.toString()).toBe('chunked 200000 x-sum=42');
-    const sized = await fetchH2(session, { ':method': 'PUT', ':path': '/', 'content-length': 3 }, Buffer.from('abc'));
+    const sized = await fetchH2(
+      session,
+      { ':method': 'PUT', ':path': '/', 'content-length': 3 },
+      Buffer.from('abc'),
+    );
     expect(sized.body.toString()).toBe('length 3 ');
   });
 });
@@ -89,7 +93,11 @@ describe('an answer', () => {
     expect(got.informed.map(({ status, headers }) => [status, headers.link])).toEqual([
       [103, '</a.css>; rel=preload'],
     ]);
-    expect([got.body.toString(), got.headers.trailer, got.trailers!['x-end']]).toEqual(['body', 'X-End', 'yes']);
+    expect([got.body.toString(), got.headers.trailer, got.trailers!['x-end']]).toEqual([
+      'body',
+      'X-End',
+      'yes',
+    ]);
   });
 
   test('keeps several Set-Cookie, joins other repeated fields, and leaves out those of a connection', async () => {

@@ -235,7 +235,7 @@ describe('after one message of each kind', () => {
     expect(metrics.rows('weir_tunnels_total')).toEqual({ bump: 1, splice: 1, terminate: 1, plain: 1 });
     expect(metrics.rows('weir_tunnels')).toEqual({ splice: 1 }); // the only one that is still open
     expect(metrics.rows('weir_tls_handshake_failures_total')).toEqual({
-      untrusted: 1,
+      cert_rejected: 1,
       closed: 1,
       client_hello: 1,
     });

@@ -20,8 +20,16 @@ export interface Failure {
   readonly plan: Plan | null;
   readonly seen: Seen | null;
   readonly records: readonly LogRecord[];
+  /** What the origin saw of the request. */
+  readonly origin: readonly string[];
   /** What was done to servers in the seconds before. */
   readonly events: readonly string[];
+}
+
+/** What others know, for failures. */
+export interface Witnesses {
+  origin(number: number): readonly string[];
+  events(): readonly string[];
 }
 
 interface Entry {
@@ -94,12 +102,12 @@ export class Ledger {
   bytes = 0;
   bypassed = 0;
   readonly #open = new Map<number, Entry>();
-  readonly #recentEvents: () => readonly string[];
+  readonly #witnesses: Witnesses;
   #file: FileHandle | null = null;
   #rest = '';
 
-  constructor(recentEvents: () => readonly string[]) {
-    this.#recentEvents = recentEvents;
+  constructor(witnesses: Witnesses) {
+    this.#witnesses = witnesses;
   }
 
   /** Requests whose client or whose record is still awaited; a client that went away need not have one. */
@@ -188,7 +196,8 @@ export class Ledger {
         seen: entry?.seen ?? null,
         records,
       },
-      events: this.#recentEvents(),
+      origin: entry === null ? [] : this.#witnesses.origin(entry.plan.number),
+      events: this.#witnesses.events(),
     });
   }
 }

@@ -22,7 +22,7 @@ infected, or an error page that the log knows; at the end nothing may be left be
   --help
 
 Example: npm run soak -- --minutes 2 --clients 50
-Exit code: 0 all was right, 1 something failed, 2 wrong usage.`;
+Ctrl-C ends it early, with its summary. Exit code: 0 all was right, 1 something failed, 2 wrong usage.`;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -109,14 +109,26 @@ if (missing.length > 0) {
   process.exit(2);
 }
 if (!json) say(`soak: ${options.seconds} s, ${options.clients} clients, --seed ${options.seed}`);
+const stopped = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stopped.signal.aborted) process.exit(1);
+    process.stderr.write('soak: stopping, and summing up (again: at once)\n');
+    stopped.abort();
+  });
+}
 let shownAt = 0;
-const summary = await soak({
+const summary: Summary = await soak({
   ...options,
+  signal: stopped.signal,
   onProgress(progress) {
     if (json || !process.stdout.isTTY || progress.seconds < shownAt + PROGRESS_SECONDS) return;
     shownAt = progress.seconds;
     say(progressLine(progress));
   },
+}).catch((error: Error) => {
+  process.stderr.write(`soak: cannot start: ${error.message}\n`);
+  process.exit(1);
 });
 if (json) say(JSON.stringify(summary, null, 2));
 else printSummary(summary);

@@ -15,9 +15,15 @@ export const INFECTED: Readonly<Record<Infection, Buffer>> = {
   'eicar.gz': eicarGzip(),
 };
 
+/** What a connection ends with when Weir gives up a request of which a part is out. */
+const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']);
+const REMEMBERED = 5000; // requests
+
 export interface SoakOrigin extends AsyncDisposable {
   readonly port: number;
   readonly securePort: number;
+  /** What became of a recent request here, with moments. */
+  story(number: number): readonly string[];
   /** Closes every connection that clients keep for reuse. */
   dropConnections(): void;
 }
@@ -27,7 +33,16 @@ export async function startSoakOrigin(
   names: readonly string[],
   onProblem: (number: number | null, problem: string) => void,
 ): Promise<SoakOrigin> {
-  const handle: http.RequestListener = (request, response) => serve(request, response, onProblem);
+  const stories = new Map<number, string[]>();
+  const note: Note = (number, what) => {
+    let story = stories.get(number);
+    if (story === undefined) {
+      stories.set(number, (story = []));
+      if (stories.size > REMEMBERED) stories.delete(stories.keys().next().value!);
+    }
+    story.push(`${new Date().toISOString()} ${what}`);
+  };
+  const handle: http.RequestListener = (request, response) => serve(request, response, onProblem, note);
   const { key, cert } = await (await testCa()).issue(names);
   const plain = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, handle);
   const secure = https.createServer({ key, cert, keepAliveTimeout: 0, requestTimeout: 0 }, handle);
@@ -41,13 +56,15 @@ export async function startSoakOrigin(
       socket.once('close', () => sockets.delete(socket));
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE')
+      if (!BROKEN_OFF.has(error.code ?? ''))
         onProblem(null, `the origin could not read what came: ${error.code} ${error.message}`);
       socket.destroy();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   }
-  secure.on('tlsClientError', () => {});
+  secure.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ECONNRESET') onProblem(null, `TLS with the origin failed: ${error.message}`);
+  });
   const portOf = (server: http.Server): number => (server.address() as AddressInfo).port;
   const dropConnections = (): void => {
     for (const socket of sockets) socket.destroy();
@@ -55,6 +72,7 @@ export async function startSoakOrigin(
   return {
     port: portOf(plain),
     securePort: portOf(secure),
+    story: (number) => stories.get(number) ?? [],
     dropConnections,
     async [Symbol.asyncDispose]() {
       const closed = [plain, secure].map((server) => new Promise((resolve) => server.close(resolve)));
@@ -64,16 +82,24 @@ export async function startSoakOrigin(
   };
 }
 
+type Note = (number: number, what: string) => void;
+
 function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
   onProblem: (number: number | null, problem: string) => void,
+  note: Note,
 ): void {
   const words = new URL(request.url!, 'http://origin').searchParams;
   const number = Number(words.get('n'));
   const up = words.get('up')!;
   const bad = words.get('bad') as Infection | '';
   const check = new ContentCheck(number, 'up');
+  note(number, `the origin has its head, on port ${request.socket.remotePort}`);
+  request.once('close', () =>
+    note(number, `its body ended, ${check.bytes} bytes, complete: ${request.complete}`),
+  );
+  response.once('close', () => note(number, `the answer ended, complete: ${response.writableFinished}`));
   request.on('data', (chunk: Buffer) => check.take(chunk));
   request.on('error', () => {}); // the client went away, or Weir cut the message
   response.on('error', () => {});

@@ -61,6 +61,7 @@ export class WeirInstance implements Victim {
   async start(): Promise<void> {
     const child = spawn(process.execPath, [RUNNER, this.#command, '--config', this.#configPath], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // Ctrl-C is for the soak alone
       env: { ...process.env, NODE_OPTIONS: '', WEIR_SOAK_MEMORY: this.#memoryPath },
     });
     this.#child = child;

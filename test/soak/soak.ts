@@ -26,12 +26,15 @@ const RECORDS_MS = 10_000; // until every answer has its record
 const RECOVERY_MS = 45_000; // until every route serves again: outliers are left out for 30 s
 /** MiB; resident memory may grow most, since the allocator keeps pages. */
 const MOST_GROWTH: Readonly<MemoryFigures> = { heap: 24, buffers: 16, resident: 96 };
-const MOST_FILES = 4; // descriptors that are no sockets, such as a new part of the traces
+/** Descriptors that are no sockets: a new part of the traces, and threads that scan, which start when needed. */
+const MOST_FILES = 16;
 
 export interface SoakOptions {
   readonly seconds: number;
   readonly clients: number;
   readonly seed: number;
+  /** Aborted: no further requests; what is under way comes to its end and is summed up. */
+  readonly signal?: AbortSignal;
   /** Called about every second. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -75,10 +78,13 @@ export interface Summary extends Progress {
  */
 export async function soak(options: SoakOptions): Promise<Summary> {
   const { seconds, clients, seed } = options;
-  const ledger: Ledger = new Ledger(() => stage.chaos.recent());
+  const ledger: Ledger = new Ledger({
+    origin: (number) => stage.origin.story(number),
+    events: () => stage.chaos.recent(),
+  });
   await using stage: Stage = await startStage(seed, (problem, number) => ledger.fail(problem, number));
   const { sockets } = descriptorCounts(stage.weir.pid);
-  const run = new Run(stage, ledger, randomFrom(seed));
+  const run = new Run(stage, ledger, randomFrom(seed), options.signal ?? null);
   const watched = run.watch(options.onProgress);
 
   // Caches, pools and compiled code are filled first, so that they do not count as leaks.
@@ -131,12 +137,14 @@ class Run {
   readonly #ledger: Ledger;
   readonly #random: Random;
   readonly #startedAt = performance.now();
+  readonly #signal: AbortSignal | null;
   #number = 0;
 
-  constructor(stage: Stage, ledger: Ledger, random: Random) {
+  constructor(stage: Stage, ledger: Ledger, random: Random, signal: AbortSignal | null) {
     this.#stage = stage;
     this.#ledger = ledger;
     this.#random = random;
+    this.#signal = signal;
   }
 
   progress(): Progress {
@@ -166,7 +174,7 @@ class Run {
     const one = async (): Promise<void> => {
       const client = new SoakClient(this.#stage.target);
       const random = randomFrom(this.#random.int(0, 2 ** 31));
-      while (this.#elapsed() < endAt && !this.over) {
+      while (this.#elapsed() < endAt && !this.over && this.#signal?.aborted !== true) {
         await this.#attempt(client, planOf(random, ++this.#number, ROUTE_NAMES));
         await sleep(random.int(0, REST_MS));
       }

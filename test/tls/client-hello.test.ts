@@ -13,7 +13,18 @@ import type { ClientHello, ClientHelloResult } from '../../src/tls/client-hello.
 
 const HELLO_TYPES = ['need-more', 'hello', 'not-tls', 'invalid'];
 
-/** Bytes that a real client sends first, as many as make one ClientHello record. */
+/** Whether the records have as much as the handshake message in them says. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < 9) return false;
+  let left = 4 + bytes.readUIntBE(6, 3);
+  for (let at = 0; left > 0; at += 5 + bytes.readUInt16BE(at + 3)) {
+    if (at + 5 > bytes.length || at + 5 + bytes.readUInt16BE(at + 3) > bytes.length) return false;
+    left -= bytes.readUInt16BE(at + 3);
+  }
+  return true;
+}
+
+/** Bytes that a real client sends first, as many as make one ClientHello, in one record or several. */
 async function captured(dial: (port: number) => { stop(): void }): Promise<Buffer> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -22,7 +33,7 @@ async function captured(dial: (port: number) => { stop(): void }): Promise<Buffe
   try {
     const [socket] = (await once(server, 'connection')) as [Socket];
     let bytes = Buffer.alloc(0);
-    while (bytes.length < 5 || bytes.length < 5 + bytes.readUInt16BE(3)) {
+    while (!isWhole(bytes)) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
       bytes = Buffer.concat([bytes, chunk]);
     }
@@ -51,6 +62,9 @@ function opensslClient(...args: string[]): Promise<Buffer> {
   });
 }
 
+const longAlpn = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `x-protocol-${i}-${'y'.repeat(40)}`);
+
 /** The handshake message of one record, cut anew into records of at most `size` payload bytes. */
 function refragmented(record: Buffer, size: number): Buffer {
   const message = record.subarray(5);
@@ -60,6 +74,12 @@ function refragmented(record: Buffer, size: number): Buffer {
     records.push(Buffer.of(22, 3, 1, payload.length >> 8, payload.length & 0xff), payload);
   }
   return Buffer.concat(records);
+}
+
+/** A full record, and the head of another that would go past the limit. */
+function twoRecords(): Buffer {
+  const first = Buffer.concat([Buffer.of(22, 3, 1, 0x40, 0, 1, 0, 0x7f, 0), Buffer.alloc(16_384 - 4)]);
+  return Buffer.concat([first, Buffer.of(22, 3, 1, 0x40, 0)]);
 }
 
 function vector(lengthSize: 1 | 2, ...parts: Buffer[]): Buffer {
@@ -99,7 +119,7 @@ function helloOf(bytes: Buffer): ClientHello {
   return result.hello;
 }
 
-let hellos: Record<'node' | 'noSni' | 'tls12' | 'openssl' | 'big' | 'fragmented', Buffer>;
+let hellos: Record<'node' | 'noSni' | 'tls12' | 'openssl' | 'big' | 'fragmented' | 'huge', Buffer>;
 
 beforeAll(async () => {
   const node = await nodeClient({ servername: 'Www.Example.COM', ALPNProtocols: ['h2', 'http/1.1'] });
@@ -111,9 +131,10 @@ beforeAll(async () => {
     // As large as with a post-quantum key share: key shares are not looked at, a long ALPN list is.
     big: await nodeClient({
       servername: 'big.example',
-      ALPNProtocols: Array.from({ length: 40 }, (_, i) => `x-protocol-${i}-${'y'.repeat(40)}`),
+      ALPNProtocols: longAlpn(40),
     }),
     fragmented: refragmented(node, 100),
+    huge: await nodeClient({ servername: 'huge.example', ALPNProtocols: longAlpn(350) }),
   };
 });
 
@@ -146,6 +167,13 @@ describe('a ClientHello of a real client', () => {
   test('of 2 KB and more is read whole', () => {
     expect(hellos.big.length).toBeGreaterThan(2_000);
     expect(helloOf(hellos.big).alpn).toHaveLength(40);
+  });
+
+  test('of over 16 KiB, which takes several records, is read whole', () => {
+    expect(hellos.huge.length).toBeGreaterThan(16_384 + 5);
+    expect(hellos.huge.readUInt16BE(3)).toBeLessThanOrEqual(16_384);
+    expect(helloOf(hellos.huge)).toMatchObject({ serverName: 'huge.example', versions: [0x0304, 0x0303] });
+    expect(helloOf(hellos.huge).alpn).toHaveLength(350);
   });
 
   test('reads the same from several TLS records as from one', () => {
@@ -264,6 +292,15 @@ describe('the reader', () => {
     });
   });
 
+  test('takes the outer name where the inner one is encrypted, and none of its own from ECH', () => {
+    const ech = extension(0xfe0d, Buffer.concat([Buffer.of(0), Buffer.from('inner.example')]));
+    expect(helloOf(crafted([ech, serverName('outer.example')]))).toMatchObject({
+      serverName: 'outer.example',
+      ech: true,
+    });
+    expect(helloOf(crafted([ech]))).toMatchObject({ serverName: null, ech: true });
+  });
+
   test('reports encrypted_client_hello, and keeps GREASE values', () => {
     const hello = helloOf(
       crafted([extension(0x0a0a, Buffer.alloc(0)), extension(0xfe0d, Buffer.of(0, 1, 2))]),
@@ -309,7 +346,8 @@ describe('the reader', () => {
     ['an empty record', Buffer.of(22, 3, 1, 0, 0)],
     ['a ServerHello', Buffer.of(22, 3, 3, 0, 4, 2, 0, 0, 0)],
     ['a record of over 16 KiB', Buffer.of(22, 3, 1, 0x40, 1)],
-    ['a message of over 16 KiB', Buffer.of(22, 3, 1, 0, 4, 1, 0, 0x40, 0)],
+    ['records that together have over 32 KiB', twoRecords()],
+    ['a message of over 32 KiB', Buffer.of(22, 3, 1, 0, 4, 1, 0, 0x80, 0)],
     ['a message of 16 MiB', Buffer.of(22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff)],
   ])('refuses %s as soon as that shows', (_, bytes) => {
     expect(read(bytes).state).toBe('invalid');
@@ -325,7 +363,7 @@ describe('the reader', () => {
     expect(read(broken)).toEqual({ state: 'invalid', reason: 'another TLS record inside the ClientHello' });
   });
 
-  test('counts record headers, so tiny records cannot exceed 16 KiB', () => {
+  test('counts record headers, so tiny records cannot exceed 32 KiB', () => {
     const start = Buffer.of(22, 3, 1, 0, 4, 1, 0, 0x30, 0); // a message of 12 KiB
     const reader = new ClientHelloReader();
     let result = reader.push(start);

@@ -30,6 +30,8 @@ const MAX_SESSIONS = 16; // to one origin
 const NO_COMMON_PROTOCOL = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 const REMEMBERED = 4096; // origins that speak one of the two only
 const REMEMBER_MS = 600_000;
+/** Of a request that an origin refuses or says, by GOAWAY, not to have begun with. */
+const MAX_ATTEMPTS = 5;
 /** Requests that may not be repeated use only connections that have lived until just now. */
 const FRESH_MS = 3_000;
 
@@ -85,20 +87,19 @@ export class Http2Engine implements OriginEngine {
     const { target, head } = request;
     const copy = smallCopy(request.body);
     const intact = request.body === null || copy !== null;
-    for (let again = false; ; again = true) {
-      const outgoing = again && copy !== null ? { ...request, body: copy() } : request;
+    for (let attempt = 1; ; attempt++) {
+      const outgoing = attempt > 1 && copy !== null ? { ...request, body: copy() } : request;
       let session: Http2OriginSession | null = null;
       try {
         session = await this.#acquire(key, target, intact && REPLAYABLE.has(head.method));
         if (session === null) return await http1.send(outgoing);
         return await this.#sendOn(session, outgoing);
       } catch (error) {
-        const fails = error as HttpError;
-        if (!again && intact && request.cancellation.reason === null && this.#mayRepeat(key, fails, session, head.method)) {
-          continue;
-        }
-        request.body?.cancel(fails);
-        if (request.note != null) request.note.error = fails;
+        const failure = error as HttpError;
+        const mayRepeat = intact && request.cancellation.reason === null;
+        if (mayRepeat && attempt < this.#attempts(key, failure, session, head.method)) continue;
+        request.body?.cancel(failure);
+        if (request.note != null) request.note.error = failure;
         throw error;
       }
     }
@@ -140,15 +141,16 @@ export class Http2Engine implements OriginEngine {
     return response;
   }
 
-  /** Whether the request can be sent once more: nobody has begun with it, or nothing is lost by it. */
-  #mayRepeat(key: string, error: HttpError, session: Http2OriginSession | null, method: string): boolean {
-    if (error.fields?.['unprocessed'] === true) return true;
+  /** How often in all a request may be sent that failed like that: nobody has begun with it, or nothing is lost. */
+  #attempts(key: string, error: HttpError, session: Http2OriginSession | null, method: string): number {
+    if (error.fields?.['unprocessed'] === true) return MAX_ATTEMPTS;
     if (error.fields?.['rstCode'] === constants.NGHTTP2_HTTP_1_1_REQUIRED) {
       this.#http1Only.set(key, true);
-      return true;
+      return 2;
     }
     const wasReused = session !== null && session.exchanges > 1;
-    return wasReused && error.code === 'ERR_ORIGIN_CLOSED' && !session.hasRoom && REPLAYABLE.has(method);
+    const isDead = wasReused && error.code === 'ERR_ORIGIN_CLOSED' && !session.hasRoom;
+    return isDead && REPLAYABLE.has(method) ? 2 : 1;
   }
 
   // --- sessions ---

@@ -41,6 +41,7 @@ export class Http2OriginExchange implements HasDeadline {
   readonly #request: OriginRequest;
   readonly #around: StreamSurroundings;
   readonly #isDialogue: boolean;
+  #session: ClientHttp2Session | null = null;
   #stream: ClientHttp2Stream | null = null;
   #settle: { resolve: (response: OriginResponse) => void; reject: (error: Error) => void } | null = null;
   #body: Body | null = null;
@@ -75,6 +76,7 @@ export class Http2OriginExchange implements HasDeadline {
     const { body, contentLength } = this.#request;
     const whole = body !== null && isSmallAndWhole(body, contentLength);
     const options = { endStream: body === null, waitForTrailers: body !== null && !whole };
+    this.#session = session;
     const stream = session.request(this.#fields(), options);
     this.#stream = stream;
     stream.on('response', (_fields, flags, raw?: string[]) => this.#onResponse(raw ?? [], flags));
@@ -197,7 +199,7 @@ export class Http2OriginExchange implements HasDeadline {
   #responded(): void {
     if (this.#over) return;
     this.#finish();
-    if (this.#requestSent) return;
+    if (this.#requestSent || this.#stream!.writableEnded) return;
     this.#request.body?.cancel();
     this.#stream!.close(constants.NGHTTP2_NO_ERROR);
   }
@@ -231,8 +233,11 @@ export class Http2OriginExchange implements HasDeadline {
   #lost(rstCode: number | undefined): HttpError {
     const { target } = this.#around;
     const { host, port } = target;
-    if (rstCode === constants.NGHTTP2_REFUSED_STREAM) return unprocessed(closedEarly(target));
-    if (rstCode === undefined || rstCode === constants.NGHTTP2_NO_ERROR) return closedEarly(target);
+    const isUnsent = this.#stream?.id === undefined;
+    if (isUnsent || rstCode === constants.NGHTTP2_REFUSED_STREAM) return unprocessed(closedEarly(target));
+    // Of a lost connection node says CANCEL, too.
+    const isLost = this.#session?.closed !== false;
+    if (isLost || rstCode === undefined || rstCode === constants.NGHTTP2_NO_ERROR) return closedEarly(target);
     const text = `${host}:${port} reset the stream (${streamErrorName(rstCode)})`;
     return new HttpError('ERR_ORIGIN_CLOSED', text, { host, port, rstCode });
   }

@@ -265,7 +265,7 @@ export function wayOf(
 ): Omit<OriginWay, 'connectMs'> {
   const address = parent === null ? (socket.remoteAddress?.replace(/^::ffff:/, '') ?? null) : null;
   const tls = secure ? (socket as TLSSocket).getProtocol() : null;
-  return { address, tls, ...(parent === null ? {} : { parent: parent.label }) };
+  return { address, tls, protocol: 'HTTP/1.1', ...(parent === null ? {} : { parent: parent.label }) };
 }
 
 type ParentLink = OriginLink & { readonly parent: Parent };

@@ -9,7 +9,7 @@ import { Client, errors } from 'undici';
 import type { Dispatcher } from 'undici';
 import { HttpError, isWeirError, messageOf } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
-import { persists, readHeaderFacts, responseFraming } from '../../http/framing.ts';
+import { persists, readHeaderFacts, responseFraming, safeTrailers } from '../../http/framing.ts';
 import { DEFAULT_HEAD_LIMITS } from '../../http/message-reader.ts';
 import type { RawHeaders, ResponseHead } from '../../icap/codec/http-head.ts';
 import { asOriginError, closedEarly } from './origin-errors.ts';
@@ -175,6 +175,7 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {
     const headers = rawFields(controller.rawHeaders);
     try {
+      if (status < 100 || status > 999) throw new Error(`not a status: ${status}`);
       if (status < 200) this.#onInterim(status, reason, headers);
       else this.#onHead({ version: '1.1', status, reason, headers });
     } catch (error) {
@@ -237,7 +238,7 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     if (this.#done) return;
     this.#finish();
-    this.#body?.end(rawFields(controller.rawTrailers));
+    this.#body?.end(safeTrailers(rawFields(controller.rawTrailers)));
     if (!this.#requestSent) this.#request.body?.cancel();
     this.#connection.release(this.#reusable && this.#requestSent);
   }

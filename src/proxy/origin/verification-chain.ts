@@ -103,7 +103,7 @@ const MAX_URLS = 2;
 
 /** `CA Issuers - URI:http://…`, a line an access method. */
 function issuerUrls(certificate: X509Certificate): string[] {
-  const access = (certificate.infoAccess as string | undefined) ?? '';
+  const access = certificate.infoAccess ?? '';
   return [...access.matchAll(/^CA Issuers - URI:(http:\/\/\S+)$/gim)]
     .map((match) => match[1]!)
     .slice(0, MAX_URLS);

@@ -8,7 +8,7 @@ import { Body } from '../../http/body.ts';
 import type { Answer } from '../../http/server-connection.ts';
 import type { RequestHead } from '../../icap/codec/http-head.ts';
 import type { PageAudience, PatiencePageInput } from '../../pages/index.ts';
-import { audienceOf, PATIENCE_SCRIPT, patienceFacts, patiencePage } from '../../pages/index.ts';
+import { audienceOf, languageOf, PATIENCE_SCRIPT, patienceFacts, patiencePage } from '../../pages/index.ts';
 import { answerUrl, askedOf, SCRIPT_PATH, statePath } from './addresses.ts';
 import { clientKind, isAsynchronous, wayFor } from './manner.ts';
 import type { Patience } from './settings.ts';
@@ -75,7 +75,7 @@ export function visit(
 
 /** The page for somebody who opens the address, 202 for programs. */
 export function waitingAnswer(ticket: Ticket, request: RequestHead, audience: PageAudience): Answer {
-  const page = patiencePage(pageInput(ticket), audience);
+  const page = patiencePage(pageInput(ticket), audience, languageOf(request.headers));
   const isAsked = audience !== 'html' && isAsynchronous(request.headers);
   const headers = isAsked ? [...page.headers, 'Preference-Applied', 'respond-async'] : page.headers;
   return answerOf(request, page.status, page.reason, headers, page.body);
@@ -125,7 +125,9 @@ function pageInput(ticket: Ticket): PatiencePageInput {
 }
 
 function stateAnswer(ticket: Ticket, request: RequestHead): Answer {
-  const facts = ticket.isSettled ? { state: 'done' } : patienceFacts(pageInput(ticket));
+  const facts = ticket.isSettled
+    ? { state: 'done' }
+    : patienceFacts(pageInput(ticket), languageOf(request.headers));
   return fileAnswer(request, 'application/json; charset=utf-8', `${JSON.stringify(facts)}\n`);
 }
 

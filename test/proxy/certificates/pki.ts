@@ -49,7 +49,7 @@ export function makeCertificate(options: CertificateOptions): Certificate {
   keys ??= { ca: keyPair(), leaf: keyPair() };
   const { subject, issuer, names = [], ca = false, from = -1, to = 1, digest = 'sha256' } = options;
   const own = ca ? keys.ca : keys.leaf;
-  const privateKey = forge.pki.privateKeyFromPem(own) as forge.pki.rsa.PrivateKey;
+  const privateKey = forge.pki.privateKeyFromPem(own);
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e);
   certificate.serialNumber = `4${randomBytes(8).toString('hex').slice(1)}`;
@@ -68,7 +68,7 @@ export function makeCertificate(options: CertificateOptions): Certificate {
     ...(options.issuerUrl === undefined ? [] : [issuerAt(options.issuerUrl)]),
     ...(options.crlUrl === undefined ? [] : [listAt(options.crlUrl)]),
   ]);
-  const signer = forge.pki.privateKeyFromPem(issuer?.key ?? own) as forge.pki.rsa.PrivateKey;
+  const signer = forge.pki.privateKeyFromPem(issuer?.key ?? own);
   certificate.sign(signer, digest === 'sha256' ? forge.md.sha256.create() : forge.md.sha1.create());
   const cert = forge.pki.certificateToPem(certificate);
   return { cert, key: own, subject, serial: certificate.serialNumber };
@@ -202,5 +202,5 @@ export async function ocspResponse(
     ],
     ...['-reqin', at('request'), '-respout', at('response'), '-ndays', '1'],
   ]);
-  return readFile(at('response'));
+  return await readFile(at('response'));
 }

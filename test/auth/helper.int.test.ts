@@ -2,6 +2,7 @@
 
 import { expect, test } from '@jest/globals';
 import { HelperVerifier } from '../../src/auth/helper.ts';
+import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { tempDir } from '../support/tempDir.ts';
 
 /** What a helper answers to the line in `line`; it has `users`, and `count`, the lines so far. */
@@ -88,4 +89,21 @@ test('a program that is not there lets nobody in', async () => {
   const program = new HelperVerifier({ command, folder: '/', timeoutMs: 1000, onTrouble: () => {} });
   const refused = { code: 'ERR_AUTH_UNAVAILABLE', message: expect.stringContaining('ENOENT') };
   await expect(program.verify('alice', Buffer.from('x'))).rejects.toMatchObject(refused);
+});
+
+describeWithPeer('squid', () => {
+  test("Squid's own helper for password files is understood", async () => {
+    await using folder = await tempDir();
+    const bcrypt = '$2y$05$abcdefghijklmnopqrstuucZGbUxuMlEqps0qcu2pjhO7vaatQZIC';
+    const users = await folder.write('users', `bob:${bcrypt}\n`);
+    const command = ['/usr/lib/squid/basic_ncsa_auth', users];
+    const program = new HelperVerifier({ command, folder: '/', timeoutMs: 10_000, onTrouble: () => {} });
+    try {
+      expect(await program.verify('bob', Buffer.from('pässword'))).toBe('bob');
+      expect(await program.verify('bob', Buffer.from('passwort'))).toBeNull();
+      expect(await program.verify('al ice', Buffer.from('x'))).toBeNull();
+    } finally {
+      program.close();
+    }
+  });
 });

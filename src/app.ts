@@ -238,7 +238,7 @@ async function startProxy(
   started.push(() => access.close());
   const tlsSource = listenerTlsSource(ca.authority);
   let half: ProxyHalf | null = null;
-  const site = new SetupSite(() => ({
+  const site: SetupSite = new SetupSite(() => ({
     authority: (half?.ca ?? ca).authority,
     listeners: listeners.opened,
   }));
@@ -251,7 +251,7 @@ async function startProxy(
     traces,
   });
   started.push(() => server.close(0));
-  const listeners = new Listeners<ProxyListener>({
+  const listeners: Listeners<ProxyListener> = new Listeners<ProxyListener>({
     listen: (listener) => server.listen(entranceOptions(listener)),
     unlisten: (address) => server.unlisten(address),
   });

@@ -178,6 +178,7 @@ export const ERRORS = {
 
   // What the proxy refuses or cannot reach.
   ERR_PROXY_LOOP: spec(400, 508, true, 'The request came back to this proxy: check the proxy settings.'),
+  ERR_PROXY_MISDIRECTED: spec(400, 421, true, 'Ask for this host on a connection of its own.'),
   ERR_PROXY_SELF: spec(400, 403, true, 'Weir does not proxy requests to its own ports.'),
   ERR_PROXY_DENIED: spec(400, 403, true, 'The target is on the deny list (proxy.targets.deny, tls.rules).'),
   ERR_PATIENCE_TICKET: spec(

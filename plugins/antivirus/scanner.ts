@@ -2,7 +2,7 @@
 // worker thread; with rules of users, everything in worker processes.
 
 import { PluginError, workerOptions, type BladeMessage, type ErrorCode } from 'weir';
-import { containerKind, detectType, multipartBoundary, parseCodings } from 'weir/detect';
+import { isPlain, multipartBoundary, parseCodings } from 'weir/detect';
 import { canary } from './canary.ts';
 import { EngineError, RuleEngine, type RuleFile } from './engine.ts';
 import type { AntivirusOptions } from './options.ts';
@@ -102,7 +102,7 @@ export class Scanner {
     const { memory, file } = body;
     if (memory !== null && this.#inline !== null && memory.length <= INLINE_BYTES) {
       const plain = parseCodings(contentEncoding).length === 0 && multipartBoundary(contentType) === null;
-      if (plain && containerKind(detectType(memory)?.name) === 'none') {
+      if (plain && isPlain(memory)) {
         const hit = this.#inline.scan(memory, 0);
         return { hit: hit === null ? null : { ...hit, path: '' }, troubles: [] };
       }

@@ -11,6 +11,7 @@ import type { TlsMaterial } from '../icap/server/tls-files.ts';
 import { readTlsFiles } from '../icap/server/tls-files.ts';
 import type { EntranceOptions } from '../proxy/entrance/entrance.ts';
 import type { ListenerTls, TlsSource } from '../proxy/entrance/tls-stage.ts';
+import { TLS_SERVER_SETTINGS } from '../tls/server-settings.ts';
 import { formatAuthority, parseHost } from '../util/authority.ts';
 import { plainAddress } from '../util/networks.ts';
 
@@ -26,7 +27,10 @@ export function listenerTlsSource(
     const { files, clientCa } = tls;
     const where = formatAuthority(host, port);
     if (files !== null) {
-      const read = (): TlsMaterial => readTlsFiles({ ...files, clientCa }, where, 'proxy listener');
+      const read = (): TlsMaterial => {
+        const material = readTlsFiles({ ...files, clientCa }, where, 'proxy listener');
+        return { ...material, context: { ...material.context, ...TLS_SERVER_SETTINGS } };
+      };
       return { read, renewAfterMs: null };
     }
     const read = (): TlsMaterial => {
@@ -36,7 +40,7 @@ export function listenerTlsSource(
         context: {
           cert,
           key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }),
-          minVersion: 'TLSv1.2',
+          ...TLS_SERVER_SETTINGS,
           ca: clientCa === null ? [] : readCa(clientCa, where),
         },
         asksForCertificate: clientCa !== null,

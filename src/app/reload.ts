@@ -179,7 +179,12 @@ async function prepareProxy(
     site: proxy.site.serve,
   });
   return {
-    applied: ca.authority.fingerprint256 === proxy.ca.authority.fingerprint256 ? [] : ['the certificate authority'],
+    applied: [
+      ...(ca.authority.fingerprint256 === proxy.ca.authority.fingerprint256
+        ? []
+        : ['the certificate authority']),
+      ...tls.changed.map((path) => `the list ${path}`),
+    ],
     apply: () => {
       proxy.server.apply(arrangement);
       tls.apply();

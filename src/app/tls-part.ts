@@ -22,6 +22,8 @@ export interface TlsPart {
   /** By path. */
   readonly lists: ReadonlyMap<string, ReadList>;
   readonly selfHealing: SelfHealing;
+  /** Lists that were in use before and have changed since. */
+  readonly changed: readonly string[];
   /** Takes over the settings of self-healing; rules are the arrangement's. */
   apply(): void;
 }
@@ -37,10 +39,12 @@ export async function makeTlsPart(
   telemetry: Telemetry,
 ): Promise<TlsPart> {
   const lists = new Map<string, ReadList>();
+  const changed: string[] = [];
   for (const path of new Set(tls.rules.flatMap((rule) => rule.lists ?? []))) {
     const signature = await signatureOf(path);
     const known = before?.lists.get(path);
     const isSame = known !== undefined && signature !== null && known.signature === signature;
+    if (known !== undefined && !isSame) changed.push(path);
     lists.set(path, isSame ? known : { signature: signature ?? '', list: await readHostList(path) });
   }
   const settings = { ...tls.selfHealing, strict: tls.strict };
@@ -51,6 +55,7 @@ export async function makeTlsPart(
     rules: tls.rules.map((rule) => compiled(rule, lists)),
     lists,
     selfHealing,
+    changed,
     apply: () => {
       selfHealing.configure(settings);
       if (before !== null && before.selfHealing !== selfHealing) before.selfHealing.close();

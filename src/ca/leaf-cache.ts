@@ -9,6 +9,7 @@ import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { LRUCache } from 'lru-cache';
 
 import { printable, TlsError } from '../errors.ts';
+import { TLS_SERVER_SETTINGS } from '../tls/server-settings.ts';
 import type { CertificateAuthority } from './authority.ts';
 import * as der from './der.ts';
 import { foldedNames, foldedParent } from './folding.ts';
@@ -73,6 +74,7 @@ export class LeafContexts {
       ca: [],
       sessionTimeout: SESSION_SECONDS,
       sessionIdContext: 'weir',
+      ...TLS_SERVER_SETTINGS,
       ...options.secureOptions,
     };
   }

@@ -10,6 +10,7 @@ import type { SecureContext } from 'node:tls';
 
 import { LRUCache } from 'lru-cache';
 
+import { TLS_SERVER_SETTINGS } from '../tls/server-settings.ts';
 import * as der from './der.ts';
 import type { LeafIssuer } from './leaf.ts';
 import { certify, leafName, processLeafKey } from './leaf.ts';
@@ -56,7 +57,12 @@ export class UntrustedLeafs {
       leafKey,
     );
     this.#keyPem ??= leafKey.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    const context = createSecureContext({ ca: [], cert: leaf.pem, key: this.#keyPem });
+    const context = createSecureContext({
+      ...TLS_SERVER_SETTINGS,
+      ca: [],
+      cert: leaf.pem,
+      key: this.#keyPem,
+    });
     this.#contexts.set(key, context);
     return context;
   }

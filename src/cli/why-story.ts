@@ -106,7 +106,7 @@ function webSocketLines({ webSocket, webSocketMessage }: TraceRecord): string[] 
     const { toOrigin, toClient, close } = webSocket;
     const counted = [toOrigin, toClient].map(
       ({ messages, bytes: size, blocked }) =>
-        `${messages} messages${blocked === 0 ? '' : ` and ${blocked} held`} (${bytes(size)})`,
+        `${messages} message${messages === 1 ? '' : 's'}${blocked === 0 ? '' : ` and ${blocked} held`} (${bytes(size)})`,
     );
     lines.push(
       `WebSocket    ${counted[0]} to the origin, ${counted[1]} to the client; closed by ${close.by ?? 'nobody'} with ${close.code}`,

@@ -115,6 +115,9 @@ function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: strin
       headTimeoutMs: limits.headTimeout,
       idleTimeoutMs: limits.idleTimeout,
       handshakeTimeoutMs: limits.handshakeTimeout,
+      bodyRate: limits.bodyRate,
+      bodyRateWindowMs: limits.bodyRateWindow,
+      totalTimeoutMs: limits.totalTimeout,
     },
   };
 }

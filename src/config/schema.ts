@@ -15,6 +15,7 @@ import {
 } from './addresses.ts';
 import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
 import { http2 } from './http2-schema.ts';
+import { proxyLimits } from './limits-schema.ts';
 import { metrics } from './metrics-schema.ts';
 import { notAllowed } from './problems.ts';
 import type { IdentityHeader } from './types.ts';
@@ -132,18 +133,7 @@ const proxy = section(
       { preset: [] },
       'Applications that Weir stands in front of: requests and responses go through adaptation.rules.',
     ),
-    limits: section(
-      {
-        connections: key(whole(1, 1_000_000), 10_000, 'Client connections at a time; more are refused.'),
-        headerBytes: key(size(KiB, MiB), '64KiB', 'Size of a message head.'),
-        headerFields: key(whole(1, 10_000), 200, 'Header fields of a message.'),
-        uriBytes: key(size(256, MiB), '32KiB', 'Size of a request target.'),
-        headTimeout: key(timeLimit, '30s', 'Time for a complete request head, from its first byte.'),
-        idleTimeout: key(timeLimit, '60s', 'Time that an unused connection is kept.'),
-        handshakeTimeout: key(timeLimit, '15s', 'Time for the TLS handshake with a client.'),
-      },
-      'Bounds on what a client may ask for.',
-    ),
+    limits: proxyLimits,
   },
   'The forward proxy.',
 );

@@ -129,6 +129,11 @@ export interface ProxyLimits {
   headTimeoutMs: number;
   idleTimeoutMs: number;
   handshakeTimeoutMs: number;
+  /** Bytes a second of a request body, on average over a window; 0: any. */
+  bodyRate: number;
+  bodyRateWindowMs: number;
+  /** From a request to the end of its answer; null: no limit. */
+  totalTimeoutMs: number | null;
 }
 
 export interface AdaptationConfig {

@@ -33,6 +33,8 @@ export type FileTypeName =
   | 'png'
   | 'jpeg'
   | 'gif'
+  | 'rtf'
+  | 'mail'
   | 'html'
   | 'xml'
   | 'script';
@@ -78,6 +80,11 @@ const SCRIPT_START =
   /^(?:#!\s*\/|<\?php\b|<\?=|<%@?|@echo off\b|powershell(?:\.exe)?\s|(?:var|let|const|function)\s+[\w$]|'use strict'|"use strict"|import\s+[\w{*'"]|option explicit\b|on error resume next\b|sub\s+\w+\s*\()/i;
 const HTML_START =
   /^(?:<!doctype\s+html|<(?:html|head|body|script|iframe|title|table|meta|style|div|a|p|h1|br|svg)[\s>/]|<!--)/i;
+
+/** A mail begins with header fields, or with an mbox's separator; two of these must be there. */
+const MAIL_START = /^(?:From \S|>?[A-Za-z][A-Za-z0-9-]{1,60}:[ \t])/;
+const MAIL_FIELDS =
+  /^(?:from|to|subject|date|received|return-path|message-id|mime-version|content-type|content-transfer-encoding):/gim;
 
 /**
  * Names the type of content.
@@ -177,6 +184,11 @@ function textType(head: Buffer): FileType | null {
   const pdf = head.subarray(0, PDF_HEADER_REACH).indexOf('%PDF-');
   const text = decodeText(head).trimStart();
   if (pdf === 0) return type('pdf', 'application/pdf');
+  if (/^\{\\rt/.test(text)) return type('rtf', 'application/rtf');
+  if (MAIL_START.test(text)) {
+    const fields = decodeText(head, 4096).match(MAIL_FIELDS) ?? [];
+    if (new Set(fields.map((field) => field.toLowerCase())).size >= 2) return type('mail', 'message/rfc822');
+  }
   if (HTML_START.test(text)) return type('html', 'text/html');
   if (/^<\?xml\s/i.test(text)) return type('xml', 'application/xml');
   if (SCRIPT_START.test(text)) return type('script', 'text/x-script');
@@ -184,10 +196,18 @@ function textType(head: Buffer): FileType | null {
 }
 
 /** UTF-16 by its byte order mark, else bytes as latin-1; only ASCII words are looked for. */
-function decodeText(head: Buffer): string {
-  if (head[0] === 0xff && head[1] === 0xfe) return head.toString('utf16le', 2, 1024);
-  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return head.toString('latin1', 3, 1024);
-  return head.toString('latin1', 0, 1024);
+function decodeText(head: Buffer, reach = 1024): string {
+  if (head[0] === 0xff && head[1] === 0xfe) return head.toString('utf16le', 2, reach);
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return head.toString('latin1', 3, reach);
+  return head.toString('latin1', 0, reach);
+}
+
+/** True for what reads as text in ASCII and supersets of it, or UTF-16 with its mark: no control codes. */
+export function looksLikeText(head: Buffer): boolean {
+  const start = head.subarray(0, 1024);
+  if (start.length === 0) return false;
+  if (start[0] === 0xff && start[1] === 0xfe) return true;
+  return start.every((byte) => byte >= 0x20 || (byte >= 0x08 && byte <= 0x0d) || byte === 0x1b);
 }
 
 function startsWith(head: Buffer, signature: Buffer): boolean {

@@ -14,5 +14,5 @@ export {
 } from './ledger.ts';
 export { type Member } from './member.ts';
 export { multipartBoundary, multipartMembers } from './multipart.ts';
-export { containerKind, unpack } from './unpack.ts';
+export { containerKind, isPlain, unpack, type ContainerKind } from './unpack.ts';
 export { walk, type Content, type WalkOptions } from './walk.ts';

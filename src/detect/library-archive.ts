@@ -103,10 +103,7 @@ const COATS: Readonly<Record<'xz' | 'bzip2', Coat>> = {
     tail: base64(
       '/Td6WFoAAAD/EtlBAgAhARwAAAAQz1jMAQAfd2VpcjogaGVyZSB0aGUgcGFja2VkIGRhdGEgZW5kcy4AAAEwIBCjrsQGcp56AQAAAAAAWVo=',
     ),
-    end: (bytes) => {
-      const magic = bytes.lastIndexOf('YZ', undefined, 'latin1');
-      return magic < 0 ? bytes.length : magic + 2;
-    },
+    end: xzEnd,
   },
   bzip2: {
     head: base64(
@@ -114,7 +111,7 @@ const COATS: Readonly<Record<'xz' | 'bzip2', Coat>> = {
         'XfF3JFOFCQvIdaSQ',
     ),
     tail: base64('QlpoOTFBWSZTWZg2VKUAAA+ZgEABABAuaVyAIAAijT0EabSFMABNFAbFUS7tB9BtR1HOktJkX8XckU4UJCYNlSlA'),
-    end: (bytes) => bytes.length,
+    end: bzip2End,
   },
 };
 
@@ -194,6 +191,28 @@ async function openArchive(
     noteError(messageOf(error), ledger, at);
     return null;
   }
+}
+
+/** Behind the footer of the last stream. */
+function xzEnd(bytes: Buffer): number {
+  const magic = bytes.lastIndexOf('YZ', undefined, 'latin1');
+  return magic < 0 ? bytes.length : magic + 2;
+}
+
+const BZIP2_END = 0x177245385090n; // 48 bits, at any bit
+const BZIP2_END_BITS = 48 + 32; // with the checksum behind them
+
+/** Behind the last end-of-stream mark, which is found by the five whole bytes in it at each shift. */
+function bzip2End(bytes: Buffer): number {
+  let end = 0;
+  for (let shift = 0; shift < 8; shift += 1) {
+    const shifted = Buffer.alloc(8);
+    shifted.writeBigUInt64BE(BZIP2_END << BigInt(8 - shift));
+    const whole = shifted.subarray(2, 7); // bytes 1 to 6 of the mark hold parts of its neighbours when shifted
+    const found = bytes.lastIndexOf(whole);
+    if (found > 0) end = Math.max(end, found - 1 + Math.ceil((shift + BZIP2_END_BITS) / 8));
+  }
+  return end === 0 ? bytes.length : Math.min(end, bytes.length);
 }
 
 function noteError(message: string, ledger: Ledger, path: string): void {

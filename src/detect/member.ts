@@ -6,6 +6,8 @@ export interface Member {
   readonly path: string;
   /** Its content, once; the next member comes after it. What is left unread is passed over. */
   readonly chunks: Chunks;
+  /** Of a multipart body within another content; `''` where it names none. */
+  readonly boundary?: string;
 }
 
 /** Path of a member within its container: names from the outside in, joined by `!/`. */

@@ -3,7 +3,8 @@
 
 import type { ChunkReader } from './chunk-reader.ts';
 import type { Ledger } from './ledger.ts';
-import type { Member } from './member.ts';
+import { memberPath, type Member } from './member.ts';
+import { decodeTransfer } from './transfer-encoding.ts';
 
 const MAX_BOUNDARY = 256; // bytes; RFC 2046 allows 70, some clients send more
 const MAX_PART_HEAD = 16 * 1024; // bytes
@@ -20,22 +21,34 @@ export function multipartBoundary(contentType: string | undefined): string | nul
   return boundary.length > MAX_BOUNDARY ? '' : boundary;
 }
 
-/** Yields each part's body as a member named by its file name or field name. */
+/** Yields each part's body, its transfer encoding undone, as a member named by its file name or field name. */
 export async function* multipartMembers(
   input: ChunkReader,
   boundary: string,
   ledger: Ledger,
+  at = '',
 ): AsyncGenerator<Member> {
-  if (boundary === '') return ledger.note('malformed', '', 'multipart without a boundary');
+  if (boundary === '') return ledger.note('malformed', at, 'multipart without a boundary');
   const parts = new PartReader(input, boundary);
   for (let number = 1; await parts.toNextPart(); number += 1) {
     const head = await parts.readHead();
-    if (head === null) return ledger.note('malformed', '', `head of part ${number} has no end`);
-    const path = partName(head) ?? `part-${number}`;
+    if (head === null) return ledger.note('malformed', at, `head of part ${number} has no end`);
+    const path = memberPath(at, partName(head) ?? `part-${number}`);
     if (!ledger.admitMember(path)) return;
-    yield { path, chunks: parts.body() };
+    const inner = multipartBoundary(headerField(head, 'content-type') ?? undefined);
+    if (inner !== null) yield { path, chunks: parts.body(), boundary: inner };
+    else {
+      const encoding = headerField(head, 'content-transfer-encoding');
+      yield { path, chunks: decodeTransfer(parts.body(), encoding) };
+    }
   }
-  if (!parts.closed) ledger.note('malformed', '', 'multipart ends without its closing boundary');
+  if (!parts.closed) ledger.note('malformed', at, 'multipart ends without its closing boundary');
+}
+
+/** Value of a MIME header field with its folded lines joined, or null. */
+export function headerField(head: string, name: string): string | null {
+  const match = new RegExp(`^${name}[ \\t]*:([^\\r\\n]*(?:\\r?\\n[ \\t][^\\r\\n]*)*)`, 'im').exec(head);
+  return match === null ? null : match[1]!.replace(/\r?\n[ \t]+/g, ' ').trim();
 }
 
 /** File name before field name: it tells more to whoever reads the block page. */

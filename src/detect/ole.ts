@@ -58,8 +58,8 @@ async function* wrapped(name: string, content: Buffer, ledger: Ledger, path: str
   }
 }
 
-/** A file put into a document by the object packager: names, then its length and bytes. */
-function packagedFile(content: Buffer): { name: string; content: Buffer } | null {
+/** The file in what the object packager writes (an Ole10Native stream): names, then its length and bytes. */
+export function packagedFile(content: Buffer): { name: string; content: Buffer } | null {
   const text = (from: number): { value: string; end: number } | null => {
     const end = content.indexOf(0, from);
     return end < 0 ? null : { value: content.toString('latin1', from, end), end: end + 1 };

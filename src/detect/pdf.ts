@@ -37,7 +37,7 @@ const LEFT_AS_IS = new Set([
   'Crypt',
 ]);
 
-/** Yields the streams that some filter packs; all others stand readable in the PDF itself. */
+/** Yields the streams, pictures left out. */
 export async function* pdfMembers(source: ByteSource, ledger: Ledger, at: string): AsyncGenerator<Member> {
   if (source.size > MAX_ARCHIVE_BYTES) {
     return ledger.note('oversized', at, `larger than ${MAX_ARCHIVE_BYTES} bytes, which the PDF reader holds`);
@@ -56,13 +56,13 @@ export async function* pdfMembers(source: ByteSource, ledger: Ledger, at: string
     const path = memberPath(at, `stream at ${keyword}`);
     if (found < 0) ledger.note('malformed', path, 'PDF stream has no end');
     end = known;
-    if (filters.length === 0) continue;
+    if (filters.length > 0 && LEFT_AS_IS.has(filters[0]!)) continue;
     if (filters.length > MAX_FILTERS) {
       ledger.note('budget', path, `more than ${MAX_FILTERS} filters`);
       continue;
     }
     // Compressed data may hold the word by chance or by design: a decoder knows better where it ends.
-    const reach = FLATE.has(filters[0]!) ? bytes.length : known;
+    const reach = FLATE.has(filters[0] ?? '') ? bytes.length : withoutLineEnd(bytes, start, known);
     yield { path, chunks: decoded(bytes.subarray(start, reach), filters, ledger, path) };
     if (ledger.exhausted) return;
   }
@@ -78,6 +78,12 @@ function nextStream(bytes: Buffer, from: number): { keyword: number; start: numb
     if (bytes[after] === 0x20) return { keyword: at, start: after + 1 };
   }
   return null;
+}
+
+/** The line end before `endstream` is not part of the data. */
+function withoutLineEnd(bytes: Buffer, start: number, end: number): number {
+  if (bytes[end - 1] === 0x0a) return Math.max(start, end - (bytes[end - 2] === 0x0d ? 2 : 1));
+  return bytes[end - 1] === 0x0d ? Math.max(start, end - 1) : end;
 }
 
 function dictionaryBefore(bytes: Buffer, keyword: number, previousEnd: number): string {

@@ -4,10 +4,12 @@
 import type { ByteSource } from './byte-source.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { decodeStream, ZSTD_SUPPORTED, type DecodeEnd } from './decoder.ts';
-import type { FileTypeName } from './file-type.ts';
+import { detectType, looksLikeText, type FileType, type FileTypeName } from './file-type.ts';
+import { embeddedContents } from './embedded-text.ts';
 import { gunzip } from './gzip.ts';
 import type { Ledger, StreamMeter } from './ledger.ts';
 import { libraryMembers, streamMember } from './library-archive.ts';
+import { mailMembers } from './mail.ts';
 import { memberPath, type Member } from './member.ts';
 import { oleMembers } from './ole.ts';
 import { pdfMembers } from './pdf.ts';
@@ -33,14 +35,32 @@ const UNPACKERS: Partial<Record<FileTypeName, Unpacker>> = {
   cpio: libraryMembers,
   ole: oleMembers,
   pdf: pdfMembers,
+  mail: mailMembers,
 };
 
+/** Text that may hold content written out as text. */
+const TEXTUAL: ReadonlySet<FileTypeName> = new Set(['rtf', 'html', 'xml', 'script']);
 const NOT_OPENED: ReadonlySet<FileTypeName> = new Set(['zstd', 'arj', 'chm']);
 
-/** `opened`: `unpack` yields its members; `closed`: an archive that is not opened here. */
-export function containerKind(type: FileTypeName | undefined): 'opened' | 'closed' | 'none' {
-  if (type === undefined) return 'none';
-  return UNPACKERS[type] !== undefined ? 'opened' : NOT_OPENED.has(type) ? 'closed' : 'none';
+/**
+ * - `opened`: `unpack` yields its members
+ * - `text`: `textMembers` yields what is written out in it
+ * - `closed`: an archive that is not opened here
+ */
+export type ContainerKind = 'opened' | 'text' | 'closed' | 'none';
+
+/** What a content of that type and beginning may contain. */
+export function containerKind(type: FileType | null, head: Buffer): ContainerKind {
+  if (type === null) return looksLikeText(head) ? 'text' : 'none';
+  if (UNPACKERS[type.name] !== undefined) return 'opened';
+  if (TEXTUAL.has(type.name)) return 'text';
+  return NOT_OPENED.has(type.name) ? 'closed' : 'none';
+}
+
+/** True when nothing is packed or written out in the content; for small ones, as all of it is searched. */
+export function isPlain(content: Buffer): boolean {
+  const kind = containerKind(detectType(content), content);
+  return kind === 'none' || (kind === 'text' && embeddedContents(content).next().done === true);
 }
 
 /**

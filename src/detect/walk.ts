@@ -2,9 +2,10 @@
 // it, down to the budget's depth, each as a stream with its type. Scanners see contents only; formats,
 // temporary files and limits stay here. Troubles are in the ledger when the walk is over.
 
-import { spool, type ByteSource } from './byte-source.ts';
+import { memorySource, spool, type ByteSource } from './byte-source.ts';
 import { ChunkReader, type Chunks } from './chunk-reader.ts';
 import { decodeContent, parseCodings, type CodingOutcome } from './content-coding.ts';
+import { MAX_TEXT_BYTES, noteLongText, textMembers } from './embedded-text.ts';
 import { detectType, HEAD_BYTES, type FileType } from './file-type.ts';
 import type { Ledger } from './ledger.ts';
 import type { Member } from './member.ts';
@@ -72,12 +73,15 @@ async function* walkStream(
 ): AsyncGenerator<Content> {
   const input = new ChunkReader(member.chunks);
   try {
-    const type = detectType(await input.peek(HEAD_BYTES));
-    if (boundary === null && containerKind(type?.name) !== 'opened') {
-      if (containerKind(type?.name) === 'closed') noteClosed(type!, member.path, ledger);
+    const head = await input.peek(HEAD_BYTES);
+    const type = detectType(head);
+    const kind = containerKind(type, head);
+    if (boundary === null && (kind === 'none' || kind === 'closed')) {
+      if (kind === 'closed') noteClosed(type!, member.path, ledger);
       yield { path: member.path, type, chunks: input.rest() };
       return;
     }
+    if (boundary === null && kind === 'text') return yield* walkText(member.path, type, input, ledger, depth);
     const source = await spool(input.rest(), SPOOL_MEMORY);
     try {
       yield* walkSource(member.path, source, boundary, ledger, depth);
@@ -89,6 +93,21 @@ async function* walkStream(
   }
 }
 
+/** Text is held in memory to be searched; beyond what is searched it streams by. */
+async function* walkText(
+  path: string,
+  type: FileType | null,
+  input: ChunkReader,
+  ledger: Ledger,
+  depth: number,
+): AsyncGenerator<Content> {
+  const held = await input.read(MAX_TEXT_BYTES + 1);
+  if (held.length <= MAX_TEXT_BYTES) return yield* walkSource(path, memorySource(held), null, ledger, depth);
+  input.unread(held);
+  yield { path, type, chunks: input.rest() };
+  noteLongText(type, ledger, path);
+}
+
 async function* walkSource(
   path: string,
   source: ByteSource,
@@ -96,21 +115,26 @@ async function* walkSource(
   ledger: Ledger,
   depth: number,
 ): AsyncGenerator<Content> {
-  const type = detectType(await source.read(0, Math.min(HEAD_BYTES, source.size)));
+  const head = await source.read(0, Math.min(HEAD_BYTES, source.size));
+  const type = detectType(head);
   yield { path, type, chunks: source.chunks(0, source.size, true) };
 
-  const kind = containerKind(type?.name);
+  const kind = containerKind(type, head);
   if (boundary === null && kind === 'closed') noteClosed(type!, path, ledger);
-  if ((boundary === null && kind !== 'opened') || ledger.exhausted) return;
+  if ((boundary === null && (kind === 'none' || kind === 'closed')) || ledger.exhausted) return;
+  const members =
+    boundary !== null
+      ? multipartMembers(new ChunkReader(source.chunks()), boundary, ledger, path)
+      : kind === 'text'
+        ? textMembers(source, type, ledger, path)
+        : unpack(source, type!.name, ledger, path);
   if (depth >= ledger.budget.maxDepth) {
+    // Text contains something only if something is found in it.
+    if (boundary === null && kind === 'text' && (await members.next()).done) return;
     return ledger.note('budget', path, `packed more than ${ledger.budget.maxDepth} levels deep (maxDepth)`);
   }
-  const members =
-    boundary === null
-      ? unpack(source, type!.name, ledger, path)
-      : multipartMembers(new ChunkReader(source.chunks()), boundary, ledger);
   for await (const member of members) {
-    yield* walkStream(member, null, ledger, depth + 1);
+    yield* walkStream(member, member.boundary ?? null, ledger, depth + 1);
     if (ledger.exhausted) return;
   }
 }

@@ -175,6 +175,8 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     if (this.#exchange === null) {
       if (!this.#reader.headStarted) this.deadlineAt = now + this.#options.idleTimeoutMs;
       else this.deadlineAt = Math.min(this.deadlineAt, now + this.#options.headTimeoutMs);
+    } else if (this.#responded && !this.#requestDone) {
+      return; // the rest of a body that nobody wants has LINGER_MS, however it trickles
     } else if (this.#requestDone ? this.#resumeWriting === null : this.#socket.isPaused()) {
       this.deadlineAt = Infinity; // it is our turn
     } else this.deadlineAt = now + this.#options.idleTimeoutMs;

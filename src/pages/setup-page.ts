@@ -82,7 +82,6 @@ const STYLE = `
 .files li{margin:0;padding:.6rem .8rem;border:1px solid var(--line);border-radius:.375rem}
 .files small{display:block;color:var(--muted);font-size:.8125rem}
 details{border-top:1px solid var(--line)}
-details:last-child{border-bottom:1px solid var(--line)}
 summary{padding:.7rem 0;cursor:pointer;font-weight:600}
 summary small{margin-inline-start:.5rem;color:var(--accent);font-weight:400}
 details ol{margin:0 0 1rem;padding-inline-start:1.4rem}

@@ -37,12 +37,13 @@ import type { TlsDecision, TlsFacts, TlsRule } from './tls-policy/rules.ts';
 import { TlsRules } from './tls-policy/rules.ts';
 import type { SelfHealing } from './tls-policy/self-healing.ts';
 import { spliceLine } from './tls-policy/self-healing.ts';
+import type { PaceLimits } from './exchange-watch.ts';
 import type { TunnelContext } from './tunnel.ts';
 import type { OwnSite } from './weir-local.ts';
 import { isOwnHost, OWN_HOST_DECISION } from './weir-local.ts';
 import type { WebSocketSettings } from './websocket/inspection.ts';
 
-export interface ProxyLimits extends HeadLimits {
+export interface ProxyLimits extends HeadLimits, PaceLimits {
   /** Client connections; further ones are answered 503 and closed. */
   readonly connections: number;
   readonly headTimeoutMs: number;

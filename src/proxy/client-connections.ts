@@ -10,6 +10,7 @@ import { Body } from '../http/body.ts';
 import type { ServerConnection, ServerExchange } from '../http/server-exchange.ts';
 import { HttpServerConnection } from '../http/server-connection.ts';
 import { DEFAULT_HTTP2, Http2ServerConnection } from '../http2/server-connection.ts';
+import { isDialogue } from '../http2/server-exchange.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { Deadlines } from '../util/deadlines.ts';
 import { newIncidentId } from '../util/incident-id.ts';
@@ -19,6 +20,7 @@ import type { ProxyArrangement } from './arrangement.ts';
 import type { ConnectionRecords } from './connection-records.ts';
 import type { Arrival, Entrance } from './entrance/entrance.ts';
 import { toAbsoluteForm } from './entrance/transparent.ts';
+import { ExchangeWatch } from './exchange-watch.ts';
 import { Transaction } from './forward.ts';
 import type { Session } from './session.ts';
 
@@ -174,7 +176,21 @@ export class ClientConnections {
 
   #dispatch(exchange: ServerExchange, entrance: Entrance, session: Session): void {
     if (exchange.head.method === 'CONNECT') this.#host.onConnect(exchange, entrance, session);
-    else void new Transaction(this.#host.arrangement(), session, exchange).run();
+    else this.#transact(new Transaction(this.#host.arrangement(), session, exchange), exchange);
+  }
+
+  #transact(transaction: Transaction, { body, head }: ServerExchange): void {
+    const watch = ExchangeWatch.start(
+      this.#host.arrangement().limits,
+      {
+        body,
+        isDialogue: isDialogue(head.headers),
+        onExpired: (error) => void transaction.expire(error),
+      },
+      this.#host.deadlines,
+    );
+    const over = transaction.run();
+    if (watch !== null) void over.finally(() => watch.stop());
   }
 
   #refuse(exchange: ServerExchange, session: Session, error: WeirError): void {

@@ -340,6 +340,14 @@ export class Transaction implements StreamTransaction {
     if (protocol.relay.failure !== null) throw protocol.relay.failure;
   }
 
+  /** Ends it from outside: with a page where no answer has begun, else its connection or stream is cut. */
+  async expire(error: WeirError): Promise<void> {
+    if (this.#status === 101) return; // what has been switched to has limits of its own
+    if (!this.#responding) await this.#answerFailure(error);
+    this.#exchange.cancellation.cancel(error);
+    this.#answeredBody?.cancel(error);
+  }
+
   async #answerFailure(error: WeirError): Promise<void> {
     this.#verdict = isVerdict(error) ? 'blocked' : 'error';
     const exchange = this.#exchange;

@@ -1,7 +1,7 @@
 // The request on its way to the origin: where it goes, what of its head goes with it, and what a service
 // may make of either. Sending it is origin/engine.ts, the order of a transaction forward.ts. K-51.
 
-import { HttpError, IcapError } from '../errors.ts';
+import { HttpError, IcapError, printable } from '../errors.ts';
 import type { Body } from '../http/body.ts';
 import { readHeaderFacts } from '../http/framing.ts';
 import type { ServerExchange } from '../http/server-connection.ts';
@@ -11,6 +11,8 @@ import { withoutUntrueLength } from './final-answer.ts';
 import type { OriginTarget } from './origin/engine.ts';
 import { splitAbsoluteForm } from './request-target.ts';
 import type { ProxyContext, Session } from './session.ts';
+
+type Tunnel = NonNullable<Session['tunnel']>;
 
 /** A request as it goes to the origin. */
 export interface Outgoing {
@@ -27,12 +29,12 @@ export interface Outgoing {
 
 /**
  * Judges a request and says where it goes.
- * @throws {HttpError} `ERR_HTTP_TARGET`, `ERR_PROXY_LOOP`, `ERR_PROXY_SELF`, `ERR_PROXY_DENIED`; `onUrl` has
- *         been told the URL before the last three
+ * @throws {HttpError} `ERR_HTTP_TARGET`, `ERR_PROXY_MISDIRECTED`, `ERR_PROXY_LOOP`, `ERR_PROXY_SELF`,
+ *         `ERR_PROXY_DENIED`; `onUrl` has been told the URL before the last four
  */
 export function prepareRequest(
   context: ProxyContext,
-  { tunnel }: Session,
+  { tunnel, tls }: Session,
   { head, facts, body, framing }: ServerExchange,
   onUrl: (url: string) => void,
 ): Outgoing {
@@ -45,6 +47,7 @@ export function prepareRequest(
   const scheme = target.secure ? 'https' : 'http';
   const url = path === '*' ? `${scheme}://${authority}` : `${scheme}://${authority}${path}`;
   onUrl(url);
+  if (tunnel !== null && head.version === '2.0') checkDirection(authority, tunnel, tls);
   if (path !== '*' && !path.startsWith('/')) throw notForProxy(head);
   if (facts.via?.includes(context.viaName)) {
     throw new HttpError('ERR_PROXY_LOOP', 'the request has passed through this proxy before (Via)');
@@ -62,6 +65,18 @@ export function prepareRequest(
     contentLength: framing.kind === 'length' ? framing.length : null,
     trailer: facts.trailer,
   };
+}
+
+/**
+ * Clients of HTTP/2 use one connection for every name that its certificate is good for, and ours may be good for
+ * all neighbours of a host. Each has its own tunnel here: 421 sends the client there (RFC 9113 §9.1.1, §9.1.2).
+ * @throws {HttpError} `ERR_PROXY_MISDIRECTED`
+ */
+function checkDirection(authority: string, { target }: Tunnel, tls: Session['tls']): void {
+  const host = parseAuthority(authority, target.port)?.host;
+  if (host === target.host || host === target.serverName || host === (tls?.sni ?? null)) return;
+  const message = `a request for ${printable(authority)} in a tunnel to ${target.host}`;
+  throw new HttpError('ERR_PROXY_MISDIRECTED', message, { host: target.host });
 }
 
 /**

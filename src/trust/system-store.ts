@@ -18,6 +18,8 @@ export interface AnchorLayout {
   readonly args: readonly string[];
   /** PEM file in which a trusted anchor turns up. */
   readonly bundle: string;
+  /** Debian: the list of what is trusted, by which alone its program learns what to take out. */
+  readonly list?: string;
 }
 
 export const LAYOUTS: readonly AnchorLayout[] = [
@@ -28,6 +30,7 @@ export const LAYOUTS: readonly AnchorLayout[] = [
     program: 'update-ca-certificates',
     args: [],
     bundle: '/etc/ssl/certs/ca-certificates.crt',
+    list: '/etc/ca-certificates.conf',
   },
   {
     label: 'system store (Fedora, RHEL)',
@@ -93,7 +96,19 @@ function anchorStore(layout: AnchorLayout, program: string, root: string): Trust
       { do: 'write', file: fileOf(name), content: certificate.toString() },
       update,
     ],
-    remove: ({ name }) => [{ do: 'remove', file: fileOf(name) }, update],
+    remove: ({ name }) => {
+      const gone: Step = { do: 'remove', file: fileOf(name) };
+      if (layout.list === undefined) return [gone, update];
+      const list = root + layout.list;
+      const changed = `${list}.${name}`;
+      const command: Step[] = [
+        { do: 'run', command: ['cp', list, changed] },
+        { do: 'run', command: ['sh', '-c', 'printf "\\n!%s\\n" "$1" >> "$2"', 'sh', `${name}.crt`, changed] },
+        { do: 'run', command: [program, ...layout.args, '--certsconf', changed] },
+        { do: 'remove', file: changed },
+      ];
+      return [gone, ...command];
+    },
   };
 }
 

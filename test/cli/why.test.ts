@@ -80,7 +80,7 @@ test('a page that is allowed is told in six steps with the rules that were asked
   );
   expect(stdout).toMatch(/adaptation\.rules\[1\]: respmod, use: sandblast/);
   expect(stdout).toMatch(
-    /4 {2}origin {4}site\.test:\d+: status 200, at 127\.0\.0\.1, TLSv1\.3, connected in/,
+    /4 {2}origin {4}site\.test:\d+: status 200, at 127\.0\.0\.1, TLSv1\.3, HTTP\/1\.1, connected in/,
   );
   expect(stdout).toMatch(/6 {2}user got {2}200 OK from the origin, 4 B/);
   expect(trace.decided).toMatch(/^adaptation\.rules\[0\]: allowed by sandblast/);

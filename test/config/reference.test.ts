@@ -54,7 +54,7 @@ describe('configReference', () => {
 describe('knownKeys', () => {
   test('lists the keys of sections, below maps and lists too', () => {
     expect(knownKeys([])).toContain('proxy');
-    expect(knownKeys(['proxy', 'tls'])).toEqual(['rules']);
+    expect(knownKeys(['proxy', 'tls'])).toEqual(['rules', 'nonTls', 'selfHealing', 'strict']);
     expect(knownKeys(['adaptation', 'services', 'any'])).toContain('preview');
     expect(knownKeys(['proxy', 'tls', 'rules', 3])).toEqual([
       'hosts',

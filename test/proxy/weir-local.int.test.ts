@@ -27,6 +27,7 @@ beforeAll(async () => {
   const use = ['spy'];
   // Every rule is against it.
   weir = await startTestWeir({
+    plugins: [],
     proxy: {
       tls: { rules: [{ hosts: ['*'], action: 'terminate' }], nonTls: 'tunnel' },
       targets: { deny: ['*.local', 'weir.local'] },
@@ -127,16 +128,22 @@ describe('http://weir.local/', () => {
 });
 
 test('a CA that may not certify weir.local says that it cannot be checked', async () => {
-  await using bounded = await startTestWeir({ proxy: { ca: { nameConstraints: ['example.com'] } } });
+  await using bounded = await startTestWeir({
+    plugins: [],
+    proxy: { ca: { nameConstraints: ['example.com'] } },
+  });
   const page = await bounded.curl('http://weir.local/', '-H', 'Accept: text/html');
   expect(page.body.toString()).toContain('data-checkable="no"');
 });
 
 test('the page follows the listeners in force, and speaks of the first that is plain HTTP', async () => {
-  await using moved = await startTestWeir();
+  await using moved = await startTestWeir({ plugins: [] });
   const before = await moved.curl('http://weir.local/');
   expect(before.body.toString()).toContain(`http://127.0.0.1:${moved.proxyPort}`);
-  await moved.reload({ proxy: { listen: [{ listen: '127.0.0.1:0', mode: 'socks5' }, '127.0.0.1:0'] } });
+  await moved.reload({
+    plugins: [],
+    proxy: { listen: [{ listen: '127.0.0.1:0', mode: 'socks5' }, '127.0.0.1:0'] },
+  });
   const plain = moved.weir.proxyAddresses.find((address) => !address.includes('://'))!;
   const { body } = await moved.curl('-x', `http://${plain}`, 'http://weir.local/proxy.pac');
   const socks = moved.weir.proxyAddresses.find((address) => address.startsWith('socks5://'))!;

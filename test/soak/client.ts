@@ -193,6 +193,8 @@ function receive(response: http.IncomingMessage, plan: Plan): Promise<Omit<Seen,
       setTimeout(() => response.resume(), SLOW_MS);
     }
   });
+  let ended = false;
+  response.once('end', () => (ended = true));
   response.on('error', () => {}); // told by `complete`
   return new Promise((resolve) => {
     response.once('close', () => {
@@ -203,7 +205,7 @@ function receive(response: http.IncomingMessage, plan: Plan): Promise<Omit<Seen,
         incident: typeof incident === 'string' ? incident : null,
         bytes: check.bytes,
         differsAt: check.differsAt,
-        complete: response.complete,
+        complete: response.complete && ended,
         infected: Object.values(INFECTED).some((bytes) => start.includes(bytes)),
         start: start.toString('latin1'),
       });

@@ -71,6 +71,9 @@ export function judge(plan: Plan, seen: Seen, record: LogRecord): Outcome | { pr
     return exact(plan, seen);
   }
   if (!seen.complete) {
+    // While a verdict is waited for, a trickle of the message goes ahead; it never becomes the whole.
+    if (record['waited'] === 'trickle' && record.verdict === 'blocked' && plan.infection !== null)
+      return 'blocked';
     if (seen.differsAt !== null) return wrong(`a part came, and differs from byte ${seen.differsAt} on`);
     if (record.error === undefined) return wrong('the message broke off, and the log has no error');
     if (!mayFail(route, plan)) return wrong(`broke off (${record.error.code}) where a service stood in`);

@@ -18,6 +18,11 @@ export const INFECTED: Readonly<Record<Infection, Buffer>> = {
 /** What a connection ends with when Weir gives up a request of which a part is out. */
 const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']);
 const REMEMBERED = 5000; // requests
+/**
+ * Bytes that are written once everything before them has left: while a socket waits for `drain`, node's https
+ * server answers a next request that comes already with `HPE_PAUSED` and closes.
+ */
+const LAST_PIECE = 4096;
 
 export interface SoakOrigin extends AsyncDisposable {
   readonly port: number;
@@ -130,16 +135,26 @@ async function answer(
     'content-type': 'application/octet-stream',
     ...(chunked ? {} : { 'content-length': length }),
   });
+  let last: Buffer = Buffer.alloc(0);
   for (const piece of pieces) {
-    if (response.destroyed) return;
-    if (response.write(piece)) continue;
+    if (!(await written(response, last))) return;
+    const cut = Math.max(0, piece.length - LAST_PIECE);
+    if (!(await written(response, piece.subarray(0, cut)))) return;
+    last = piece.subarray(cut);
+  }
+  response.end(last);
+}
+
+/** Writes, and waits until all of it has left. @returns false when the connection is gone */
+async function written(response: http.ServerResponse, bytes: Buffer): Promise<boolean> {
+  if (bytes.length > 0 && !response.destroyed) {
     await new Promise<void>((resolve) => {
-      const done = (): void => {
-        response.off('drain', done).off('close', done);
+      response.once('close', resolve);
+      response.write(bytes, () => {
+        response.off('close', resolve);
         resolve();
-      };
-      response.on('drain', done).on('close', done);
+      });
     });
   }
-  response.end();
+  return !response.destroyed;
 }

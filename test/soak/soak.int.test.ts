@@ -56,6 +56,7 @@ test.each<[string, Partial<Plan>, Partial<Seen>, object, string]>([
   ['a part that the log knows of is right', {}, { ...EXACT, complete: false, bytes: 50 }, { ...ALLOWED, error: ERROR }, 'cut'],
   ['a part of something else is wrong', {}, { ...EXACT, complete: false, differsAt: 0 }, { ...ALLOWED, error: ERROR }, 'differs from byte 0'],
   ['a part that the log calls whole is wrong', {}, { ...EXACT, complete: false }, ALLOWED, 'has no error'],
+  ['a trickle of EICAR that is cut is right', BAD, { ...EXACT, complete: false, differsAt: 0 }, { ...BLOCKED, status: 200, waited: 'trickle' }, 'blocked'],
   ['no answer that the log knows of is right', {}, { ...EXACT, status: 0, complete: false, bytes: 0 }, FAILED, 'cut'],
   ['a message that passed unscanned is wrong', {}, EXACT, { ...ALLOWED, verdict: 'bypassed' }, 'passed unscanned'],
   ['it is right where a service bypasses', { route: 'worst' }, EXACT, { ...ALLOWED, verdict: 'bypassed' }, 'exact'],

@@ -11,6 +11,7 @@ import type { DataOpcode } from './frames.ts';
 import { CLOSE, FrameReader } from './frames.ts';
 import type { MessageWriter } from './message-writer.ts';
 
+const SMALL = 1024; // bytes of a chunk
 const MAX_WAITING = 8; // messages that are judged, or wait for those before them
 const MAX_WAITING_BYTES = 4 * BODY_HIGH_WATER; // of complete ones
 
@@ -78,6 +79,8 @@ const HELD = 2; // the message's body has no room
 const INFLATING = 4; // there is enough to inflate
 const ENDING = 8; // a compressed message is not through yet
 const NO_ROOM = 16; // for control frames
+/** Nothing is inflated either: a little may become much. */
+const INFLATED = FULL | HELD;
 
 export interface LaneOptions {
   readonly from: Duplex;
@@ -240,7 +243,7 @@ export class Lane<Verdict> {
       if (piece.gathered === null) {
         if (!piece.body!.push(taken)) this.#stop(HELD);
       } else {
-        piece.gathered.push(taken);
+        gather(piece.gathered, taken);
         if (piece.bytes >= BODY_HIGH_WATER) this.#showEarly(receiving, piece, piece.gathered);
       }
     }
@@ -337,13 +340,13 @@ export class Lane<Verdict> {
     this.#stops |= reason;
     this.#reader.stop();
     this.#options.from.pause();
-    if ((this.#stops & HELD) !== 0) this.#inflater?.pause();
+    if ((reason & INFLATED) !== 0) this.#inflater?.pause();
   }
 
   #go(reason: number): void {
     if ((this.#stops & reason) === 0) return;
     this.#stops &= ~reason;
-    if (reason === HELD) this.#inflater?.resume();
+    if ((reason & INFLATED) !== 0 && (this.#stops & INFLATED) === 0) this.#inflater?.resume();
     if (this.#stops !== 0) return;
     this.#guard(() => this.#reader.resume());
     if (this.#stops !== 0) return;
@@ -381,6 +384,14 @@ export class Lane<Verdict> {
     this.#queue = [];
     this.#inflater?.close();
   }
+}
+
+/** From the ninth on, small chunks are copied together: a buffer costs more than the few bytes in it. */
+function gather(chunks: Buffer[], chunk: Buffer): void {
+  const last = chunks.at(-1);
+  if (chunks.length < 8 || chunk.length >= SMALL) chunks.push(chunk);
+  else if (last !== undefined && last.length >= SMALL) chunks.push(Buffer.from(chunk));
+  else chunks[chunks.length - 1] = Buffer.concat([last!, chunk]);
 }
 
 function newPiece(number: number): Piece {

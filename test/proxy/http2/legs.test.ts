@@ -405,15 +405,6 @@ describe('how it ends', () => {
     session.close();
   });
 
-  test('a POST on a connection that has been quiet goes out once, after a sign of life', async () => {
-    onStream = echo;
-    const session = await http2Through(weir, origin2.port);
-    await fetchH2(session, { ':path': '/' });
-    const got = await fetchH2(session, { ':method': 'POST', ':path': '/' }, Buffer.from('x'));
-    expect(JSON.parse(got.body.toString())).toMatchObject({ bytes: 1 });
-    session.close();
-  });
-
   test('a graceful stop sends GOAWAY and finishes what runs', async () => {
     await using stopping = await startTestWeir({ adaptation: { rules: [] } });
     const half = new Promise<http2.ServerHttp2Stream>((resolve) => {

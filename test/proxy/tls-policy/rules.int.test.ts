@@ -111,7 +111,9 @@ describe('a list', () => {
     expect(weir.weir.watched).toContain(weir.folder.join('banks.txt'));
     await writeFile(weir.folder.join('next.txt'), '.later.site.test\n');
     renameSync(weir.folder.join('next.txt'), weir.folder.join('banks.txt'));
-    await weir.reload(settings('http'));
+    const { applied } = await weir.reload(settings('http'));
+    expect(applied).toEqual([`the list ${weir.folder.join('banks.txt')}`]);
+    expect((await weir.reload(settings('http'))).applied).toEqual([]);
     expect(await isSpliced('later')).toBe(true);
     expect(await isSpliced('bank')).toBe(false);
   });

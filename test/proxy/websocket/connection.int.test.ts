@@ -229,11 +229,11 @@ test('weir why tells of a message that was blocked, and of its connection', asyn
   const why = async (id: string): Promise<string> =>
     (await runCli(['why', id, '--config', weir.folder.join('weir.yaml')])).stdout;
   const told = await why(message!.incident!);
-  expect(told).toContain(`outgoing, text, number 2 of the WebSocket ${connection.id}`);
+  expect(told).toContain(`outgoing, binary, number 2 of the WebSocket ${connection.id}`);
   expect(told).toMatch(/decided by +adaptation\.rules\[0\]: blocked by sandblast/);
   const whole = await why(connection.id);
   expect(whole).toMatch(
-    /WebSocket +1 messages and 1 held \(8 B\) to the origin, 0 messages \(0 B\) to the client; closed by weir with 1008/,
+    /WebSocket +1 message and 1 held \(8 B\) to the origin, 0 messages \(0 B\) to the client; closed by weir with 1008/,
   );
   expect(whole).toMatch(/user got +101 from the origin/);
 });

@@ -151,7 +151,7 @@ describeWithPeer('chromium', () => {
       [...eicar()],
     );
     await page.waitForFunction('events.length === 2');
-    const events = (await page.evaluate('events')) as string[];
+    const events = await page.evaluate<string[]>('events');
     expect(events[0]).toBe('to the browser'.repeat(200));
     expect(events[1]).toMatch(/^1008 true blocked: .*eicar/i);
     expect((await end.closed).code).toBe(1008);

@@ -24,6 +24,8 @@ export interface Clamd extends AsyncDisposable {
 export interface ClamdOptions {
   /** clamd's StreamMaxLength, e.g. `1M`; default 25M. Longer streams are answered with an error. */
   readonly streamMaxLength?: string;
+  /** Further contents of the signature file by MD5 and size: name and bytes. */
+  readonly known?: readonly { readonly name: string; readonly bytes: Buffer }[];
 }
 
 /** Starts clamd in the foreground on a free port and a Unix socket. */
@@ -34,8 +36,11 @@ export async function startClamd(options: ClamdOptions = {}): Promise<Clamd> {
     const database = folder.join('db');
     await mkdir(database);
     const sample = eicar();
-    const md5 = createHash('md5').update(sample).digest('hex');
-    await folder.write('db/weir.hdb', `${md5}:${sample.length}:Eicar-Test-Signature\n`);
+    const known = [{ name: 'Eicar-Test-Signature', bytes: sample }, ...(options.known ?? [])];
+    const hashes = known.map(({ name, bytes }) => {
+      return `${createHash('md5').update(bytes).digest('hex')}:${bytes.length}:${name}\n`;
+    });
+    await folder.write('db/weir.hdb', hashes.join(''));
     await folder.write('db/weir.ndb', `Eicar-Test-Signature:0:*:${sample.toString('hex')}\n`);
     const port = await freePort();
     const socketPath = folder.join('clamd.sock');

@@ -7,7 +7,7 @@ import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { WebSocket, WebSocketServer, type RawData, type ServerOptions } from 'ws';
 import { ORIGIN_NAMES } from '../../support/originServer.ts';
-import { connectThrough } from '../../support/rawClient.ts';
+import { connectThrough, openTunnel } from '../../support/rawClient.ts';
 import { testCa } from '../../support/testCa.ts';
 import type { TestWeir } from '../../support/weir.ts';
 
@@ -109,18 +109,21 @@ export interface Pair {
   readonly path: string;
 }
 
+/** True: TLS behind CONNECT, decrypted; false: absolute form, in the clear; `tunnel`: CONNECT, in the clear. */
+export type Way = boolean | 'tunnel';
+
 let paths = 0;
 
 /** @param options  of the client; ws's own where they are not given */
 export async function connectPair(
   weir: TestWeir,
   origin: WebSocketOrigin,
-  secure: boolean,
+  way: Way,
   options: WebSocket.ClientOptions & { protocols?: string[] } = {},
 ): Promise<Pair> {
   const path = `/chat-${paths++}`;
   const { protocols = [], ...rest } = options;
-  const client = await clientTo(weir, `origin.test:${origin.port}`, path, secure, protocols, rest);
+  const client = await clientTo(weir, `origin.test:${origin.port}`, path, way, protocols, rest);
   const accepted = await origin.accepted();
   return { client, origin: accepted.end, request: accepted.request, path };
 }
@@ -129,24 +132,25 @@ async function clientTo(
   weir: TestWeir,
   authority: string,
   path: string,
-  secure: boolean,
+  way: Way,
   protocols: string[],
   options: WebSocket.ClientOptions,
 ): Promise<End> {
   // In the clear a forward proxy is asked in absolute form; behind CONNECT the socket is the tunnel's.
-  const socket = secure
-    ? new WebSocket(`ws://${authority}${path}`, protocols, {
-        ...options,
-        createConnection: await tunnel(weir, authority),
-      })
-    : new WebSocket(`ws://127.0.0.1:${weir.proxyPort}`, protocols, {
-        ...options,
-        headers: { Host: authority, ...options.headers },
-        finishRequest: (request) => {
-          request.path = `http://${authority}${path}`;
-          request.end();
-        },
-      });
+  const socket =
+    way !== false
+      ? new WebSocket(`ws://${authority}${path}`, protocols, {
+          ...options,
+          createConnection: await tunnel(weir, authority, way),
+        })
+      : new WebSocket(`ws://127.0.0.1:${weir.proxyPort}`, protocols, {
+          ...options,
+          headers: { Host: authority, ...options.headers },
+          finishRequest: (request) => {
+            request.path = `http://${authority}${path}`;
+            request.end();
+          },
+        });
   const end = endOf(socket);
   await new Promise((resolve, reject) => {
     socket.once('open', resolve);
@@ -155,7 +159,10 @@ async function clientTo(
   return end;
 }
 
-async function tunnel(weir: TestWeir, authority: string): Promise<() => Socket> {
-  const socket = await connectThrough(weir.proxyPort, authority, { ca: weir.ca });
+async function tunnel(weir: TestWeir, authority: string, way: Way): Promise<() => Socket> {
+  const socket =
+    way === 'tunnel'
+      ? (await openTunnel(weir.proxyPort, authority)).socket
+      : await connectThrough(weir.proxyPort, authority, { ca: weir.ca });
   return () => socket;
 }

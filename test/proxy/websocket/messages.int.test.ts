@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eicar, eicarZip } from '../../support/eicar.ts';
 import { type LocalWeir, type LogRecord, startTestWeir } from '../../support/weir.ts';
-import { connectPair, type Pair, webSocketOrigin, type WebSocketOrigin } from './ends.ts';
+import { connectPair, type Pair, type Way, webSocketOrigin, type WebSocketOrigin } from './ends.ts';
 
 const WAYS = {
   'in-process': () => ({}),
@@ -31,8 +31,8 @@ describe.each(['in-process', 'over TCP'] as const)('a WebSocket, scanned %s', (w
     await secure?.[Symbol.asyncDispose]();
   });
 
-  const connect = (isSecure: boolean, options = {}): Promise<Pair> =>
-    connectPair(weir, isSecure ? secure : plain, isSecure, options);
+  const connect = (route: Way, options = {}): Promise<Pair> =>
+    connectPair(weir, route === true ? secure : plain, route, options);
   const recordOf = async ({ path }: Pair): Promise<LogRecord> =>
     (
       await weir.logged(({ kind, url, method }) => kind === 'proxy' && url.endsWith(path) && method === 'GET')
@@ -44,9 +44,10 @@ describe.each(['in-process', 'over TCP'] as const)('a WebSocket, scanned %s', (w
 
   test.each([
     ['in the clear', false],
+    ['in the clear behind CONNECT', 'tunnel'],
     ['decrypted', true],
-  ])('%s carries text and binary messages both ways, and its Close', async (_name, isSecure) => {
-    const pair = await connect(isSecure);
+  ] as const)('%s carries text and binary messages both ways, and its Close', async (_name, route) => {
+    const pair = await connect(route);
     const { client, origin } = pair;
     client.socket.send('hello, origin');
     client.socket.send(Buffer.from([0, 1, 2, 255]));

@@ -17,20 +17,22 @@ export interface ClientOptions {
   /** Further variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Default: a minute. */
+  readonly timeLimitMs?: number;
 }
 
-/** Never rejects for what the client calls a failure; ended by force after a minute, with exit code -1. */
+/** Never rejects for what the client calls a failure; ended by force after its time, with exit code -1. */
 export async function runClient(
   command: string,
   args: readonly string[],
-  { home, env = {}, stdin = '' }: ClientOptions,
+  { home, env = {}, stdin = '', timeLimitMs = TIME_LIMIT_MS }: ClientOptions,
 ): Promise<ClientResult> {
   const kept = KEPT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const child = spawn(command, args, {
     cwd: home,
     env: { ...(Object.fromEntries(kept) as Record<string, string>), HOME: home, ...env },
     stdio: 'pipe',
-    timeout: TIME_LIMIT_MS,
+    timeout: timeLimitMs,
     killSignal: 'SIGKILL',
   });
   const stdout: Buffer[] = [];

@@ -65,7 +65,13 @@ function withStores(command: Command): Command {
 
 function thisMachine(): Machine {
   const isRoot = process.getuid?.() === 0;
-  return { platform: process.platform, home: process.env['HOME'] ?? homedir(), isRoot, env: process.env, root: '' };
+  return {
+    platform: process.platform,
+    home: process.env['HOME'] ?? homedir(),
+    isRoot,
+    env: process.env,
+    root: '',
+  };
 }
 
 /** @throws {ConfigError} `ERR_CONFIG_VALUE` */

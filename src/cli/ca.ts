@@ -33,7 +33,9 @@ export function addCaCommand(program: Command, context: CommandContext): void {
   const { terminal } = context;
   const ca = program
     .command('ca')
-    .description('create, show, export, import or change the certificate authority, and let this machine trust it')
+    .description(
+      'create, show, export, import or change the certificate authority, and let this machine trust it',
+    )
     .helpCommand(false)
     .addHelpText('after', examples('weir ca init', 'weir ca export --format der --out weir-ca.cer'));
 

@@ -7,6 +7,11 @@ import type { Ledger, StreamMeter } from './ledger.ts';
 import { Archive, MAX_ARCHIVE_BYTES } from './libarchive.ts';
 import { memberPath, type Member } from './member.ts';
 
+/**
+ * Put behind an archive that needs it. The library takes whatever ends in a zip directory for a zip, looking at the last
+ * 16 KiB: an archive that ends in a stored zip would be opened as that and its other members be hidden.
+ */
+const NO_ZIP_AT_END = Buffer.alloc(20 * 1024);
 const NO_MEMORY = /allocat|memory|dictionary/i;
 
 /** Yields the members; what cannot be read is noted by its name, headers that need a password too. */
@@ -184,13 +189,17 @@ async function openArchive(
   }
   const bytes = await source.read(0, source.size);
   const whole =
-    coat === null ? bytes : Buffer.concat([coat.head, bytes.subarray(0, coat.end(bytes)), coat.tail]);
+    coat === null ? [bytes, NO_ZIP_AT_END] : [coat.head, bytes.subarray(0, coat.end(bytes)), coat.tail];
   try {
-    return await Archive.open(whole);
+    return await Archive.open(Buffer.concat(whole));
   } catch (error) {
     noteError(messageOf(error), ledger, at);
     return null;
   }
+}
+
+function endsLikeZip(bytes: Buffer): boolean {
+  return bytes.subarray(-NO_ZIP_AT_END.length).includes('PK\x05\x06', 0, 'latin1');
 }
 
 /** Behind the footer of the last stream. */

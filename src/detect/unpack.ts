@@ -83,8 +83,18 @@ export async function* unpack(
 type Decoding = (input: ChunkReader, meter: StreamMeter) => AsyncGenerator<Buffer, DecodeEnd>;
 
 function zstdMember(source: ByteSource, ledger: Ledger, at: string): AsyncGenerator<Member> {
-  const decoding: Decoding = (input, meter) => decodeStream('zstd', input, meter);
-  return streamFile(source, decoding, contentName(at, 'zstd', 'zst'), ledger, at);
+  return streamFile(source, zstdFrames, contentName(at, 'zstd', 'zst'), ledger, at);
+}
+
+/** Frames one after the other decode as one, as with gzip; skippable ones (RFC 8878 §3.1.2) are frames too. */
+async function* zstdFrames(input: ChunkReader, meter: StreamMeter): AsyncGenerator<Buffer, DecodeEnd> {
+  for (;;) {
+    const end = yield* decodeStream('zstd', input, meter);
+    if (end !== 'complete') return end;
+    const magic = await input.peek(4);
+    const number = magic.length === 4 ? magic.readUInt32LE() : 0;
+    if (number !== 0xfd2fb528 && (number & 0xfffffff0) >>> 0 !== 0x184d2a50) return 'complete';
+  }
 }
 
 /** A compressed file is called what its archive says, without the ending. */

@@ -9,6 +9,8 @@ import { type Found, type Machine, nothingFound, type Step, type TrustStore } fr
 /** What everybody's cacerts is protected with; not a secret. */
 const PASSWORD = 'changeit';
 const MAX_INSTALLATIONS = 32;
+/** For a program that ends before a better compiler would pay. */
+const QUICK = ['-J-XX:TieredStopAtLevel=1', '-J-Xshare:auto'];
 
 export function javaStores(machine: Machine): Found {
   const { env, root, platform } = machine;
@@ -54,7 +56,7 @@ function cacertsOf(home: string): string | null {
 function javaStore(file: string, home: string, keytool: string): TrustStore {
   const base = ['-keystore', file, '-storepass', PASSWORD] as const;
   const list = async (...more: string[]): Promise<string> => {
-    const { code, stdout } = await outcomeOf([keytool, '-list', ...more, ...base]);
+    const { code, stdout } = await outcomeOf([keytool, ...QUICK, '-list', ...more, ...base]);
     return code === 0 ? stdout : '';
   };
   return {

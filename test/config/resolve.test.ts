@@ -43,6 +43,9 @@ describe('resolveConfig', () => {
       headTimeoutMs: 30_000,
       idleTimeoutMs: 60_000,
       handshakeTimeoutMs: 15_000,
+      bodyRate: 100,
+      bodyRateWindowMs: 60_000,
+      totalTimeoutMs: null,
     });
     expect(gateway.limits).toEqual(DEFAULT_SERVER_LIMITS);
     expect(proxy.upstream).toMatchObject({

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 import { fileSource } from '../../src/detect/index.ts';
 import { zipOf } from '../support/eicar.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
@@ -10,8 +10,69 @@ import { tempDir, type TempDir } from '../support/tempDir.ts';
 import { kinds, seen } from './seen.ts';
 
 const MIB = 2 ** 20;
+const RAR4_ENCRYPTED = 0x04;
 const LINES = Array.from({ length: 3000 }, (_, i) => `line ${i}\n`).join('');
 const BOTH = { 'a.txt': 'short', 'lines.txt': LINES };
+
+/** A block of RAR 4: the low half of its CRC-32, then its fields, then data. */
+function rar4Block(fields: Buffer, data: Buffer = Buffer.alloc(0)): Buffer {
+  const crc = Buffer.alloc(2);
+  crc.writeUInt16LE(crc32(fields) & 0xffff);
+  return Buffer.concat([crc, fields, data]);
+}
+
+/** RAR 4 with one stored member; no free program writes RAR. */
+function rar4(name: string, data: Buffer, flags = 0): Buffer {
+  const main = Buffer.from('7300000d00000000000000', 'hex');
+  const file = Buffer.alloc(30 + name.length);
+  file.writeUInt8(0x74, 0);
+  file.writeUInt16LE(0x8000 | flags, 1);
+  file.writeUInt16LE(file.length + 2, 3);
+  file.writeUInt32LE(data.length, 5);
+  file.writeUInt32LE(data.length, 9);
+  file.writeUInt8(3, 13); // Unix
+  file.writeUInt32LE(crc32(data), 14);
+  file.writeUInt8(20, 22);
+  file.writeUInt8(0x30, 23); // stored
+  file.writeUInt16LE(name.length, 24);
+  file.writeUInt32LE(0o100644, 26);
+  file.write(name, 30);
+  const end = Buffer.from('7b00400700', 'hex');
+  const mark = Buffer.from('Rar!\x1a\x07\x00', 'latin1');
+  return Buffer.concat([mark, rar4Block(main), rar4Block(file, data), rar4Block(end)]);
+}
+
+/** RAR 5 with one stored member; all numbers below 128, so that each is one byte. */
+function rar5(name: string, data: Buffer): Buffer {
+  const block = (fields: number[], text = '', body: Buffer = Buffer.alloc(0)): Buffer => {
+    const head = Buffer.concat([Buffer.from([fields.length + text.length, ...fields]), Buffer.from(text)]);
+    const crc = Buffer.alloc(4);
+    crc.writeUInt32LE(crc32(head));
+    return Buffer.concat([crc, head, body]);
+  };
+  const mark = Buffer.from('Rar!\x1a\x07\x01\x00', 'latin1');
+  // Type 2 with data: its size, no file flags, plain size, attributes, stored, Unix, the name.
+  const file = [2, 2, data.length, 0, data.length, 0, 0, 1, name.length];
+  return Buffer.concat([mark, block([1, 0, 0]), block(file, name, data), block([5, 0, 0])]);
+}
+
+describe('walk through RAR', () => {
+  test.each([
+    ['4', rar4('in.zip', zipOf([{ name: 'a', data: Buffer.from('deep') }]))],
+    ['5', rar5('in.zip', zipOf([{ name: 'a', data: Buffer.from('deep') }]))],
+  ])('opens version %s and what is in it', async (_version, bytes) => {
+    // Stored: the whole ends in a zip's directory, and must not be taken for that zip.
+    const result = await seen(bytes);
+    expect(result.contents['in.zip!/a']).toBe('deep');
+    expect(result.troubles).toEqual([]);
+    expect(kinds(await seen(bytes.subarray(0, 60)))).toEqual(['malformed']);
+  });
+
+  test('names encrypted members', async () => {
+    const bytes = rar4('a', Buffer.from('0123456789abcdef'), RAR4_ENCRYPTED);
+    expect(kinds(await seen(bytes))).toEqual(['encrypted']);
+  });
+});
 
 describeWithPeer(['7z', 'cpio', 'gcab', 'genisoimage'], () => {
   let folder: TempDir;

@@ -21,7 +21,9 @@ let onConnection: (socket: Socket) => void = () => {};
 beforeAll(async () => {
   origin = await rawOrigin((socket) => onConnection(socket));
 });
-afterAll(() => origin[Symbol.asyncDispose]());
+afterAll(async () => {
+  await origin[Symbol.asyncDispose]();
+});
 
 function head(method: string, ...fields: string[]): string {
   const host = `127.0.0.1:${origin.port}`;
@@ -45,7 +47,9 @@ describe('sizes', () => {
   beforeAll(async () => {
     weir = await start({ headerBytes: '2KiB', headerFields: 10, uriBytes: 256, connections: 3 });
   });
-  afterAll(() => weir[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await weir[Symbol.asyncDispose]();
+  });
 
   const fields = (count: number): string => Array.from({ length: count }, (_, i) => `X-${i}: a\r\n`).join('');
   test.each([
@@ -73,7 +77,9 @@ describe('silence', () => {
   beforeAll(async () => {
     weir = await start({ headTimeout: '300ms', idleTimeout: '300ms', handshakeTimeout: '300ms' });
   });
-  afterAll(() => weir[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await weir[Symbol.asyncDispose]();
+  });
 
   test('idleTimeout: a connection without a request is closed', async () => {
     await using client = await rawClient(weir.proxyPort);
@@ -130,7 +136,9 @@ describe('pace', () => {
   beforeAll(async () => {
     weir = await start({ bodyRate: '1KiB', bodyRateWindow: '500ms', totalTimeout: '1500ms' });
   });
-  afterAll(() => weir[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await weir[Symbol.asyncDispose]();
+  });
 
   test('bodyRate: a body that trickles is answered with 408, though it is never silent', async () => {
     onConnection = () => {};

@@ -53,7 +53,7 @@ beforeAll(async () => {
       tls: { rules: [{ hosts: ['terminated.origin.test'], action: 'terminate' }] },
     },
     adaptation: {
-      services: { down: { url: `icap://127.0.0.1:${ports['refused']!}/x` } },
+      services: { down: { url: `icap://127.0.0.1:${ports['refused']}/x` } },
       rules: [{ point: 'reqmod', use: ['down'], when: { hosts: ['down.origin.test'] } }],
     },
   });

@@ -164,5 +164,5 @@ async function tunnel(weir: TestWeir, authority: string, way: Way): Promise<() =
     way === 'tunnel'
       ? (await openTunnel(weir.proxyPort, authority)).socket
       : await connectThrough(weir.proxyPort, authority, { ca: weir.ca });
-  return () => socket;
+  return () => socket.resume(); // nothing comes before the handshake
 }

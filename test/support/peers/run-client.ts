@@ -32,9 +32,9 @@ export async function runClient(
     cwd: home,
     env: { ...(Object.fromEntries(kept) as Record<string, string>), HOME: home, ...env },
     stdio: 'pipe',
-    timeout: timeLimitMs,
-    killSignal: 'SIGKILL',
+    detached: true, // its own process group, so that its helpers end with it
   });
+  const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), timeLimitMs);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -44,6 +44,6 @@ export async function runClient(
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? -1));
-  });
+  }).finally(() => clearTimeout(timer));
   return { exitCode, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
 }

@@ -189,7 +189,9 @@ async function openArchive(
   }
   const bytes = await source.read(0, source.size);
   const whole =
-    coat === null ? [bytes, NO_ZIP_AT_END] : [coat.head, bytes.subarray(0, coat.end(bytes)), coat.tail];
+    coat === null
+      ? [bytes, ...(endsLikeZip(bytes) ? [NO_ZIP_AT_END] : [])]
+      : [coat.head, bytes.subarray(0, coat.end(bytes)), coat.tail];
   try {
     return await Archive.open(Buffer.concat(whole));
   } catch (error) {

@@ -92,7 +92,15 @@ export function makeProxyParts(
       if (http2.origin === 'never') return http1;
       return new Http2Engine({ ...engine, http1, offer: http2.origin, windowBytes: http2.windowBytes });
     },
-    originKey: sortedJson([upstream, ca, waysKey, certificates.key, targets, http2.origin, http2.windowBytes]),
+    originKey: sortedJson([
+      upstream,
+      ca,
+      waysKey,
+      certificates.key,
+      targets,
+      http2.origin,
+      http2.windowBytes,
+    ]),
     targets: targetPolicyOf(targets),
   };
   return { options, adaptation, tls };

@@ -72,11 +72,7 @@ export function readServiceOptions(
 }
 
 /** `ERR_ADAPT_METHOD` where the service said that it does not offer the method, otherwise null (K-04). */
-export function methodRefusal(
-  options: ServiceOptions,
-  method: ModMethod,
-  service: string,
-): IcapError | null {
+export function methodRefusal(options: ServiceOptions, method: ModMethod, service: string): IcapError | null {
   if (options.methods === null || options.methods.includes(method)) return null;
   const text = `the ICAP service offers ${options.methods.join(', ')}, not ${method}`;
   return new IcapError('ERR_ADAPT_METHOD', text, { service });

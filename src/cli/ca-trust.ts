@@ -32,9 +32,9 @@ export function addCaTrust(ca: Command, context: CommandContext): void {
     )
     .action(async (options: TrustOptions) => {
       const machine = thisMachine();
+      const chosen = kindsOf(options, machine); // a wrong word is told before a missing CA
       const { folder } = await caPlace(options, terminal);
       const certificates = await certificatesIn(folder);
-      const chosen = kindsOf(options, machine);
       const { dryRun = false } = options;
       const report = await new TrustInstaller(machine).trust(certificates, { kinds: chosen.kinds, dryRun });
       const again = ['weir', 'ca', 'trust', '--store', 'system,java', '--certs', folder];

@@ -5,7 +5,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { LogRecord } from '../support/weir.ts';
 import type { Seen } from './client.ts';
-import { INFECTED } from './origin.ts';
+import { INFECTED, NODE_GAVE_UP } from './origin.ts';
 import { numberIn, type Plan } from './plan.ts';
 import { HOLD, ROUTES, type Route } from './setting.ts';
 
@@ -20,15 +20,15 @@ export interface Failure {
   readonly plan: Plan | null;
   readonly seen: Seen | null;
   readonly records: readonly LogRecord[];
-  /** What the origin saw of the request. */
-  readonly origin: readonly string[];
+  /** What the origin saw of the request, and what the fault server did with it. */
+  readonly story: readonly string[];
   /** What was done to servers in the seconds before. */
   readonly events: readonly string[];
 }
 
 /** What others know, for failures. */
 export interface Witnesses {
-  origin(number: number): readonly string[];
+  story(number: number): readonly string[];
   events(): readonly string[];
 }
 
@@ -177,7 +177,11 @@ export class Ledger {
     const { plan, seen, record } = entry;
     if (seen === null || record === null) return;
     this.#open.delete(plan.number);
-    const outcome = judge(plan, seen, record);
+    let outcome = judge(plan, seen, record);
+    const { story } = this.#witnesses;
+    if (typeof outcome !== 'string' && record.error?.code === 'ERR_ORIGIN_CLOSED') {
+      if (story(plan.number).some((what) => what.endsWith(NODE_GAVE_UP))) outcome = 'error page';
+    }
     if (typeof outcome !== 'string') return this.#fail(outcome.problem, entry);
     this.counts[outcome]++;
     if (record.verdict === 'bypassed') this.bypassed++;
@@ -199,7 +203,7 @@ export class Ledger {
         seen: entry?.seen ?? null,
         records,
       },
-      origin: entry === null ? [] : this.#witnesses.origin(entry.plan.number),
+      story: entry === null ? [] : this.#witnesses.story(entry.plan.number),
       events: this.#witnesses.events(),
     });
   }

@@ -19,16 +19,17 @@ export const INFECTED: Readonly<Record<Infection, Buffer>> = {
 const BROKEN_OFF = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']);
 const REMEMBERED = 5000; // requests
 /**
- * Bytes that are written once everything before them has left: while a socket waits for `drain`, node's https
- * server answers a next request that comes already with `HPE_PAUSED` and closes.
+ * In the story of a request that node's own https server could not go on with (`HPE_PAUSED`): under load it
+ * pauses its parser and then gives it more of the same body. Weir can only say that the origin has closed.
  */
-const LAST_PIECE = 4096;
+export const NODE_GAVE_UP = 'node gave the connection up';
 
 export interface SoakOrigin extends AsyncDisposable {
   readonly port: number;
   readonly securePort: number;
-  /** What became of a recent request here, with moments. */
+  /** What became of a recent request, with moments: here, and what others have noted. */
   story(number: number): readonly string[];
+  note(number: number, what: string): void;
   /** Closes every connection that clients keep for reuse. */
   dropConnections(): void;
 }
@@ -47,7 +48,10 @@ export async function startSoakOrigin(
     }
     story.push(`${new Date().toISOString()} ${what}`);
   };
-  const handle: http.RequestListener = (request, response) => serve(request, response, onProblem, note);
+  const current = new WeakMap<Socket, number>();
+  const handle: http.RequestListener = (request, response) => {
+    current.set(request.socket, serve(request, response, onProblem, note));
+  };
   const { key, cert } = await (await testCa()).issue(names);
   const plain = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, handle);
   const secure = https.createServer({ key, cert, keepAliveTimeout: 0, requestTimeout: 0 }, handle);
@@ -61,8 +65,10 @@ export async function startSoakOrigin(
       socket.once('close', () => sockets.delete(socket));
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (!BROKEN_OFF.has(error.code ?? ''))
-        onProblem(null, `the origin could not read what came: ${error.code} ${error.message}`);
+      const number = current.get(socket as Socket);
+      if (error.code === 'HPE_PAUSED' && number !== undefined) note(number, NODE_GAVE_UP);
+      else if (!BROKEN_OFF.has(error.code ?? ''))
+        onProblem(number ?? null, `the origin could not read what came: ${error.code} ${error.message}`);
       socket.destroy();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -77,6 +83,7 @@ export async function startSoakOrigin(
   return {
     port: portOf(plain),
     securePort: portOf(secure),
+    note,
     story: (number) => stories.get(number) ?? [],
     dropConnections,
     async [Symbol.asyncDispose]() {
@@ -89,12 +96,13 @@ export async function startSoakOrigin(
 
 type Note = (number: number, what: string) => void;
 
+/** @returns the request's number */
 function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
   onProblem: (number: number | null, problem: string) => void,
   note: Note,
-): void {
+): number {
   const words = new URL(request.url!, 'http://origin').searchParams;
   const number = Number(words.get('n'));
   const up = words.get('up')!;
@@ -122,6 +130,7 @@ function serve(
       chunked: words.get('framing') === 'chunked',
     });
   });
+  return number;
 }
 
 async function answer(
@@ -135,26 +144,16 @@ async function answer(
     'content-type': 'application/octet-stream',
     ...(chunked ? {} : { 'content-length': length }),
   });
-  let last: Buffer = Buffer.alloc(0);
   for (const piece of pieces) {
-    if (!(await written(response, last))) return;
-    const cut = Math.max(0, piece.length - LAST_PIECE);
-    if (!(await written(response, piece.subarray(0, cut)))) return;
-    last = piece.subarray(cut);
-  }
-  response.end(last);
-}
-
-/** Writes, and waits until all of it has left. @returns false when the connection is gone */
-async function written(response: http.ServerResponse, bytes: Buffer): Promise<boolean> {
-  if (bytes.length > 0 && !response.destroyed) {
+    if (response.destroyed) return;
+    if (response.write(piece)) continue;
     await new Promise<void>((resolve) => {
-      response.once('close', resolve);
-      response.write(bytes, () => {
-        response.off('close', resolve);
+      const done = (): void => {
+        response.off('drain', done).off('close', done);
         resolve();
-      });
+      };
+      response.on('drain', done).on('close', done);
     });
   }
-  return !response.destroyed;
+  response.end();
 }

@@ -79,7 +79,7 @@ export interface Summary extends Progress {
 export async function soak(options: SoakOptions): Promise<Summary> {
   const { seconds, clients, seed } = options;
   const ledger: Ledger = new Ledger({
-    origin: (number) => stage.origin.story(number),
+    story: (number) => stage.origin.story(number),
     events: () => stage.chaos.recent(),
   });
   await using stage: Stage = await startStage(seed, (problem, number) => ledger.fail(problem, number));

@@ -53,7 +53,8 @@ export async function startStage(
     cleanUps.push(() => origin[Symbol.asyncDispose]());
     const faults = await startFaultServer(randomFrom(seed + 1), (name, { sections }) => {
       const line = sections[0]?.toString('latin1').split('\r\n', 1)[0] ?? '';
-      chaos.note(`fault server ${name} (request ${numberIn(line)})`);
+      const number = numberIn(line);
+      if (number !== null) origin.note(number, `the fault server ${name}`);
     });
     cleanUps.push(() => faults.stop());
     const [proxy, local, dashboard, one, two, cIcap] = (await freePorts(6)) as [

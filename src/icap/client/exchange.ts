@@ -117,7 +117,7 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
     const lease = connection.reader.lease();
     this.#lease = lease;
     this.#body = new Body({
-      resume: () => connection.socket.resume(),
+      resume: () => this.#resumeAnswer(),
       cancel: () => this.#onAnswerUnwanted(),
       released: () => lease.release(),
     });
@@ -128,6 +128,12 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
     const room = this.#body!.push(chunk);
     if (!room) this.#connection.socket.pause();
     this.#connection.deadlineAt = room ? performance.now() + this.#options.timeoutMs : Infinity;
+  }
+
+  /** There is room again, so from now on it is the service that is waited for: it may have nothing more. */
+  #resumeAnswer(): void {
+    this.#connection.socket.resume();
+    this.#connection.deadlineAt = performance.now() + this.#options.timeoutMs;
   }
 
   onEnd(end: BodyEnd): void {

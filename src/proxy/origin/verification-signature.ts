@@ -18,7 +18,7 @@ const DIGESTS: Readonly<Record<string, readonly [keyType: string, digest: string
 /**
  * Whether `key` has signed `data`; off the event loop, as lists may have megabytes.
  *
- * @param algorithm  AlgorithmIdentifier, DER
+ * @param algorithm  AlgorithmIdentifier, DER; one that cannot be read has signed nothing
  */
 export function isSignedBy(
   key: KeyObject,
@@ -26,10 +26,17 @@ export function isSignedBy(
   data: Buffer,
   signature: Buffer,
 ): Promise<boolean> {
-  const id = dotted(new DerReader(algorithm).inside().next(TAG.objectIdentifier).content);
-  const [keyType, digest] = DIGESTS[id] ?? [];
+  const [keyType, digest] = DIGESTS[identifierIn(algorithm)] ?? [];
   if (digest === undefined || keyType !== key.asymmetricKeyType) return Promise.resolve(false);
   return new Promise((resolve) => {
     verify(digest, data, key, signature, (error, valid) => resolve(error === null && valid));
   });
+}
+
+function identifierIn(algorithm: Buffer): string {
+  try {
+    return dotted(new DerReader(algorithm).inside().next(TAG.objectIdentifier).content);
+  } catch {
+    return '';
+  }
 }

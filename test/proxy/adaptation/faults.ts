@@ -194,6 +194,18 @@ export const FAULTS: readonly Fault[] = [
     ...{ silent: true, late: true, inAnswer: true },
   },
   {
+    // All that a body keeps in memory is then queued, and nothing more comes that could start a clock anew.
+    does: 'stalls before its last chunk',
+    script: async (peer, request, size) => {
+      await readAll(peer, request);
+      peer.send(answerStart(request.method));
+      await sendPatternChunks(peer, 0, size);
+      return forever();
+    },
+    code: 'ERR_ADAPT_TIMEOUT',
+    silent: true,
+  },
+  {
     does: 'breaks its chunks',
     script: halfway((peer, sent) => peer.send('5\r\n', patternAt(sent, 5), `XX5\r\nworld\r\n${LAST}`)),
     code: 'ERR_ADAPT_PROTOCOL',

@@ -324,9 +324,9 @@ log: loud
 
   test('are bounded in number and time', async () => {
     const text = Array.from({ length: 10_000 }, (_, index) => `unknown${index}: 1`).join('\n');
-    const started = performance.now();
+    const started = process.cpuUsage(); // what others do at the same time does not count
     expect((await refusalOf(load(text))).problems).toHaveLength(100);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(process.cpuUsage(started).user / 1e6).toBeLessThan(5);
   });
 
   test.each(['constructor', 'toString', 'hasOwnProperty'])('finds no key named %s', async (key) => {

@@ -77,6 +77,8 @@ export async function writeSettings(folder: TempDir, ports: Ports): Promise<void
     proxy: {
       listen: `127.0.0.1:${ports.proxy}`,
       certs: folder.join('certs'),
+      // Clients that leave in their first handshakes must not look like some that pin a host.
+      tls: { strict: true },
       upstream: { trust: [(await testCa()).certPath], hosts: { [`*.${DOMAIN}`]: '127.0.0.1' } },
     },
     gateway: { listen: `127.0.0.1:${ports.local}` },

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 
 const MAX_CLIENTS = 10_000;
 const MAX_HOSTS = 32; // of one client
+const MAX_ACCEPTED = 64; // hosts of one client, the last ones
 const TOLD_AGAIN_MS = 24 * 3_600_000;
 
 export interface Rejection {
@@ -18,6 +19,8 @@ export interface Rejection {
 interface KnownClient {
   /** It has accepted a certificate, and used the connection. */
   hasAccepted: boolean;
+  /** Hosts whose certificate it has accepted, the latest last. */
+  readonly accepted: Set<string>;
   /** Oldest first. Emptied of a host that is accepted. */
   readonly rejected: Map<string, Rejection[]>;
   toldAt: number;
@@ -40,6 +43,14 @@ export class ClientTrust {
     const known = this.#of(client);
     known.hasAccepted = true;
     known.rejected.delete(host);
+    known.accepted.delete(host);
+    known.accepted.add(host);
+    if (known.accepted.size > MAX_ACCEPTED) known.accepted.delete(known.accepted.keys().next().value!);
+  }
+
+  /** Whether it has accepted the certificate of that host of late, so that it does not pin it. */
+  uses(client: string, host: string): boolean {
+    return this.#clients.get(client)?.accepted.has(host) ?? false;
   }
 
   /** @param keep  rejections of a host that are remembered @param withinMs  and for how long */
@@ -73,7 +84,7 @@ export class ClientTrust {
   #of(client: string): KnownClient {
     let known = this.#clients.get(client);
     if (known === undefined) {
-      known = { hasAccepted: false, rejected: new Map(), toldAt: -Infinity };
+      known = { hasAccepted: false, accepted: new Set(), rejected: new Map(), toldAt: -Infinity };
       this.#clients.set(client, known);
     }
     return known;

@@ -25,6 +25,8 @@ export interface SelfHealingSettings {
 /** A client that has rejected more hosts of late does not pin them all: it does not trust the CA any more. */
 const MAX_PINNED_AT_ONCE = 3;
 const MAX_OF_CLIENT = 16;
+/** Ways to go away that say nothing of the certificate. */
+const SILENT = new Set(['closed', 'reset', 'closed unused', 'reset unused']);
 const SAVE_MS = 200;
 
 export class SelfHealing {
@@ -101,6 +103,8 @@ export class SelfHealing {
    * @param mayLearn  false where a rule says that the host is intercepted
    */
   rejected(facts: TlsFacts, how: string, mayLearn: boolean): void {
+    // Who uses a host and now leaves without a word was in a hurry: users reload pages and close windows.
+    if (SILENT.has(how) && this.#trust.uses(whoOf(facts), nameOf(facts))) return;
     const { after, withinMs, strict } = this.#settings;
     const rejection = { at: this.#now(), how };
     const standing = this.#trust.rejected(whoOf(facts), nameOf(facts), rejection, after, withinMs);

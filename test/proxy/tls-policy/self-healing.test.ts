@@ -64,6 +64,21 @@ function learned(): SelfHealing {
 }
 
 describe('a host that a client pins', () => {
+  test.each(['closed', 'reset', 'closed unused', 'reset unused'])(
+    'is none that it uses and only leaves without a word (%s)',
+    (how) => {
+      const healing = selfHealing();
+      healing.accepted(at('used.test'));
+      for (let n = 0; n < 10; n++) healing.rejected(at('used.test'), how, true);
+      expect(healing.find(at('used.test'))).toBeNull();
+      for (let n = 0; n < 3; n++) healing.rejected(at('pinned.test'), how, true);
+      expect(healing.find(at('pinned.test'))).not.toBeNull();
+      rejectedBy(healing, at('used.test'), 3);
+      expect(healing.find(at('used.test'))).not.toBeNull();
+      healing.close(); // or its file comes while the next test looks
+    },
+  );
+
   test('is spliced for it after so many rejections, with the evidence in the log', () => {
     const healing = selfHealing();
     healing.accepted(at('other.test'));

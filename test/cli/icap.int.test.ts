@@ -37,7 +37,7 @@ describeWithPeer('c-icap', () => {
     const { exitCode, stdout } = await runCli(['icap', 'options', server.url('echo')]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain('200 OK: the service offers RESPMOD and REQMOD\n');
-    expect(await server.accessLog()).toMatch(/^OPTIONS echo 200 /m);
+    expect(await server.accessLog(/^OPTIONS echo 200 /m)).toMatch(/^OPTIONS echo 200 /m);
   });
 
   // Its echo service answers previews with 100 and with 204 in turns, 100 first.

@@ -14,7 +14,7 @@ describeWithPeer(['c-icap', 'c-icap-client'], () => {
     expect(result.stderr).toMatch(/ICAP\/1\.0 200 OK/);
     expect(result.stderr).toMatch(/Methods: RESPMOD, REQMOD/);
     expect(result.stderr).toMatch(/Allow 204: Yes/);
-    expect(await server.accessLog()).toMatch(/^OPTIONS echo 200 /m);
+    expect(await server.accessLog(/^OPTIONS echo 200 /m)).toMatch(/^OPTIONS echo 200 /m);
   });
 
   test('c-icap offers 206 on its ex206 service', async () => {

@@ -3,6 +3,7 @@
 // further lines of configuration. Touches nothing in /etc.
 
 import { access, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, accepts, supervise } from '../supervised.ts';
 import { tempDir } from '../tempDir.ts';
 import { findCIcapModules } from './find.mjs';
@@ -14,8 +15,11 @@ export interface CIcap extends AsyncDisposable {
   readonly port: number;
   /** `icap://127.0.0.1:port/service`. */
   url(service: CIcapService): string;
-  /** One line a transaction: method, service, ICAP status, HTTP bytes in and out, X-Client-IP, user. */
-  accessLog(): Promise<string>;
+  /**
+   * One line a transaction: method, service, ICAP status, HTTP bytes in and out, X-Client-IP, user. c-icap
+   * writes it after its answer: with `wanted`, waits for a few seconds until it is there.
+   */
+  accessLog(wanted?: RegExp): Promise<string>;
   log(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -28,6 +32,9 @@ export interface CIcapOptions {
   /** A free port, for one that is started again at the same place. Default: a new one. */
   readonly port?: number;
 }
+
+const LOG_WAIT_MS = 5000;
+const LOG_LOOK_MS = 20;
 
 /** Starts c-icap in the foreground, one process with eight threads, on a free port. */
 export async function startCIcap(options: CIcapOptions = {}): Promise<CIcap> {
@@ -85,7 +92,14 @@ export async function startCIcap(options: CIcapOptions = {}): Promise<CIcap> {
     return {
       port,
       url: (service) => `icap://127.0.0.1:${port}/${service}`,
-      accessLog: () => readFile(accessLog, 'utf8'),
+      accessLog: async (wanted) => {
+        const until = performance.now() + LOG_WAIT_MS;
+        for (;;) {
+          const text = await readFile(accessLog, 'utf8');
+          if (wanted === undefined || wanted.test(text) || performance.now() > until) return text;
+          await delay(LOG_LOOK_MS);
+        }
+      },
       log: () => readFile(serverLog, 'utf8'),
       stop,
       [Symbol.asyncDispose]: stop,

@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const LOCK_WAIT_MS = 300_000; // a first install on a slow line
 const LOCK_POLL_MS = 200;
-const BUILD_INPUTS = ['src', 'plugins', 'tsconfig.json', 'tsconfig.build.json', 'package.json'];
+const BUILD_INPUTS = ['src', 'plugins', 'web', 'tsconfig.json', 'tsconfig.build.json', 'package.json'];
 
 const say = (line) => process.stderr.write(`weir: ${line}\n`);
 

@@ -1,5 +1,5 @@
-// Compiles src/ and plugins/ into dist/ with the TypeScript compiler (tsconfig.build.json). The output
-// is written beside dist/ and renamed into place, so that a process which starts meanwhile sees either
+// Compiles src/ and plugins/ into dist/ with the TypeScript compiler (tsconfig.build.json), and bundles the
+// dashboard's pages in web/ into dist/web. The output is written beside dist/ and renamed into place, so that a process which starts meanwhile sees either
 // the old build or the new one, and files of deleted sources do not linger. Prints to standard error.
 
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -13,9 +13,9 @@ const TYPESCRIPT_IMPORT = /\bimport\(\s*['"]\.[^'"]*\.ts['"]/;
 /**
  * Builds dist/.
  * @param {string} root folder of the checkout
- * @returns {boolean} false when the sources have errors, which have been printed; dist/ is then unchanged
+ * @returns {Promise<boolean>} false when the sources have errors, which have been printed; dist/ is then unchanged
  */
-export function build(root) {
+export async function build(root) {
   const startedAt = new Date();
   const program = createProgram(path.join(root, 'tsconfig.build.json'));
   const outDir = path.join(root, 'dist');
@@ -41,6 +41,7 @@ export function build(root) {
       process.stderr.write('weir: move import() out of a function that has a `using` declaration\n');
       return false;
     }
+    if (!(await bundlePages(root, path.join(staging, 'web')))) return false;
     const stamp = path.join(staging, '.built');
     writeFileSync(stamp, '');
     utimesSync(stamp, startedAt, startedAt); // a source that changed during the build is newer than it
@@ -48,6 +49,18 @@ export function build(root) {
     return true;
   } finally {
     rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+/** Bundles web/ as web/vite.config.ts says. Its types are the type check's business, not the build's. */
+async function bundlePages(root, outDir) {
+  const { build: bundle } = await import('vite'); // not needed, and not loaded, when the sources have errors
+  try {
+    await bundle({ configFile: path.join(root, 'web/vite.config.ts'), build: { outDir } });
+    return true;
+  } catch (error) {
+    process.stderr.write(`${error.message}\nweir: the build of web/ failed\n`);
+    return false;
   }
 }
 
@@ -88,5 +101,5 @@ function replace(current, next) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.exitCode = build(fileURLToPath(new URL('..', import.meta.url))) ? 0 : 1;
+  process.exitCode = (await build(fileURLToPath(new URL('..', import.meta.url)))) ? 0 : 1;
 }

@@ -21,6 +21,7 @@ import { SetupSite } from './app/setup-part.ts';
 import { gatewayPorts, idleWarnings, poolOf } from './app/running.ts';
 import type { Halves, OwnGateway, ProxyHalf, Running } from './app/running.ts';
 import { watchedFiles } from './app/watched-files.ts';
+import type { CaptureSink } from './capture/capture.ts';
 import type { GatewayListener, ProxyListener, ResolvedConfig } from './config/types.ts';
 import { messageOf } from './errors.ts';
 import { listenerSecurity, makeGateway } from './gateway/from-config.ts';
@@ -57,6 +58,8 @@ export interface RunningWeir {
   readonly traces: TraceStore | null;
   /** What /metrics serves; null where nothing is counted. */
   readonly metrics?: Pick<Metrics, 'text' | 'address' | 'port'> | null;
+  /** Gives copies of the transactions that begin from now on to `sink`; null: no more are made. */
+  capture(sink: CaptureSink | null): void;
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
@@ -85,7 +88,9 @@ export async function startWeir(
   const log = tapped(openLog({ ...config.log, meters }), hooks);
   const started: (() => void | Promise<void>)[] = [() => log.close()];
   try {
-    return await start(config, halves, log, started);
+    const weir = await start(config, halves, log, started);
+    weir.capture(hooks.captures ?? null);
+    return weir;
   } catch (error) {
     for (const stop of started.reverse()) await stop();
     throw error;
@@ -163,6 +168,9 @@ async function start(
     dashboard,
     traces,
     metrics,
+    capture: (sink) => {
+      if (proxy !== null) proxy.server.captures = sink;
+    },
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
     reload: reloadTo,

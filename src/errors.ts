@@ -315,6 +315,17 @@ export const ERRORS = {
   // Traces of transactions (src/trace, `weir why`).
   ERR_TRACE_STORE: spec(500, 500, true, 'Check free space and permissions of trace.folder.'),
 
+  // The lab (src/demo, `weir demo`).
+  ERR_DEMO_CLIENT: spec(
+    500,
+    502,
+    true,
+    'Run `weir demo --keep` and look up the transaction with `weir why`.',
+  ),
+
+  // Copies of transactions (src/capture, `weir record`, `weir replay`).
+  ERR_RECORDING: spec(500, 500, true, 'Name a file that `weir record` has made, or one that can be made.'),
+
   // Worker processes of the gateway (src/gateway/workers).
   ERR_GATEWAY_WORKER: spec(
     500,

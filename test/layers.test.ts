@@ -24,6 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'telemetry',
     'metrics',
     'trace',
+    'capture',
     'pages',
     'pac',
     'trust',
@@ -31,6 +32,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['proxy', 'gateway', 'dashboard'],
   ['embed'],
   ['embed/create.ts', 'app', 'app.ts', 'index.ts'],
+  ['demo'],
   ['cli'],
 ];
 

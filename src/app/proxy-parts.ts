@@ -131,6 +131,11 @@ function trustOf(files: readonly string[]): readonly string[] | null {
   return [...rootCertificates, ...own];
 }
 
+/** The adaptation alone, for whoever has messages without a proxy. @throws as {@link makeProxyParts} */
+export function makeAdaptationPart(surroundings: ServiceSurroundings): AdaptationPart {
+  return makeAdaptation('', readServiceTls(surroundings.config.adaptation), surroundings);
+}
+
 function makeAdaptation(
   key: string,
   serviceTls: ServiceTls,

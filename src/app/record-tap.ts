@@ -1,9 +1,12 @@
 // A log that also tells somebody else: programs that embed Weir see the records that it writes.
 
+import type { CaptureSink } from '../capture/capture.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { GatewayRecord, ProxyRecord } from '../telemetry/records.ts';
 
 export interface RecordHooks {
+  /** Takes copies of the proxy's transactions; heads and bodies are read by whoever may see them. */
+  readonly captures?: CaptureSink;
   /** One HTTP transaction is over. */
   readonly onRecord?: (record: ProxyRecord) => void;
   /** One ICAP transaction of the gateway in this process is over. */

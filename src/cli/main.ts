@@ -5,12 +5,15 @@ import { Command, CommanderError } from 'commander';
 import { addCaCommand } from './ca.ts';
 import { addCheckCommand } from './check.ts';
 import type { CommandContext } from './context.ts';
+import { addDemoCommand } from './demo.ts';
 import { EXIT_OK, EXIT_USAGE } from './exit-codes.ts';
 import { addGatewayCommand } from './gateway.ts';
 import { addIcapCommand } from './icap/index.ts';
 import { addPluginsCommand } from './plugins.ts';
 import { addProxyCommand } from './proxy.ts';
 import { reportError } from './report-error.ts';
+import { addRecordCommand } from './record.ts';
+import { addReplayCommand } from './replay.ts';
 import { addSpliceCommand } from './splice.ts';
 import { addStartCommand } from './start.ts';
 import { addSystemProxyCommand } from './system-proxy.ts';
@@ -24,6 +27,7 @@ const EXAMPLES = `
 Examples:
   weir                              proxy and gateway with the embedded defaults
   weir start --config my.yaml       the same with a configuration file
+  weir demo                         see it work: a lab on this machine, nothing to set up
   weir check                        is ./weir.yaml right?
   weir <command> --help             what a command takes
 
@@ -77,12 +81,15 @@ function createProgram(context: CommandContext): Command {
   addStartCommand(program, context);
   addProxyCommand(program, context);
   addGatewayCommand(program, context);
+  addDemoCommand(program, context);
   addCheckCommand(program, context);
   addCaCommand(program, context);
   addSystemProxyCommand(program, context);
   addPluginsCommand(program, context);
   addIcapCommand(program, context);
   addWhyCommand(program, context);
+  addRecordCommand(program, context);
+  addReplayCommand(program, context);
   addSpliceCommand(program, context);
   return program;
 }

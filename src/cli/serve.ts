@@ -2,12 +2,14 @@
 // are, and live until a signal. What the halves do is src/app.ts; what their log looks like, too.
 
 import type { RunningWeir } from '../app.ts';
+import type { RecordHooks } from '../app/record-tap.ts';
 import { formatProblems, loadConfig, type ResolvedConfig } from '../config/load.ts';
 import { tuneHeap } from '../util/heap.ts';
 import { banner } from './banner.ts';
 import { type ConfigOption, configSource } from './context.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type ListenOptions, withListenOptions } from './overrides.ts';
+import { processHandlers } from './process-handlers.ts';
 import { type LoadedForServing, Reloading } from './reloading.ts';
 import { reportError, reportStartError } from './report-error.ts';
 import type { Terminal } from './terminal.ts';
@@ -19,6 +21,14 @@ export interface Halves {
   readonly gateway: boolean;
 }
 
+/** What a command adds to serving. */
+export interface ServeExtra {
+  /** Called once the configuration is known, before anything runs; may throw. */
+  prepare?(config: ResolvedConfig): Promise<RecordHooks>;
+  /** Called when everything has stopped. */
+  stopped?(): Promise<void>;
+}
+
 /** Beyond shutdown.grace: time for closing what is left after the last connection has gone. */
 const GRACE_MARGIN_MS = 500;
 
@@ -26,7 +36,12 @@ const GRACE_MARGIN_MS = 500;
  * Starts, serves, and resolves with the exit code after SIGTERM or SIGINT.
  * @throws whatever loadConfig() throws; a failed start is printed and gives its exit code
  */
-export async function serve(halves: Halves, options: ServeOptions, terminal: Terminal): Promise<number> {
+export async function serve(
+  halves: Halves,
+  options: ServeOptions,
+  terminal: Terminal,
+  extra: ServeExtra = {},
+): Promise<number> {
   const load = async (known: string | null): Promise<LoadedForServing> => {
     const source = configSource(options, terminal);
     // A file that was there at the start must be there: without it the defaults would take over.
@@ -47,7 +62,7 @@ export async function serve(halves: Halves, options: ServeOptions, terminal: Ter
   });
   let weir: RunningWeir;
   try {
-    weir = await startWeir(config, halves);
+    weir = await startWeir(config, halves, (await extra.prepare?.(config)) ?? {});
   } catch (error) {
     return reportStartError(error, config, terminal);
   }
@@ -71,7 +86,9 @@ export async function serve(halves: Halves, options: ServeOptions, terminal: Ter
   terminal.stderr.write(
     `weir: stopping, at most ${graceMs / 1000} s for what is under way (again: at once)\n`,
   );
-  return await stop(weir, graceMs, terminal);
+  const exitCode = await stop(weir, graceMs, terminal);
+  await extra.stopped?.();
+  return exitCode;
 }
 
 /** Loaded late, because `weir check` and --help need none of it. */
@@ -90,36 +107,4 @@ async function stop(weir: RunningWeir, graceMs: number, terminal: Terminal): Pro
   } finally {
     clearTimeout(timer);
   }
-}
-
-interface Handlers extends Disposable {
-  /** Resolves at the first SIGTERM or SIGINT, also one that came during the start. */
-  readonly stopRequested: Promise<void>;
-  on(event: string, listener: (argument: unknown) => void): void;
-}
-
-/** Listeners on the process that are taken away again. A second signal to stop ends the process at once. */
-function processHandlers(): Handlers {
-  const added: [string, (argument: unknown) => void][] = [];
-  const on = (event: string, listener: (argument: unknown) => void): void => {
-    process.on(event, listener);
-    added.push([event, listener]);
-  };
-  let requested = false;
-  const stopRequested = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT']) {
-      on(signal, () => {
-        if (requested) process.exit(EXIT_FAILED);
-        requested = true;
-        resolve();
-      });
-    }
-  });
-  return {
-    stopRequested,
-    on,
-    [Symbol.dispose]() {
-      for (const [event, listener] of added) process.off(event, listener);
-    },
-  };
 }

@@ -4,6 +4,8 @@
 export interface OutputStream {
   /** True on a terminal: only then may a command print colours or tables meant for people alone. */
   readonly isTTY?: boolean;
+  /** Width of a terminal in characters; absent: not known. */
+  readonly columns?: number;
   write(chunk: string | Uint8Array): unknown;
 }
 

@@ -59,6 +59,7 @@ function checkGateway(gateway: Tree, profiles: Tree): UnplacedProblem[] {
   const problems: UnplacedProblem[] = [];
   const known = profileNames(profiles);
   for (const [name, service] of Object.entries(at(gateway, 'services'))) {
+    problems.push(...checkServiceRules(name, list(tree(service)['rules']), known));
     const path = ['gateway', 'services', name, 'profile'];
     const profile = tree(service)['profile'];
     if (typeof profile !== 'string') continue;
@@ -71,6 +72,29 @@ function checkGateway(gateway: Tree, profiles: Tree): UnplacedProblem[] {
   }
   problems.push(...checkWorkers(at(gateway, 'workers')));
   return problems;
+}
+
+/** A rule without networks decides for everybody: what stands behind it is never read. */
+function checkServiceRules(
+  service: string,
+  rules: readonly unknown[],
+  known: readonly string[],
+): UnplacedProblem[] {
+  return rules.flatMap((rule, index) => {
+    const path = ['gateway', 'services', service, 'rules', index];
+    const { icapClients, clients, profile } = tree(rule);
+    const problems: UnplacedProblem[] = [];
+    if (typeof profile === 'string') {
+      const at = [...path, 'profile'];
+      problems.push(...checkNames(at, [profile], known, 'profile').map((found) => ({ ...found, path: at })));
+    }
+    if (list(icapClients).length === 0 && list(clients).length === 0) {
+      const message =
+        'is for nobody in particular: name icapClients or clients, or use `profile` of the service';
+      problems.push(problem(path, message, { allowed: 'icapClients or clients', found: 'neither' }));
+    }
+    return problems;
+  });
 }
 
 /** Each pair is `[lower key, its default, upper key, its default]`; defaults as in schema.ts. */

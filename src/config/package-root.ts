@@ -38,12 +38,23 @@ export function defaultCertsFolder(place: PackagePlace, env: NodeJS.ProcessEnv, 
 }
 
 /**
- * Where traces lie unless `trace.folder` says otherwise: `.weir/trace` of a checkout; for an installed
- * package `$XDG_STATE_HOME/weir/trace`, or `~/.local/state/weir/trace`.
+ * Where what Weir gathers while it runs lies unless the configuration says otherwise: below `.weir` of a
+ * checkout; for an installed package below `$XDG_STATE_HOME/weir`, or `~/.local/state/weir`.
+ * @param kind  name of the folder there, e.g. `trace`
  */
-export function defaultTraceFolder(place: PackagePlace, env: NodeJS.ProcessEnv, home = os.homedir()): string {
-  if (!place.installed) return path.join(place.root, '.weir', 'trace');
+export function defaultStateFolder(
+  kind: string,
+  place: PackagePlace,
+  env: NodeJS.ProcessEnv,
+  home = os.homedir(),
+): string {
+  if (!place.installed) return path.join(place.root, '.weir', kind);
   const given = env['XDG_STATE_HOME'] ?? '';
   const state = path.isAbsolute(given) ? given : path.join(home, '.local', 'state');
-  return path.join(state, 'weir', 'trace');
+  return path.join(state, 'weir', kind);
+}
+
+/** Where traces lie unless `trace.folder` says otherwise: `defaultStateFolder` of `trace`. */
+export function defaultTraceFolder(place: PackagePlace, env: NodeJS.ProcessEnv, home = os.homedir()): string {
+  return defaultStateFolder('trace', place, env, home);
 }

@@ -49,6 +49,11 @@ function resolve(name: string, given: UserProfiles): ResolvedProfile {
   for (const link of chain.reverse()) {
     const changes = given[link];
     profile.onError = changes?.onError ?? profile.onError;
+    if (changes?.timeout !== undefined) profile.timeoutMs = changes.timeout;
+    if (changes?.maxSize !== undefined) profile.maxSize = changes.maxSize;
+    if (changes?.depth !== undefined) profile.depth = changes.depth;
+    profile.cache = changes?.cache ?? profile.cache;
+    profile.quarantine = changes?.quarantine ?? profile.quarantine;
     for (const [blade, settings] of Object.entries(changes?.blades ?? {})) {
       const before = Object.hasOwn(profile.blades, blade) ? profile.blades[blade] : undefined;
       const { enabled, mode, timeoutMs } = before ?? DEFAULT_BLADE;
@@ -73,6 +78,11 @@ function builtIn(name: string, inlineMs: number, backgroundMs: number): Resolved
     name,
     base: null,
     onError: 'block',
+    timeoutMs: null,
+    maxSize: null,
+    depth: null,
+    cache: true,
+    quarantine: 'content',
     blades: {
       antivirus: { enabled: true, mode: 'inline', timeoutMs: inlineMs },
       'threat-emulation': { enabled: true, mode: 'background', timeoutMs: backgroundMs },

@@ -6,7 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { resolveClients, resolveListeners, resolveProxyAuth } from './access-resolve.ts';
 import { ICAP_PORT, icapUrl, type IcapUrl, type ListenAddress } from './addresses.ts';
-import { defaultCertsFolder, defaultTraceFolder, packagePlace, type PackagePlace } from './package-root.ts';
+import {
+  defaultCertsFolder,
+  defaultStateFolder,
+  defaultTraceFolder,
+  packagePlace,
+  type PackagePlace,
+} from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
 import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
 import { resolveTls } from './tls-rules.ts';
@@ -43,7 +49,7 @@ export interface Surroundings {
 export function resolveConfig(config: CheckedConfig, surroundings: Surroundings): ResolvedConfig {
   const { folder, pluginsGiven, place = packagePlace(), env = process.env } = surroundings;
   const absolute = (file: string) => path.resolve(folder, file);
-  const gateway = resolveGateway(config, absolute);
+  const gateway = resolveGateway(config, absolute, (kind) => defaultStateFolder(kind, place, env));
   return {
     proxy: resolveProxy(config, absolute, defaultCertsFolder(place, env)),
     adaptation: resolveAdaptation(config, absolute, gateway),
@@ -221,13 +227,17 @@ function ownUrl(gateway: GatewayConfig): IcapUrl {
   return icapUrl({ ...place, path, query: '', user: null, password: null });
 }
 
-function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): GatewayConfig {
+function resolveGateway(
+  { gateway }: CheckedConfig,
+  absolute: Absolute,
+  stateFolder: (kind: string) => string,
+): GatewayConfig {
   const standard = gatewayService.parse({});
   const services = {
     ...Object.fromEntries(BUILT_IN_SERVICES.map((name) => [name, standard])),
     ...gateway.services,
   };
-  const { limits } = gateway;
+  const { limits, verdicts, background, quarantine } = gateway;
   return {
     name: gateway.name,
     listen: gateway.listen.map(({ listen, tls, proxyProtocol }) => ({
@@ -256,6 +266,18 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
         sectionBytes: limits.sectionBytes,
       },
     },
+    verdicts: {
+      folder: orNull(verdicts.folder, absolute) ?? stateFolder('verdicts'),
+      entries: verdicts.entries,
+      maxAgeMs: verdicts.maxAge,
+    },
+    background,
+    quarantine: {
+      folder: orNull(quarantine.folder, absolute) ?? stateFolder('quarantine'),
+      maxBytes: quarantine.maxBytes,
+      maxAgeMs: quarantine.maxAge,
+      maxFile: quarantine.maxFile,
+    },
     services: table(
       Object.entries(services).map(([name, service]): [string, GatewayService] => {
         const kind = name === 'echo' || name === 'info' ? name : 'scan';
@@ -265,6 +287,7 @@ function resolveGateway({ gateway }: CheckedConfig, absolute: Absolute): Gateway
             name,
             kind,
             profile: kind === 'scan' ? (service.profile ?? DEFAULT_PROFILE) : null,
+            rules: kind === 'scan' ? service.rules : [],
             maxConnections: service.maxConnections ?? limits.connections,
             auth: resolveAuth(service.auth === undefined ? gateway.auth : service.auth, absolute),
             previewBytes: service.preview,

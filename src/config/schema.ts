@@ -19,6 +19,7 @@ import { proxyLimits } from './limits-schema.ts';
 import { metrics } from './metrics-schema.ts';
 import { notAllowed } from './problems.ts';
 import type { IdentityHeader } from './types.ts';
+import { profiles } from './profiles-schema.ts';
 import { adaptationRanges, adaptationStreams } from './ranges-and-streams-schema.ts';
 import { hold } from './patience-schema.ts';
 import { adaptationGroups, adaptationRules, adaptationShare, notScanned } from './rules-schema.ts';
@@ -26,7 +27,6 @@ import {
   duration,
   filePath,
   flag,
-  inherited,
   inheritedSectionOrNull,
   key,
   listOf,
@@ -46,6 +46,7 @@ import {
   whole,
 } from './values.ts';
 import { proxyTlsPolicy } from './tls-schema.ts';
+import { background, quarantine, serviceRules, verdicts } from './verdicts-schema.ts';
 import { targets, upstreamWays } from './ways-out-schema.ts';
 import { adaptationWebSocket } from './websocket-schema.ts';
 
@@ -66,12 +67,6 @@ const IDENTITY_HEADERS: readonly IdentityHeader[] = [
 ];
 const timeLimit = duration(1, 24 * HOUR);
 const previewSize = size(0, 64 * KiB);
-const bladeName = text(
-  'blade name',
-  'a blade name of lower-case letters, digits and dashes',
-  /^[a-z0-9][a-z0-9-]*$/,
-);
-
 const basicAuth = {
   basic: section({ file: required(filePath, 'File of `weir gateway passwd`.') }, 'Basic authentication.'),
 };
@@ -273,6 +268,7 @@ const adaptation = section(
 export const gatewayService = section(
   {
     profile: key(orNull(name), null, 'Profile that the service scans with. Null: optimized.'),
+    rules: serviceRules,
     maxConnections: key(
       orNull(whole(1, 1_000_000)),
       null,
@@ -358,6 +354,9 @@ const gateway = section(
       },
       'Bounds on what an ICAP client may ask for.',
     ),
+    verdicts,
+    background,
+    quarantine,
     services: mapOf(
       name,
       gatewayService,
@@ -365,36 +364,6 @@ const gateway = section(
     ),
   },
   'The co-located ICAP server.',
-);
-
-const profiles = mapOf(
-  name,
-  section(
-    {
-      base: inherited(name, 'Profile that everything not given here comes from. Default: optimized.'),
-      onError: inherited(oneOf('block', 'allow'), 'Verdict when a blade fails. Default: as base.'),
-      blades: mapOf(
-        bladeName,
-        section(
-          {
-            enabled: inherited(
-              flag,
-              'Whether the blade runs. Default: as base, true for one that base lacks.',
-            ),
-            mode: inherited(
-              oneOf('inline', 'background', 'hold'),
-              'inline waits for the verdict, background only reports it, hold keeps the user waiting with progress. Default: as base, else inline.',
-            ),
-            timeout: inherited(timeLimit, 'Time for a verdict. Default: as base, else 30s.'),
-          },
-          'Settings of one blade.',
-        ),
-        'Blades by name.',
-      ),
-    },
-    'A scanning profile.',
-  ),
-  'Scanning profiles by name; basic, optimized and strict are built in.',
 );
 
 /** The whole file. `z.output` of it is the checked configuration that resolve.ts completes. */

@@ -304,8 +304,29 @@ export interface GatewayConfig {
   /** Password file that ICAP clients log in against; null: nobody has to. */
   auth: BasicAuthConfig | null;
   limits: GatewayLimits;
+  /** What is remembered of content that was judged. */
+  verdicts: { folder: string; entries: number; maxAgeMs: number };
+  /** Blades of mode background; bytes are of all bodies that wait. */
+  background: { queue: number; bytes: number; atOnce: number };
+  quarantine: QuarantineConfig;
   /** By name, which is the path without its slash; `sandblast`, `echo` and `info` are always there. */
   services: Record<string, GatewayService>;
+}
+
+export interface QuarantineConfig {
+  folder: string;
+  maxBytes: number;
+  maxAgeMs: number;
+  /** Bytes of one body. */
+  maxFile: number;
+}
+
+/** A profile for certain clients; an empty list says nothing. */
+export interface ServiceRule {
+  icapClients: Network[];
+  /** Of the users behind the ICAP client, where it is believed. */
+  clients: Network[];
+  profile: string;
 }
 
 export interface GatewayWorkers {
@@ -345,6 +366,8 @@ export interface GatewayService {
   kind: 'scan' | 'echo' | 'info';
   /** Name of the profile; null for `echo` and `info`, which scan nothing. */
   profile: string | null;
+  /** The first that fits decides, before `profile`. */
+  rules: ServiceRule[];
   maxConnections: number;
   /** Null: nobody has to log in. */
   auth: BasicAuthConfig | null;
@@ -358,6 +381,15 @@ export interface ResolvedProfile {
   /** Null for a built-in profile. */
   base: string | null;
   onError: 'block' | 'allow';
+  /** For all blades of a message together; null: only the limit of each. */
+  timeoutMs: number | null;
+  /** Bytes of the largest body that is inspected; null: any. */
+  maxSize: number | null;
+  /** Levels of archives; null: as the blades have it. */
+  depth: number | null;
+  /** Verdicts on content are remembered. */
+  cache: boolean;
+  quarantine: 'off' | 'content' | 'all';
   /** By blade name; a blade that is not here is not enabled. */
   blades: Record<string, BladeSettings>;
 }

@@ -1,38 +1,82 @@
 // Runs the blades that a profile enables over one message and joins their verdicts: the first block
-// decides, a modification replaces the message, an error is what the profile's onError says.
-// G-04, G-06 … G-08.
+// decides, a modification replaces the message, an error is what the profile's onError says. Blades of mode
+// background are not among them: background/ asks those afterwards. G-04, G-06 … G-08, G-19.
 
 import { PluginError, isWeirError, messageOf } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
-import type { Blade, BladeMessage, BlockVerdict, ModifyVerdict } from '../plugin/api.ts';
+import type { Blade, BladeMessage, BlockVerdict, ModifyVerdict, Verdict } from '../plugin/api.ts';
 
+export type BladeMode = 'inline' | 'background' | 'hold';
+
+/** What a resolved profile of the configuration says; what is absent is as in the built-in ones. */
 export interface InspectionProfile {
   readonly name: string;
   readonly onError: 'block' | 'allow';
-  /** By blade name. */
-  readonly blades: Readonly<Record<string, { readonly enabled: boolean; readonly timeoutMs: number }>>;
+  /** For all blades that a message waits for together. Default: no limit but that of each. */
+  readonly timeoutMs?: number | null;
+  /** Bytes of the largest body that is inspected. Default: any. */
+  readonly maxSize?: number | null;
+  /** Levels of archives that blades unpack. Default: as they have it. */
+  readonly depth?: number | null;
+  /** Verdicts on content are remembered. Default true. */
+  readonly cache?: boolean;
+  /** Blocked bodies that are kept. Default none. */
+  readonly quarantine?: 'off' | 'content' | 'all';
+  /** By blade name. Default mode: inline. */
+  readonly blades: Readonly<
+    Record<string, { readonly enabled: boolean; readonly mode?: BladeMode; readonly timeoutMs: number }>
+  >;
 }
 
 export interface BladeTrace {
   readonly name: string;
-  /** `allow`, `block`, `modify`, `error` or `not-scanned: <reason>`. */
+  /** `allow`, `block`, `modify`, `error`, `background`, `released` or `not-scanned: <reason>`. */
   readonly verdict: string;
   readonly ms: number;
+  /** The verdict was known; the blade was not asked. */
+  readonly cached?: true;
 }
 
 export interface InspectionResult {
-  readonly blocked: (BlockVerdict & { readonly blade: string }) | null;
+  readonly blocked: (BlockVerdict & { readonly blade: string; readonly cached: boolean }) | null;
   readonly modified: ModifyVerdict | null;
   readonly trace: readonly BladeTrace[];
 }
+
+export interface Asked {
+  readonly verdict: Verdict;
+  /** The blade was not asked for this message. */
+  readonly cached: boolean;
+}
+
+/** Stands between a message and a blade: asks it, or knows its verdict. `released`: it does not count. */
+export type Judge = (blade: Blade, ask: () => Promise<Verdict>) => Promise<Asked | 'released'>;
+
+const ASK: Judge = async (_, ask) => ({ verdict: await ask(), cached: false });
 
 /** Blades of `all` that the profile enables. */
 export function enabledBlades(all: readonly Blade[], profile: InspectionProfile): readonly Blade[] {
   return all.filter((blade) => profile.blades[blade.name]?.enabled === true);
 }
 
+/** Of those, the ones that a message waits for: those of mode hold last, as they take longest. */
+export function awaitedBlades(enabled: readonly Blade[], profile: InspectionProfile): readonly Blade[] {
+  const ofMode = (mode: BladeMode): Blade[] => enabled.filter((blade) => modeOf(blade, profile) === mode);
+  return [...ofMode('inline'), ...ofMode('hold')];
+}
+
+/** Of those, the ones that judge after the message has passed. */
+export function backgroundBlades(enabled: readonly Blade[], profile: InspectionProfile): readonly Blade[] {
+  return enabled.filter((blade) => modeOf(blade, profile) === 'background');
+}
+
+function modeOf(blade: Blade, profile: InspectionProfile): BladeMode {
+  return profile.blades[blade.name]?.mode ?? 'inline';
+}
+
 /**
  * Asks one blade after the other.
+ * @param judge  default: every blade is asked
  * @throws {PluginError} of a blade that failed, when the profile blocks on errors
  */
 export async function inspect(
@@ -40,26 +84,31 @@ export async function inspect(
   profile: InspectionProfile,
   message: BladeMessage,
   signal: AbortSignal,
+  judge: Judge = ASK,
 ): Promise<InspectionResult> {
   const trace: BladeTrace[] = [];
   let modified: ModifyVerdict | null = null;
+  const allUntil = performance.now() + (profile.timeoutMs ?? Infinity);
   for (const blade of blades) {
     const startedAt = performance.now();
-    const note = (verdict: string): void => {
-      trace.push({ name: blade.name, verdict, ms: performance.now() - startedAt });
+    const note = (verdict: string, cached = false): void => {
+      const ms = performance.now() - startedAt;
+      trace.push({ name: blade.name, verdict, ms, ...(cached ? { cached } : {}) });
     };
     try {
-      const verdict = await timeBoxed(blade, message, signal, profile.blades[blade.name]!.timeoutMs);
+      const limitMs = Math.min(profile.blades[blade.name]!.timeoutMs, allUntil - startedAt);
+      const asked = await judge(blade, () => askInTime(blade, message, signal, limitMs));
+      if (asked === 'released') {
+        note('released');
+        continue;
+      }
+      const { verdict, cached } = asked;
       if (verdict.kind === 'block') {
-        note('block');
-        return { blocked: { ...verdict, blade: blade.name }, modified: null, trace };
+        note('block', cached);
+        return { blocked: { ...verdict, blade: blade.name, cached }, modified: null, trace };
       }
       if (verdict.kind === 'modify') modified = verdict;
-      note(
-        verdict.kind === 'allow' && verdict.notScanned !== undefined
-          ? `not-scanned: ${verdict.notScanned}`
-          : verdict.kind,
-      );
+      note(traceOf(verdict), cached);
     } catch (error) {
       note('error');
       if (signal.aborted || profile.onError === 'block')
@@ -69,8 +118,16 @@ export async function inspect(
   return { blocked: null, modified, trace };
 }
 
-/** A blade that does not answer in time has failed, whether it heeds its signal or not. */
-async function timeBoxed(blade: Blade, message: BladeMessage, signal: AbortSignal, timeoutMs: number) {
+/**
+ * One blade's verdict; a blade that does not answer in time has failed, whether it heeds its signal or not.
+ * @throws {PluginError} `ERR_SCAN_TIMEOUT`; and whatever the blade throws
+ */
+export async function askInTime(
+  blade: Blade,
+  message: BladeMessage,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Verdict> {
   const limit = new AbortController();
   let timer: NodeJS.Timeout | null = null;
   let onAbort: () => void = () => {};
@@ -78,12 +135,15 @@ async function timeBoxed(blade: Blade, message: BladeMessage, signal: AbortSigna
     onAbort = () => reject(signal.reason as Error);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    timer = setTimeout(() => {
-      const text = `${blade.name} took longer than ${timeoutMs} ms`;
-      const overdue = new PluginError('ERR_SCAN_TIMEOUT', text, { blade: blade.name });
-      limit.abort(overdue);
-      reject(overdue);
-    }, timeoutMs);
+    timer = setTimeout(
+      () => {
+        const text = `${blade.name} took longer than ${Math.max(0, Math.round(timeoutMs))} ms`;
+        const overdue = new PluginError('ERR_SCAN_TIMEOUT', text, { blade: blade.name });
+        limit.abort(overdue);
+        reject(overdue);
+      },
+      Math.max(0, timeoutMs),
+    );
   });
   try {
     return await Promise.race([blade.inspect(message, AbortSignal.any([signal, limit.signal])), cut]);
@@ -93,7 +153,15 @@ async function timeBoxed(blade: Blade, message: BladeMessage, signal: AbortSigna
   }
 }
 
-function bladeError(blade: Blade, error: unknown): WeirError {
+/** What a verdict is called in the log. */
+export function traceOf(verdict: Verdict): string {
+  return verdict.kind === 'allow' && verdict.notScanned !== undefined
+    ? `not-scanned: ${verdict.notScanned}`
+    : verdict.kind;
+}
+
+/** Whatever a blade has thrown, as an error with a code. */
+export function bladeError(blade: Blade, error: unknown): WeirError {
   if (isWeirError(error)) return error;
   return new PluginError(
     'ERR_PLUGIN_FAILED',

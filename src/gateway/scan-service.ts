@@ -237,7 +237,7 @@ function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): A
   return {
     kind: 'adapted',
     ...(method === 'REQMOD'
-      ? { request: { ...request!, headers } }
+      ? { request: { ...request!, headers, target: change.target ?? request!.target } }
       : { response: { ...response!, headers } }),
     body: part === undefined ? null : Body.of(part),
     ...(made === undefined ? { keepOriginalFrom: change.keepFrom ?? 0 } : {}),

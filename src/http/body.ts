@@ -19,6 +19,13 @@ export interface BodySink {
   onError(error: Error): void;
 }
 
+/** Sees a body pass; the bytes are its for the length of the call only. */
+export interface BodyWatcher {
+  onData(chunk: Buffer): void;
+  /** All of it was delivered. Not called where it breaks off or nobody wants the rest. */
+  onEnd(): void;
+}
+
 export interface BodySource {
   /** The consumer has taken everything and wants more. Called after `push` returned false or `stop()`. */
   resume(): void;
@@ -50,6 +57,7 @@ export class Body {
   #flushing = false;
   #pinned = false;
   #waiter: { bytes: number; ready: () => void } | null = null;
+  #watcher: BodyWatcher | null = null;
 
   constructor(source: BodySource = NO_SOURCE, declaredLength: number | null = null) {
     this.#source = source;
@@ -106,6 +114,7 @@ export class Body {
   push(chunk: Buffer): boolean {
     if (this.#delivered || this.#ended || chunk.length === 0) return true;
     this.#pushed += chunk.length;
+    this.#watcher?.onData(chunk);
     if (this.#sink !== null && !this.#paused && this.#queued === 0 && !this.#flushing) {
       if (!this.#sink.onData(chunk)) this.#paused = true;
       if (this.#delivered) return true;
@@ -125,6 +134,7 @@ export class Body {
     this.#ended = true;
     this.#trailers = trailers;
     this.#stopped = false;
+    this.#watcher?.onEnd();
     if (this.#sink !== null && this.#queued === 0 && !this.#flushing) this.#deliverEnd();
     this.#checkWaiter();
   }
@@ -196,6 +206,13 @@ export class Body {
    */
   released(): void {
     if (!this.#pinned) this.#source.released?.();
+  }
+
+  /** Shows all bytes to `watcher`, those that wait included; before any were taken. It slows nobody. */
+  watch(watcher: BodyWatcher): void {
+    for (const chunk of this.#queue) watcher.onData(chunk);
+    if (this.#ended && this.#error === null) watcher.onEnd();
+    this.#watcher = watcher;
   }
 
   /** Takes what is queued without attaching a consumer. Up to `max` bytes, at chunk boundaries if it can. */

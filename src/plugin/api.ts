@@ -32,6 +32,8 @@ export interface ModifyVerdict {
   readonly kind: 'modify';
   /** Replaces header fields (flat name, value list); absent keeps them. */
   readonly headers?: readonly string[];
+  /** Replaces the target of a request; absent keeps it. Without effect on a response. */
+  readonly target?: string;
   /** Replaces the body; absent keeps it, apart from what `prefix` and `keepFrom` say. */
   readonly body?: Buffer;
   /** Bytes in front of what is kept of the original body, in its Content-Encoding. No body: no effect. */
@@ -55,7 +57,8 @@ export function block(found: { threat: string; severity?: Severity; reason: stri
 /**
  * Verdict: pass with other headers, another body, or another start of the body, e.g.
  * `modify({ prefix: Buffer.from('<!-- checked -->') })`.
- * @throws {TypeError} for `body` together with `prefix` or `keepFrom`, and a `keepFrom` that is no byte offset
+ * @throws {TypeError} for `body` together with `prefix` or `keepFrom`, a `keepFrom` that is no byte offset, and a
+ *         `target` that is empty or not visible ASCII
  */
 export function modify(change: Omit<ModifyVerdict, 'kind'>): ModifyVerdict {
   const { body, prefix, keepFrom = 0 } = change;
@@ -64,6 +67,9 @@ export function modify(change: Omit<ModifyVerdict, 'kind'>): ModifyVerdict {
   }
   if (!Number.isSafeInteger(keepFrom) || keepFrom < 0) {
     throw new TypeError('modify: `keepFrom` must be a byte offset, 0 or more');
+  }
+  if (change.target !== undefined && !/^[\x21-\x7e]+$/.test(change.target)) {
+    throw new TypeError('modify: `target` must be visible ASCII without blanks');
   }
   return { kind: 'modify', ...change };
 }

@@ -33,7 +33,8 @@ const PACKAGE_NAME = /^((?:@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*)(?:\/([^\\]
  * the package itself runs from sources). `plugins/<name>` of this package, or where the configuration's
  * folder has no such plugin of its own, means the built-in plugin, of which a build has the module in
  * dist and the data in its source folder. Any other text is an npm package, looked for as Node does
- * from the configuration's folder upwards, then from this package.
+ * from the configuration's folder upwards, then from this package; where there is none, the built-in
+ * plugin of that name.
  *
  * @param use what the configuration says
  * @param resolveFrom absolute path of the folder that `use` is seen from
@@ -48,7 +49,7 @@ export async function locatePlugin(
   const isPath = path.isAbsolute(use) || /^\.\.?(?:[/\\]|$)/.test(use);
   const found = isPath
     ? await locatePath(path.resolve(resolveFrom, use), use, place, tried)
-    : await locatePackage(use, resolveFrom, place, tried);
+    : ((await locatePackage(use, resolveFrom, place, tried)) ?? (await locateByName(use, place, tried)));
   if (found !== null) return found;
   const asPath = !isPath && (await kindOf(path.resolve(resolveFrom, use))) !== null;
   const hint = asPath ? `; a path begins with ./: did you mean ./${printable(use)}?` : '';
@@ -85,6 +86,11 @@ async function locateBuiltIn(name: string, place: PackagePlace, tried: Tried): P
     if (await isFile(file, tried)) return { file, folder };
   }
   return await entryOf(folder, '.', place, tried);
+}
+
+/** A bare name that no package has: the built-in plugin of that name. */
+async function locateByName(name: string, place: PackagePlace, tried: Tried): Promise<PluginPlace | null> {
+  return /^[a-z0-9][a-z0-9-]*$/.test(name) ? await locateBuiltIn(name, place, tried) : null;
 }
 
 async function locatePackage(

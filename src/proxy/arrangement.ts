@@ -2,6 +2,7 @@
 // with. A reload makes another one; the way to the origins goes over into it where nothing about it changed.
 
 import { isIP } from 'node:net';
+import type { CaptureSink } from '../capture/capture.ts';
 import { HttpError } from '../errors.ts';
 import type { HeadLimits } from '../http/message-reader.ts';
 import type { Http2ClientSettings } from '../http2/server-connection.ts';
@@ -103,6 +104,8 @@ export interface ProxyArrangementOptions {
 export interface ProxyGround {
   readonly telemetry: Telemetry;
   readonly traces: TraceSink | null;
+  /** Who wants copies of transactions now; absent or null: nobody. */
+  readonly captures?: CaptureSink | null;
   readonly viaName: string;
   readonly deadlines: Deadlines;
   readonly waitingRoom: WaitingRoom;
@@ -178,6 +181,10 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     });
     this.engine = options.engine(this.connector);
     this.certificates = this.#certificatePolicy();
+  }
+
+  get captures(): CaptureSink | null {
+    return this.#ground.captures ?? null;
   }
 
   get inForce(): ProxyContext {

@@ -3,13 +3,14 @@
 
 import { HttpError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
+import { TransactionCapture } from '../capture/capture.ts';
 import type { Body } from '../http/body.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { Meters } from '../metrics/meters.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
-import { OriginNote, TransactionNotes } from '../trace/notes.ts';
+import { isEventful, OriginNote, TransactionNotes } from '../trace/notes.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import type { Coverage, NotScannedReason } from './adaptation/coverage.ts';
@@ -40,6 +41,8 @@ export class Transaction implements StreamTransaction {
   readonly trace: StepTrace[] = [];
   /** Null: nobody traces. */
   readonly #notes: TransactionNotes | null;
+  /** Null: nobody wants a copy. */
+  readonly #capture: TransactionCapture | null;
   #url: string;
   #responding = false;
   #answeredBody: Body | null = null;
@@ -67,11 +70,13 @@ export class Transaction implements StreamTransaction {
     this.#exchange = exchange;
     this.#url = exchange.head.target;
     this.#shared = context.pipeline.newShared();
-    const { traces } = context;
+    const { traces, captures } = context;
+    this.#capture = captures === null ? null : new TransactionCapture(captures);
     this.#notes =
       traces === null || !traces.hasRoom
         ? null
         : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null, exchange.startedAt);
+    if (this.#notes !== null && this.#capture !== null) this.#notes.wire = this.#capture.wire;
   }
 
   /** Runs to the end; never rejects. */
@@ -91,18 +96,23 @@ export class Transaction implements StreamTransaction {
       this.#late.done();
       if (this.#notes !== null) this.#notes.waitedAt = this.#late.waitedAt;
     }
-    if (this.#isAside) return;
+    if (this.#isAside) return this.#capture?.dispose();
     const { telemetry, traces } = this.#context;
     if (telemetry.meters != null) this.#count(telemetry.meters, failure);
-    if (!telemetry.records && traces === null) return;
+    const traced = traces !== null && (isEventful(this.#verdict) || traces.hasRoom) ? traces : null;
+    if (traced === null) traces?.leaveOut();
+    if (!telemetry.records && traced === null && this.#capture === null) return;
     const record = this.#record(failure);
     if (telemetry.records) telemetry.proxy(record);
-    traces?.add(record, this.#notes);
+    traced?.add(record, this.#notes);
+    this.#capture?.finish(record);
   }
 
   async #forward(): Promise<void> {
     const exchange = this.#exchange;
     const outgoing = prepareRequest(this.#context, this.#session, exchange, (url) => (this.#url = url));
+    const { method, headers } = outgoing.head;
+    this.#capture?.onRequest({ method, url: outgoing.url, headers }, outgoing.body);
     const own = ownAnswer(this.#context.site, outgoing.target, exchange.head);
     if (own !== null) {
       exchange.body?.cancel();
@@ -131,6 +141,7 @@ export class Transaction implements StreamTransaction {
       : null;
     if (this.#responding) return;
     const response = fetched ?? (await this.#context.engine.send(this.#originRequest(outgoing)));
+    this.#capture?.onResponse(response.head, response.body, response.serverIp);
     if (response.upgraded !== null) return this.#upgrade(response);
     if (!pipeline.has('RESPMOD')) {
       this.#leaveOut('RESPMOD', response.body);

@@ -12,6 +12,7 @@ import { formatAuthority } from '../util/authority.ts';
 import { ClientUsage } from './access/client-usage.ts';
 import type { ProxyArrangementOptions, ProxyGround } from './arrangement.ts';
 import { ProxyArrangement } from './arrangement.ts';
+import type { CaptureSink } from '../capture/capture.ts';
 import { ClientConnections } from './client-connections.ts';
 import { TunnelOpener } from './connect.ts';
 import { ConnectionRecords } from './connection-records.ts';
@@ -26,6 +27,8 @@ export interface ProxyServerOptions extends ProxyArrangementOptions {
   readonly telemetry: Telemetry;
   /** Default null: nothing is traced. */
   readonly traces?: TraceSink | null;
+  /** Default null: no copies are made. */
+  readonly captures?: CaptureSink | null;
 }
 
 const OVERLOAD_LOG_MS = 1000; // at most one line a second about refused connections
@@ -45,6 +48,8 @@ export interface NextArrangement {
 export class ProxyServer implements ProxyGround {
   readonly telemetry: Telemetry;
   readonly traces: TraceSink | null;
+  /** Who wants copies of transactions; for those that begin from now on. */
+  captures: CaptureSink | null;
   readonly deadlines = new Deadlines();
   readonly waitingRoom = new WaitingRoom(this.deadlines);
   readonly viaName = `weir-${randomBytes(5).toString('hex')}`;
@@ -65,6 +70,7 @@ export class ProxyServer implements ProxyGround {
   constructor(options: ProxyServerOptions) {
     this.telemetry = options.telemetry;
     this.traces = options.traces ?? null;
+    this.captures = options.captures ?? null;
     this.records = new ConnectionRecords(this.telemetry, this.traces);
     this.#arrangement = this.#latest = new ProxyArrangement(this, options, null);
     this.#tunnels = new TunnelOpener(this);

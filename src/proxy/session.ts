@@ -1,5 +1,6 @@
 // What is known of a client connection, and what all connections of one proxy share.
 
+import type { CaptureSink } from '../capture/capture.ts';
 import type { Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TransactionNotes, TunnelNote } from '../trace/notes.ts';
 import type { AdaptationPipeline, StepTrace } from './adaptation/pipeline.ts';
@@ -57,6 +58,8 @@ export interface ProxyContext {
   readonly telemetry: Telemetry;
   /** Null: nothing is traced. */
   readonly traces: TraceSink | null;
+  /** Null: no copies are made. */
+  readonly captures: CaptureSink | null;
   /** What clients get while a scan takes long. */
   readonly patience: Patience;
   /** Answers keep Alt-Svc, by which browsers find the way past us. */

@@ -5,6 +5,7 @@
 import type { WeirError } from '../errors.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
+import type { WireExchange, WireNotes } from './wire.ts';
 
 /** A line of the configuration: `path` as `weir check` names it, `text` what it says. */
 export interface PolicyLine {
@@ -28,6 +29,13 @@ export interface TraceSink {
   readonly hasRoom: boolean;
   /** Never throws and never waits. */
   add(record: ProxyRecord, notes: TransactionNotes | null): void;
+  /** A transaction that `isEventful` does not name is over and has no room: no record need be made of it. */
+  leaveOut(): void;
+}
+
+/** What traces are kept for first. */
+export function isEventful(verdict: ProxyRecord['verdict']): boolean {
+  return verdict !== 'allowed' && verdict !== 'modified';
 }
 
 /** One ICAP request on a connection. */
@@ -48,10 +56,13 @@ export class ExchangeNote {
   body: Buffer | null = null;
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
   error: WeirError | null = null;
+  /** Takes the bytes as they are on the wire; null: nobody does. */
+  readonly wire: WireExchange | null;
   readonly #bodyLimit: number;
 
-  constructor(address: string, bodyLimit: number) {
+  constructor(address: string, bodyLimit: number, wire: WireExchange | null = null) {
     this.address = address;
+    this.wire = wire;
     this.#bodyLimit = bodyLimit;
   }
 
@@ -101,15 +112,18 @@ export class ServiceNote {
   key: string | null = null;
   readonly exchanges: ExchangeNote[] = [];
   readonly #bodyLimit: number;
+  readonly #wire: WireNotes | null;
 
-  constructor(service: string, bodyLimit: number) {
+  constructor(service: string, bodyLimit: number, wire: WireNotes | null = null) {
     this.service = service;
     this.#bodyLimit = bodyLimit;
+    this.#wire = wire;
   }
 
   /** An ICAP request begins. */
   exchange(address: string): ExchangeNote {
-    const note = new ExchangeNote(address, this.#bodyLimit);
+    const wire = this.#wire?.begin(this.service, address) ?? null;
+    const note = new ExchangeNote(address, this.#bodyLimit, wire);
     if (this.exchanges.length < MAX_NOTES) this.exchanges.push(note);
     return note;
   }
@@ -141,6 +155,7 @@ export class StepNotes {
   readonly services: ServiceNote[] = [];
   answer: StepAnswer | null = null;
   readonly #bodyLimit: number;
+  readonly #wire: WireNotes | null;
 
   constructor(
     method: 'REQMOD' | 'RESPMOD',
@@ -148,17 +163,19 @@ export class StepNotes {
     rule: PolicyLine | null,
     skipped: string | null,
     bodyLimit: number,
+    wire: WireNotes | null = null,
   ) {
     this.method = method;
     this.name = name;
     this.rule = rule;
     this.skipped = skipped;
     this.#bodyLimit = bodyLimit;
+    this.#wire = wire;
   }
 
   /** The message is given to a service; several may work on it at a time. */
   asks(service: string): ServiceNote {
-    const note = new ServiceNote(service, this.#bodyLimit);
+    const note = new ServiceNote(service, this.#bodyLimit, this.#wire);
     if (this.services.length < MAX_NOTES) this.services.push(note);
     return note;
   }
@@ -218,6 +235,8 @@ export class TransactionNotes {
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
   /** When the client got something because the scan took long. */
   waitedAt: number | null = null;
+  /** Takes what is said to services; null: nobody does. */
+  wire: WireNotes | null = null;
 
   constructor(
     bodies: number,
@@ -238,7 +257,7 @@ export class TransactionNotes {
     rule: PolicyLine | null,
     skipped: string | null,
   ): StepNotes {
-    const step = new StepNotes(method, name, rule, skipped, this.bodies);
+    const step = new StepNotes(method, name, rule, skipped, this.bodies, this.wire);
     if (this.steps.length < MAX_NOTES) this.steps.push(step);
     return step;
   }

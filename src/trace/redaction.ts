@@ -24,6 +24,14 @@ export function keptFields(headers: RawHeaders): KeptFields {
   return kept;
 }
 
+/** All fields, in full but for the secrets, as a flat list. */
+export function withoutSecrets(headers: RawHeaders): RawHeaders {
+  return headers.map((part, i) => {
+    if (i % 2 === 0) return part;
+    return SECRET_FIELD.test(headers[i - 1]!) ? REDACTED : withoutUserInfo(part);
+  });
+}
+
 /** An ICAP header as sent, line by line, secrets left out. */
 export function keptHeadLines(head: string): readonly string[] {
   const end = head.indexOf('\r\n\r\n');
@@ -50,7 +58,8 @@ function keptValue(name: string, value: string): string {
   return SECRET_FIELD.test(name) ? REDACTED : withoutUserInfo(cut(value, MAX_VALUE));
 }
 
-function withoutUserInfo(text: string): string {
+/** The text without what stands before an @ in a URL. */
+export function withoutUserInfo(text: string): string {
   return text.includes('@') ? text.replace(USER_INFO, `//${REDACTED}@`) : text;
 }
 

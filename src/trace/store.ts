@@ -7,6 +7,7 @@ import { open } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TransactionNotes } from './notes.ts';
+import { isEventful } from './notes.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { FinishedTransaction } from './record.ts';
 import { traceRecord } from './record.ts';
@@ -76,16 +77,17 @@ export class TraceStore implements TraceSink {
 
   add(record: ProxyRecord, notes: TransactionNotes | null): void {
     const endedAt = performance.now();
-    const isEventful = record.verdict !== 'allowed' && record.verdict !== 'modified';
-    const queue = isEventful ? this.#eventful : this.#uneventful;
+    const eventful = isEventful(record.verdict);
+    const queue = eventful ? this.#eventful : this.#uneventful;
     const isRefused = this.#closed || endedAt < this.#retryAt || queue.length >= MAX_WAITING;
-    if (isRefused || (!isEventful && this.#creditNow(endedAt) <= 0)) {
-      this.#dropped++;
-      return;
-    }
+    if (isRefused || (!eventful && this.#creditNow(endedAt) <= 0)) return this.leaveOut();
     this.#added++;
     queue.push({ record, notes, endedAtMs: Date.now(), endedAt });
     this.#immediate ??= setImmediate(() => this.#makeLines());
+  }
+
+  leaveOut(): void {
+    this.#dropped++;
   }
 
   /** Resolves when as many as were added so far are written, or lost; takes no heed of the budget. */

@@ -41,11 +41,14 @@ export interface WeirProcess extends AsyncDisposable {
 }
 
 /** Starts bin/weir, which builds the checkout first if that is out of date. */
-export function spawnWeir(args: readonly string[], options: { cwd?: string } = {}): WeirProcess {
+export function spawnWeir(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): WeirProcess {
   const child = spawn(process.execPath, [path.join(ROOT, 'bin/weir'), ...args], {
     cwd: options.cwd ?? ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', ...options.env },
   });
   const written = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();

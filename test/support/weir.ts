@@ -83,7 +83,12 @@ async function completed(settings: WeirSettings, gatewayPort: number, folder: st
       upstream: { trust: [(await testCa()).certPath], hosts: { '*.test': '127.0.0.1' }, ...upstream },
       ...proxyRest,
     },
-    gateway: { listen: `127.0.0.1:${gatewayPort}`, ...gateway },
+    gateway: {
+      listen: `127.0.0.1:${gatewayPort}`,
+      verdicts: { folder: `${folder}/verdicts` },
+      quarantine: { folder: `${folder}/quarantine` },
+      ...gateway,
+    },
     dashboard: { listen: '127.0.0.1:0' },
     log: { file: `${folder}/log` },
     trace: { folder: `${folder}/trace` },

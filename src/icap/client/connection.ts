@@ -14,6 +14,8 @@ import { isTlsError } from './connector.ts';
 
 /** Whoever waits for a response on a connection. */
 export interface ConnectionUser {
+  /** Bytes of the server as they came, before they are read. */
+  onBytes(chunk: Buffer): void;
   onMessage(head: IcapResponseHead, sections: Sections): void;
   onData(chunk: Buffer): void;
   onEnd(end: BodyEnd): void;
@@ -119,6 +121,7 @@ export class IcapClientConnection implements HasDeadline {
     const user = this.#user;
     if (user === null) return this.destroy();
     this.answered = true;
+    user.onBytes(chunk);
     try {
       const at = this.#parser.execute(chunk);
       if (at < chunk.length) this.#spoilt = true;

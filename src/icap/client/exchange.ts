@@ -108,6 +108,10 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
 
   // --- the answer ---
 
+  onBytes(chunk: Buffer): void {
+    this.#options.note?.wire?.received.add(chunk);
+  }
+
   onMessage(head: IcapResponseHead, sections: Sections): void {
     this.#head = head;
     this.#sections = sections;

@@ -22,6 +22,7 @@ export function exchangeOptions(
       onMessage: (received) => {
         head = received;
       },
+      onBytes: () => {},
       onData: () => {},
       onEnd: () => {
         ended = true;

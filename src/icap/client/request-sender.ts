@@ -6,10 +6,12 @@ import type { WeirError } from '../../errors.ts';
 import type { BodySink } from '../../http/body.ts';
 import type { HeldBody } from '../../http/held-body.ts';
 import type { ExchangeNote } from '../../trace/notes.ts';
+import type { WireBytes } from '../../trace/wire.ts';
 import { SocketBatch } from '../../util/socket-batch.ts';
 import { LAST_CHUNK, LAST_CHUNK_IEOF, lastChunk } from '../codec/chunked.ts';
 import type { RawHeaders } from '../codec/http-head.ts';
 import { formatResponseHead } from '../codec/http-head.ts';
+import type { ChunkWriter } from '../codec/serializer.ts';
 import { encodeWithBody, formatIcapMessage, writeChunk } from '../codec/serializer.ts';
 import type { AdaptationMessage } from './adaptation.ts';
 import type { IcapClientConnection } from './connection.ts';
@@ -172,17 +174,21 @@ export class RequestSender {
     this.sendsRest = true;
     this.#connection.deadlineAt = Infinity;
     const batch = new SocketBatch(this.#connection.socket);
+    const copies = this.#options.note?.wire?.sent ?? null;
+    const writer = copies === null ? batch : copied(batch, copies);
     const sink: BodySink = {
       onData: (chunk) => {
         if (this.#stopped) return true;
-        const more = writeChunk(batch, chunk);
+        const more = writeChunk(writer, chunk);
         // A server that takes nothing for too long has failed; a slow origin has not.
         this.#connection.deadlineAt = more ? Infinity : performance.now() + this.#options.timeoutMs;
         return more;
       },
       onEnd: (trailers) => {
         if (this.#stopped) return;
-        batch.writeText(this.#lastChunk(trailers, LAST_CHUNK), (error) => {
+        const end = this.#lastChunk(trailers, LAST_CHUNK);
+        copies?.add(Buffer.from(end, 'latin1'));
+        batch.writeText(end, (error) => {
           if (error == null) held.allSent();
         });
         batch.flush();
@@ -203,6 +209,24 @@ export class RequestSender {
   }
 
   #send(bytes: Buffer): void {
+    this.#options.note?.wire?.sent.add(bytes);
     this.#connection.socket.write(bytes);
   }
+}
+
+/** The batch, whose bytes somebody wants to see. */
+function copied(batch: SocketBatch, copies: WireBytes): ChunkWriter {
+  return {
+    write: (data) => {
+      copies.add(data);
+      batch.write(data);
+    },
+    writeText: (text) => {
+      copies.add(Buffer.from(text, 'latin1'));
+      batch.writeText(text);
+    },
+    get room() {
+      return batch.room;
+    },
+  };
 }

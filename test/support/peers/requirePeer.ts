@@ -25,6 +25,7 @@ export type PeerName =
   | 'openssl'
   | 'git'
   | 'wget'
+  | 'tshark'
   | 'java'
   | 'gsettings'
   | 'keytool'

@@ -1,12 +1,13 @@
 // Puts the halves together from a resolved configuration: CA, plugins, gateway, adaptation, proxy.
 // Everything below takes plain options; only this file and gateway/from-config.ts know the configuration's shape.
 
+import { addressesOf } from './app/addresses.ts';
 import { loadCa, RotationTimer } from './app/ca-part.ts';
 import { makeAccessPart } from './app/access-part.ts';
 import { BladeSet } from './app/blade-set.ts';
 import { openDashboard } from './app/dashboard-part.ts';
 import type { Dashboard } from './app/dashboard-part.ts';
-import { entranceOptions, proxyAddress } from './app/entrance-options.ts';
+import { entranceOptions } from './app/entrance-options.ts';
 import { listenerTlsSource } from './app/listener-tls.ts';
 import { Listeners } from './app/listeners.ts';
 import { Metrics } from './app/metrics-part.ts';
@@ -18,11 +19,12 @@ import { reload } from './app/reload.ts';
 import type { ReloadResult } from './app/reload.ts';
 import { ReverseProxy } from './app/reverse.ts';
 import { SetupSite } from './app/setup-part.ts';
-import { gatewayPorts, idleWarnings, poolOf } from './app/running.ts';
+import { gatewayPorts, idleWarnings, poolOf, serviceStates } from './app/running.ts';
 import type { Halves, OwnGateway, ProxyHalf, Running } from './app/running.ts';
 import { watchedFiles } from './app/watched-files.ts';
 import type { CaptureSink } from './capture/capture.ts';
 import type { GatewayListener, ProxyListener, ResolvedConfig } from './config/types.ts';
+import { Activity } from './dashboard/live/activity.ts';
 import { messageOf } from './errors.ts';
 import { listenerSecurity, makeGateway } from './gateway/from-config.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -31,9 +33,9 @@ import { GatewaySupervisor } from './gateway/workers/supervisor.ts';
 import { Meters } from './metrics/meters.ts';
 import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
+import { tracerOf } from './telemetry/otlp/tracer.ts';
 import { TraceStore } from './trace/store.ts';
 import type { Log } from './telemetry/log.ts';
-import { formatAuthority } from './util/authority.ts';
 
 export type { Halves } from './app/running.ts';
 export type { ReloadResult } from './app/reload.ts';
@@ -60,6 +62,8 @@ export interface RunningWeir {
   readonly metrics?: Pick<Metrics, 'text' | 'address' | 'port'> | null;
   /** Gives copies of the transactions that begin from now on to `sink`; null: no more are made. */
   capture(sink: CaptureSink | null): void;
+  /** The ICAP services of the proxy as of now: `up`, `probing`, …; absent where it is not known. */
+  serviceStates?(): { readonly name: string; readonly state: string }[];
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
@@ -85,10 +89,12 @@ export async function startWeir(
   hooks: RecordHooks = {},
 ): Promise<RunningWeir> {
   const meters = config.metrics.enabled ? new Meters() : null;
-  const log = tapped(openLog({ ...config.log, meters }), hooks);
-  const started: (() => void | Promise<void>)[] = [() => log.close()];
+  const tracer = tracerOf(config.tracing, (...event) => log.event(...event));
+  const activity = halves.proxy && config.dashboard.listen !== null ? new Activity() : null;
+  const log = tapped(openLog({ ...config.log, meters, tracer }), hooks, activity);
+  const started: (() => void | Promise<void>)[] = [() => log.close(), () => tracer?.close()];
   try {
-    const weir = await start(config, halves, log, started);
+    const weir = await start(config, halves, log, activity, started);
     weir.capture(hooks.captures ?? null);
     return weir;
   } catch (error) {
@@ -101,6 +107,7 @@ async function start(
   config: ResolvedConfig,
   halves: Halves,
   log: Log,
+  activity: Activity | null,
   started: (() => void | Promise<void>)[],
 ): Promise<RunningWeir> {
   const rule = halves.gateway ? poolRule(config.gateway.workers, !halves.proxy) : null;
@@ -121,7 +128,13 @@ async function start(
   for (const port of gatewayPorts(running)) proxy?.server.protectPort(port);
   const metrics = log.meters == null ? null : new Metrics(log.meters, running, () => traces?.dropped ?? 0);
   started.push(() => metrics?.close());
-  const dashboard = await startDashboard(running, proxy, metrics, started);
+  const addresses = () => addressesOf(running);
+  const dashboard =
+    proxy === null || activity === null
+      ? null
+      : await openDashboard({ running, proxy, activity, metrics, traces, addresses });
+  started.push(() => dashboard?.close());
+  if (dashboard !== null) proxy?.server.protectPort(dashboard.port);
   await metrics?.listen(config, dashboard?.token ?? null);
   if (metrics !== null && metrics.port !== null) proxy?.server.protectPort(metrics.port);
   const warnings = idleWarnings(running);
@@ -141,24 +154,19 @@ async function start(
   caRotation.set(proxy?.ca.nextActiveFrom ?? null);
   return {
     get proxyAddresses() {
-      return (proxy?.listeners.opened ?? []).map(({ listener, port }) => proxyAddress(listener, port));
+      return addresses().proxy;
     },
     get reverseAddresses() {
-      return (proxy?.reverse.listeners.opened ?? []).map(({ listener, port }) => {
-        return `${listener.tls === null ? '' : 'https://'}${formatAuthority(listener.host, port)}`;
-      });
+      return addresses().reverse;
     },
     get gatewayAddresses() {
-      if (workers === null)
-        return own!.listeners.opened.map(({ listener, port }) => gatewayAddress(listener, port));
-      const { listen } = running.config.gateway;
-      return workers.addresses.map(({ port }, index) => gatewayAddress(listen[index]!, port));
+      return addresses().gateway;
     },
     get ca() {
       return proxy === null ? null : { path: proxy.ca.authority.certificatePath, created: proxy.ca.created };
     },
     get services() {
-      return own?.gateway.paths ?? workers!.paths;
+      return addresses().services;
     },
     get watched() {
       return watchedFiles(running);
@@ -171,6 +179,7 @@ async function start(
     capture: (sink) => {
       if (proxy !== null) proxy.server.captures = sink;
     },
+    serviceStates: () => serviceStates(running),
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
     reload: reloadTo,
@@ -189,28 +198,10 @@ async function start(
       await proxy?.ca.contexts.close();
       for (const set of own?.bladeSets ?? []) await set.close();
       await traces?.close();
+      await log.tracer?.close();
       log.close();
     },
   };
-}
-
-async function startDashboard(
-  running: Running,
-  proxy: ProxyHalf | null,
-  metrics: Metrics | null,
-  started: (() => void | Promise<void>)[],
-): Promise<Dashboard | null> {
-  if (proxy === null) return null;
-  const inForce = () => ({ config: running.config, adaptation: proxy.parts.adaptation });
-  const dashboard = await openDashboard(running.config, running.log, inForce, metrics, proxy.site);
-  started.push(() => dashboard?.close());
-  if (dashboard !== null) proxy.server.protectPort(dashboard.port);
-  return dashboard;
-}
-
-/** `host:port`, with its scheme where that is not `icap`. */
-function gatewayAddress({ host, tls }: GatewayListener, port: number): string {
-  return `${tls === null ? '' : 'icaps://'}${formatAuthority(host, port)}`;
 }
 
 /** The gateway of this process; it does not listen yet. */

@@ -348,9 +348,16 @@ export const ERRORS = {
   ERR_PLUGIN_OPTIONS: spec(500, 500, false, "Check the plugin's options."),
   ERR_PLUGIN_FAILED: spec(500, 502, true, "See the plugin's log."),
   ERR_SCAN_TIMEOUT: spec(500, 504, true, 'Raise the time limit of the profile.'),
+  ERR_SCAN_SIZE: spec(
+    500,
+    502,
+    true,
+    'Raise maxSize of the profile, or let it allow what is larger (onError).',
+  ),
   ERR_SCAN_UNAVAILABLE: spec(500, 502, true, 'Check that the scanner runs and is reachable.'),
   ERR_UNPACK_BUDGET: spec(500, 502, true, 'Raise the unpacking limits if the content is legitimate.'),
   ERR_UNPACK_MALFORMED: spec(500, 502, true, 'The archive or coding is damaged.'),
+  ERR_QUARANTINE: spec(500, 404, true, 'See `weir quarantine list` for what is there.'),
   ERR_SPOOL: spec(
     500,
     500,

@@ -42,6 +42,7 @@ function createBlade(
 ): Blade {
   return {
     name: 'antivirus',
+    judges: 'content',
     fingerprint,
     async inspect(message: BladeMessage, signal: AbortSignal) {
       if (message.body === null || message.body.size === 0) return judgeTroubles([], options.onUnscannable);

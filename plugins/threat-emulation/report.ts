@@ -76,23 +76,48 @@ export interface EmulationReport {
 
 const MAX_NODES = 1500;
 const MAX_WHAT = 500; // characters
+const MAX_REASON = 200; // characters
 const MAX_LIMITS = 20;
 
-/** Collects the tree and the reasons of one message. */
-export class Recorder {
-  readonly root: BehaviourNode;
-  readonly limits: string[] = [];
-  readonly #reasons = new Map<string, Reason>();
-  #nodes = 1;
+/** What all recorders of one message share. */
+interface Shared {
+  nodes: number;
+  readonly limits: string[];
+}
 
-  constructor(what: string) {
-    this.root = node('content', what);
+/**
+ * Collects the tree of one message and the reasons of one scope in it: a page with its scripts, a document,
+ * a file of an archive. Points of different scopes do not add up.
+ */
+export class Recorder {
+  readonly node: BehaviourNode;
+  readonly #shared: Shared;
+  readonly #reasons = new Map<string, Reason>();
+
+  private constructor(top: BehaviourNode, shared: Shared) {
+    this.node = top;
+    this.#shared = shared;
+  }
+
+  /** A recorder for a message; its node is the root of the tree. */
+  static start(what: string): Recorder {
+    return new Recorder(node('content', what), { nodes: 1, limits: [] });
+  }
+
+  /** A recorder for something in it, with reasons of its own. */
+  scope(parent: BehaviourNode, kind: BehaviourKind, what: string): Recorder {
+    return new Recorder(this.add(parent, kind, what), this.#shared);
+  }
+
+  /** A recorder whose scopes are added under `node`. */
+  under(at: BehaviourNode): Recorder {
+    return new Recorder(at, this.#shared);
   }
 
   /** Adds a node; past 1500 of them the parent stands for it. */
   add(parent: BehaviourNode, kind: BehaviourKind, what: string): BehaviourNode {
-    if (this.#nodes >= MAX_NODES) return parent;
-    this.#nodes += 1;
+    if (this.#shared.nodes >= MAX_NODES) return parent;
+    this.#shared.nodes += 1;
     const child = node(kind, what);
     parent.children.push(child);
     return child;
@@ -102,17 +127,19 @@ export class Recorder {
   score(at: BehaviourNode, rule: string, points: number, text: string): void {
     const before = this.#reasons.get(rule)?.score ?? 0;
     if (points <= before) return;
-    this.#reasons.set(rule, { rule, text: shown(text, 200), score: points });
+    this.#reasons.set(rule, { rule, text: shown(text, MAX_REASON), score: points });
     at.score += points - before;
   }
 
   /** Notes what was not looked at, or not to its end. */
   limit(text: string): void {
-    if (this.limits.length < MAX_LIMITS && !this.limits.includes(text)) this.limits.push(text);
+    const { limits } = this.#shared;
+    const safe = shown(text, MAX_REASON);
+    if (limits.length < MAX_LIMITS && !limits.includes(safe)) limits.push(safe);
   }
 
-  has(rule: string): boolean {
-    return this.#reasons.has(rule);
+  get limits(): readonly string[] {
+    return this.#shared.limits;
   }
 
   get total(): number {

@@ -1,23 +1,30 @@
-// The dashboard of a running proxy: its token, and what it shows of the services that the rules in force
-// use. A reload changes what is shown; another address or token needs a restart.
+// The dashboard of a running Weir: its token, and where it gets what it shows. A reload changes what is shown;
+// another address or token needs a restart.
 
+import path from 'node:path';
 import { newToken, readTokenFile, tokenFileIn, writeTokenFile } from '../dashboard/access.ts';
+import type { AboutWeir, CaptureSource, DashboardSources, TraceSource } from '../dashboard/api/sources.ts';
+import type { Activity } from '../dashboard/live/activity.ts';
 import { DashboardServer } from '../dashboard/server.ts';
-import { inProcessReport, serviceReport } from '../dashboard/status.ts';
-import type { ServiceReport, ServicesReport, StepReport } from '../dashboard/status.ts';
+import { packagePlace } from '../config/package-root.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import { messageOf } from '../errors.ts';
-import type { AdaptationService } from '../icap/client/adaptation.ts';
-import { IcapServiceClient } from '../icap/client/service-client.ts';
+import { NO_METERS } from '../metrics/meters.ts';
 import type { Telemetry } from '../telemetry/records.ts';
+import { lastTraces } from '../trace/reader.ts';
+import type { TraceStore } from '../trace/store.ts';
 import { formatAuthority } from '../util/authority.ts';
+import { doctorSource } from './dashboard/doctor-source.ts';
+import type { PolicyFile } from './dashboard/policy-source.ts';
+import { policySource } from './dashboard/policy-source.ts';
+import { report } from './dashboard/services-source.ts';
+import { learnedSource, pluginSource, trustReply } from './dashboard/surroundings-source.ts';
 import type { Metrics } from './metrics-part.ts';
 import { metricsRoute } from './metrics-part.ts';
-import type { AdaptationPart } from './proxy-parts.ts';
-import type { SetupSite } from './setup-part.ts';
+import type { ProxyHalf, Running } from './running.ts';
+import { idleWarnings } from './running.ts';
 
-/** How long a report waits for the OPTIONS of services that nobody has asked yet. */
-const FIRST_ANSWER_MS = 1500;
+export type { PolicyFile } from './dashboard/policy-source.ts';
 
 export interface Dashboard {
   /** `host:port`, with the port that it really has. */
@@ -28,13 +35,21 @@ export interface Dashboard {
   readonly tokenIsOurs: boolean;
   /** File that the token can be read from; null: configured, or the file could not be written. */
   readonly tokenFile: string | null;
+  /** Tells where the configuration comes from: it can be changed on the dashboard from then on. */
+  attachPolicy(file: PolicyFile): void;
+  /** Tells who keeps heads and bodies of transactions; null: nobody any more. */
+  attachCaptures(captures: CaptureSource | null): void;
   close(): Promise<void>;
 }
 
-/** What is in force. */
-export interface InForce {
-  readonly config: ResolvedConfig;
-  readonly adaptation: AdaptationPart;
+export interface DashboardParts {
+  readonly running: Running;
+  readonly proxy: ProxyHalf;
+  readonly activity: Activity;
+  readonly metrics: Metrics | null;
+  readonly traces: TraceStore | null;
+  /** Addresses as they are printed. */
+  addresses(): AboutWeir['addresses'];
 }
 
 /**
@@ -42,24 +57,20 @@ export interface InForce {
  * @returns null where the configuration wants none
  * @throws {ConfigError} `ERR_LISTEN`
  */
-export async function openDashboard(
-  config: ResolvedConfig,
-  telemetry: Telemetry,
-  inForce: () => InForce,
-  metrics: Metrics | null = null,
-  site: SetupSite | null = null,
-): Promise<Dashboard | null> {
+export async function openDashboard(parts: DashboardParts): Promise<Dashboard | null> {
+  const { running, proxy, activity, metrics } = parts;
+  const { config, log } = running;
   const { listen, token: configured } = config.dashboard;
   if (listen === null) return null;
   const file = tokenFileIn(config.proxy.certs);
   const token = configured ?? readTokenFile(file) ?? newToken();
-  const startedAt = new Date();
+  const given: Given = { policy: null, captures: null };
   const server = new DashboardServer({
     ...listen,
     token,
-    source: { report: () => report(inForce(), startedAt) },
+    console: { sources: sourcesOf(parts, given), activity, ...FOLDERS },
     metrics: metrics === null ? null : metricsRoute(config, metrics, token),
-    site: site === null ? null : (request, seenAs) => site.reply(request, seenAs),
+    site: (request, seenAs) => proxy.site.reply(request, seenAs),
   });
   const { port } = await server.listen();
   return {
@@ -67,8 +78,73 @@ export async function openDashboard(
     port,
     token,
     tokenIsOurs: configured === null,
-    tokenFile: configured === null && keepToken(file, token, telemetry) ? file : null,
+    tokenFile: configured === null && keepToken(file, token, log) ? file : null,
+    attachPolicy: (policy) => void (given.policy = policy),
+    attachCaptures: (captures) => void (given.captures = captures),
     close: () => server.close(),
+  };
+}
+
+const { root } = packagePlace();
+const FOLDERS = { pages: path.join(root, 'dist', 'web'), openApi: path.join(root, 'docs', 'openapi.json') };
+
+/** What others bring later. */
+interface Given {
+  policy: PolicyFile | null;
+  captures: CaptureSource | null;
+}
+
+function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
+  const { running, proxy, traces, addresses } = parts;
+  const startedAt = new Date();
+  const inForce = () => ({ config: running.config, adaptation: proxy.parts.adaptation });
+  return {
+    services: { report: () => report(inForce(), startedAt) },
+    about: () => ({
+      startedAt: startedAt.toISOString(),
+      addresses: addresses(),
+      inspection: isInspecting(running.config),
+      warnings: idleWarnings(running),
+      features: {
+        policyWritable: (given.policy?.file ?? null) !== null,
+        gateway: running.halves.gateway,
+        proxy: true,
+      },
+    }),
+    meters: () => running.log.meters?.snapshot() ?? NO_METERS,
+    traces: traces === null ? null : traceSource(traces, running.config),
+    get captures() {
+      return given.captures;
+    },
+    incidents: null,
+    quarantine: null,
+    policy: policySource(running, () => given.policy),
+    learned: learnedSource(running),
+    plugins: pluginSource(running),
+    doctor: doctorSource(running),
+    trust: (seenAs) => trustReply(running, seenAs),
+  };
+}
+
+/** False where every tunnel passes unread. */
+function isInspecting({ proxy }: ResolvedConfig): boolean {
+  const [first] = proxy.tls.rules;
+  if (first === undefined || first.action === 'bump') return true;
+  const { action: _, ...conditions } = first;
+  const isForAll = Object.entries(conditions).every(
+    ([key, value]) => value === undefined || (key === 'hosts' && (value as string[]).includes('*')),
+  );
+  return !isForAll;
+}
+
+/** The store knows where the last ones lie; the folder has the others. */
+function traceSource(store: TraceStore, { trace }: ResolvedConfig): TraceSource {
+  return {
+    find: (id) => store.find(id),
+    last: async (count) => {
+      await store.flush();
+      return (await lastTraces(trace.folder, count)).traces;
+    },
   };
 }
 
@@ -83,42 +159,4 @@ function keepToken(file: string, token: string, telemetry: Telemetry): boolean {
     telemetry.event('warn', text, { file });
     return false;
   }
-}
-
-async function report({ config, adaptation }: InForce, startedAt: Date): Promise<ServicesReport> {
-  const { services, steps } = adaptation;
-  await askedFirst(services);
-  const shown = services.map((service): ServiceReport => {
-    const { url, onError } = config.adaptation.services[service.name]!;
-    if (service instanceof IcapServiceClient) return serviceReport(service.status(), onError);
-    return inProcessReport({ name: service.name, url: url.href, onError }, startedAt);
-  });
-  const used = new Set(config.adaptation.rules.flatMap(({ use }) => use));
-  const usedSteps = [...steps].flatMap(([name, step]): StepReport[] => {
-    if (!used.has(name)) return [];
-    const { members, outliers, bypassable } = step;
-    // One that has not even told its OPTIONS yet may turn out to be silent.
-    const serves = members.some(({ service }) => service.available && !isUnasked(service));
-    return [
-      { name, services: members.map(({ service }) => service.name), outliers, ready: serves || bypassable },
-    ];
-  });
-  return { services: shown, steps: usedSteps };
-}
-
-/** A service that never had a message has no state yet: it is asked, so that the first look says something. */
-async function askedFirst(services: readonly AdaptationService[]): Promise<void> {
-  const unknown = services.filter(isUnasked);
-  if (unknown.length === 0) return;
-  let timer: NodeJS.Timeout | undefined;
-  const overdue = new Promise((resolve) => (timer = setTimeout(resolve, FIRST_ANSWER_MS)));
-  const asked = unknown.map((service) => service.describe().catch(() => {}));
-  await Promise.race([Promise.all(asked), overdue]);
-  clearTimeout(timer);
-}
-
-function isUnasked(service: AdaptationService): service is IcapServiceClient {
-  if (!(service instanceof IcapServiceClient)) return false;
-  const { state, options, cause } = service.status();
-  return state === 'probing' && options === null && cause === null;
 }

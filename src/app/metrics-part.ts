@@ -58,7 +58,7 @@ export class Metrics {
     const { listen } = config.metrics;
     if (listen === null) return;
     const metrics = metricsRoute(config, this, token);
-    const server = new DashboardServer({ ...listen, token: '', source: null, metrics });
+    const server = new DashboardServer({ ...listen, token: '', console: null, metrics });
     this.#port = (await server.listen()).port;
     this.#address = formatAuthority(listen.host, this.#port);
     this.#server = server;

@@ -15,29 +15,49 @@ export interface RecordHooks {
   readonly onEvent?: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object) => void;
 }
 
-/** The log itself where there is no hook. */
-export function tapped(log: Log, { onRecord, onGatewayRecord, onEvent }: RecordHooks): Log {
-  if (onRecord === undefined && onGatewayRecord === undefined && onEvent === undefined) return log;
+/** The dashboard: hears of what is written anyway, and of all records while somebody watches. */
+export interface RecordObserver {
+  readonly isWatched: boolean;
+  proxy(record: ProxyRecord): void;
+  gateway(record: GatewayRecord): void;
+  event(fields: object): void;
+}
+
+/** The log itself where nobody else wants to know. */
+export function tapped(
+  log: Log,
+  { onRecord, onGatewayRecord, onEvent }: RecordHooks,
+  observer: RecordObserver | null = null,
+): Log {
+  const hasHook = onRecord !== undefined || onGatewayRecord !== undefined || onEvent !== undefined;
+  if (!hasHook && observer === null) return log;
   return {
     logger: log.logger,
+    incidents: log.incidents,
     meters: log.meters,
+    tracer: log.tracer,
     get dropped() {
       return log.dropped ?? 0;
     },
     get records() {
-      return log.records || onRecord !== undefined || onGatewayRecord !== undefined;
+      return (
+        log.records || onRecord !== undefined || onGatewayRecord !== undefined || observer?.isWatched === true
+      );
     },
     proxy(record) {
       if (log.records) log.proxy(record);
       onRecord?.(record);
+      observer?.proxy(record);
     },
     gateway(record) {
       if (log.records) log.gateway(record);
       onGatewayRecord?.(record);
+      observer?.gateway(record);
     },
     event(level, message, fields) {
       log.event(level, message, fields);
       onEvent?.(level, message, fields);
+      observer?.event(fields);
     },
     lines: (text) => log.lines(text),
     flush: () => log.flush(),

@@ -5,6 +5,8 @@ import type { LeafContexts } from '../ca/leaf-cache.ts';
 import type { GatewayListener, ProxyListener, ResolvedConfig } from '../config/types.ts';
 import type { Gateway, GatewayPool } from '../gateway/gateway.ts';
 import type { GatewaySupervisor } from '../gateway/workers/supervisor.ts';
+import type { ServiceState } from '../icap/client/health.ts';
+import { IcapServiceClient } from '../icap/client/service-client.ts';
 import type { ProxyServer } from '../proxy/proxy-server.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AccessPart } from './access-part.ts';
@@ -75,6 +77,14 @@ export function gatewayPorts({ own, workers }: Running): number[] {
 export function poolOf(workers: GatewaySupervisor | null): GatewayPool | null {
   if (workers === null) return null;
   return { handlers: workers.handlers, peers: null, status: () => Promise.resolve(workers.status()) };
+}
+
+/** The ICAP services that the proxy uses, and whether they can be reached; those of this process always can. */
+export function serviceStates({ proxy }: Running): { name: string; state: ServiceState }[] {
+  return (proxy?.parts.adaptation.services ?? []).map((service) => {
+    const state = service instanceof IcapServiceClient ? service.status().state : 'up';
+    return { name: service.name, state };
+  });
 }
 
 /** Services that are configured to scan and have nothing to do it with. */

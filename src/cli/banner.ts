@@ -8,14 +8,18 @@ import { packageVersion } from './version.ts';
 type Shown = Pick<
   RunningWeir,
   | 'proxyAddresses'
-  | 'dashboard'
   | 'metrics'
   | 'reverseAddresses'
   | 'gatewayAddresses'
   | 'ca'
   | 'services'
   | 'gatewayWorkers'
->;
+> & {
+  readonly dashboard: Pick<
+    NonNullable<RunningWeir['dashboard']>,
+    'address' | 'token' | 'tokenIsOurs' | 'tokenFile'
+  > | null;
+};
 
 /**
  * The lines to print after a start, ending in an empty one.
@@ -43,6 +47,9 @@ export function banner(weir: Shown, file: string | null, cwd: string): string {
   }
   const { dashboard } = weir;
   if (dashboard !== null) {
+    const console = reachable(asUrl('http', dashboard.address));
+    const key = dashboard.tokenIsOurs ? `?token=${dashboard.token}` : '';
+    rows.push(['dashboard', `${console}/${key}`]);
     rows.push(['status', `${reachable(asUrl('http', dashboard.address))}/readyz  (or: weir icap status)`]);
     if (dashboard.tokenIsOurs) {
       const where = dashboard.tokenFile === null ? '' : `  (${shortPath(dashboard.tokenFile, cwd)})`;
@@ -52,7 +59,7 @@ export function banner(weir: Shown, file: string | null, cwd: string): string {
   const metrics = weir.metrics?.address ?? null;
   if (metrics !== null) rows.push(['metrics', `${reachable(asUrl('http', metrics))}/metrics`]);
   rows.push(['config', file === null ? 'embedded defaults' : shortPath(file, cwd)]);
-  const table = rows.map(([name, value]) => `  ${name.padEnd(9)}${value}`);
+  const table = rows.map(([name, value]) => `  ${name.padEnd(10)}${value}`);
   return [`Weir ${packageVersion()}`, '', ...table, '', ...tryIt(weir, cwd)].join('\n');
 }
 

@@ -157,7 +157,7 @@ async function tellEnd(results: readonly ScenarioResult[], end: End): Promise<vo
 function opening({ weir, origin, chain }: RunningLab): string {
   const judge = chain ?? `icap://${weir.gatewayAddresses[0]}/sandblast`;
   const addresses = [
-    ['origin', `https://*.lab.test:${origin.port} (its certificate is signed by a CA of its own)`],
+    ['origin', `https://*.lab.test:${origin.port} (under a CA of its own)`],
     ['proxy', `http://${weir.proxyAddresses[0]}`],
     ['judged by', judge],
   ];

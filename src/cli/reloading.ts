@@ -54,6 +54,15 @@ export class Reloading {
     this.#request('signal');
   }
 
+  /**
+   * Reloads for somebody who waits for it.
+   * @throws what refuses it; the former configuration stays in force then
+   */
+  async now(): Promise<ReloadResult> {
+    await this.#watch?.sync();
+    return this.#takeOver();
+  }
+
   close(): void {
     this.#closed = true;
     this.#watch?.close();
@@ -75,20 +84,25 @@ export class Reloading {
   }
 
   async #run(why: 'signal' | 'change'): Promise<void> {
-    const { weir, terminal, load, onApplied } = this.#options;
     try {
       await this.#watch?.sync();
       if (why === 'change' && (await this.#isEmptied())) return;
-      const { config, file } = await load(this.#file);
-      const result = await weir.reload(config);
-      this.#file = file;
-      this.#config = config;
-      onApplied(config);
-      for (const line of linesOf(result)) terminal.stderr.write(`${line}\n`);
-      await this.#followFiles();
+      await this.#takeOver();
     } catch (error) {
       if (!this.#closed) this.#refused(error);
     }
+  }
+
+  async #takeOver(): Promise<ReloadResult> {
+    const { weir, terminal, load, onApplied } = this.#options;
+    const { config, file } = await load(this.#file);
+    const result = await weir.reload(config);
+    this.#file = file;
+    this.#config = config;
+    onApplied(config);
+    for (const line of linesOf(result)) terminal.stderr.write(`${line}\n`);
+    await this.#followFiles();
+    return result;
   }
 
   #refused(error: unknown): void {

@@ -25,6 +25,8 @@ export interface Halves {
 export interface ServeExtra {
   /** Called once the configuration is known, before anything runs; may throw. */
   prepare?(config: ResolvedConfig): Promise<RecordHooks>;
+  /** Called when everything runs and was told. */
+  started?(weir: RunningWeir): void;
   /** Called when everything has stopped. */
   stopped?(): Promise<void>;
 }
@@ -72,10 +74,13 @@ export async function serve(
     graceMs = shutdown.graceMs;
   };
   reloading = await Reloading.start({ weir, loaded, terminal, load, onApplied });
+  const reloader = reloading;
+  weir.dashboard?.attachPolicy({ file, reload: () => reloader.now() });
   if (signalledEarly) reloading.onSignal();
   // When standard output is no terminal it carries the log, one JSON object a line.
   const out = terminal.stdout.isTTY === true ? terminal.stdout : terminal.stderr;
   out.write(banner(weir, file, terminal.cwd));
+  extra.started?.(weir);
 
   handlers.on('uncaughtException', (error) => {
     reportError(error, terminal);

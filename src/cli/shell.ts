@@ -8,7 +8,4 @@ export function shortPath(file: string, cwd: string): string {
   return relative.length < file.length ? relative : file;
 }
 
-/** A word that a POSIX shell reads as exactly this text; quoted only if it must be. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
+export { shellWord } from '../util/shell-word.ts';

@@ -1,5 +1,5 @@
 // `weir why`: the whole decision of one transaction, or a list of the latest ones. Reads the traces that Weir
-// keeps on disk, so it works while Weir runs and after it has stopped. How a trace reads is why-story.ts.
+// keeps on disk, so it works while Weir runs and after it has stopped. How a trace reads is src/trace/story.ts.
 
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig, type ResolvedConfig } from '../config/load.ts';
@@ -10,7 +10,7 @@ import { type CommandContext, configOption, type ConfigOption, configSource, exa
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { shortPath } from './shell.ts';
 import type { Terminal } from './terminal.ts';
-import { formatList, formatStory } from './why-story.ts';
+import { formatList, formatStory } from '../trace/story.ts';
 
 interface WhyOptions extends ConfigOption {
   readonly last?: number | true;

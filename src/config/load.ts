@@ -55,6 +55,16 @@ export function checkConfigObject(value: object, folder: string = process.cwd())
   return checkConfig(null, null, path.resolve(folder), value);
 }
 
+/**
+ * The same for a text that is to become a file's.
+ *
+ * @param file  absolute path, for messages and relative paths; need not be there
+ * @throws {ConfigProblemsError} as loadConfig
+ */
+export function checkConfigText(text: string, file: string): LoadedConfig {
+  return checkConfig(parseConfigText(text, file), file, path.dirname(file));
+}
+
 function checkConfig(
   document: ConfigDocument | null,
   file: string | null,

@@ -61,6 +61,7 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
     }),
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
     metrics: config.metrics,
+    tracing: config.tracing,
     log: { level: config.log.level, file: orNull(config.log.file, absolute) },
     trace: {
       enabled: config.trace.enabled,

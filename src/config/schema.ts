@@ -17,6 +17,7 @@ import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
 import { http2 } from './http2-schema.ts';
 import { proxyLimits } from './limits-schema.ts';
 import { metrics } from './metrics-schema.ts';
+import { tracing } from './tracing-schema.ts';
 import { notAllowed } from './problems.ts';
 import type { IdentityHeader } from './types.ts';
 import { profiles } from './profiles-schema.ts';
@@ -397,6 +398,7 @@ export const configSchema = section(
       'The dashboard.',
     ),
     metrics,
+    tracing,
     log: section(
       {
         level: key(

@@ -18,6 +18,7 @@ export interface ResolvedConfig {
   plugins: PluginEntry[];
   dashboard: DashboardConfig;
   metrics: MetricsConfig;
+  tracing: TracingConfig;
   log: { level: LogLevel; file: string | null };
   trace: TraceConfig;
   reload: { watch: boolean };
@@ -29,6 +30,17 @@ export interface DashboardConfig {
   listen: ListenAddress | null;
   /** Null: a random one. */
   token: string | null;
+}
+
+/** Where spans of transactions are sent. */
+export interface TracingConfig {
+  /** Null: nowhere. */
+  endpoint: string | null;
+  headers: Record<string, string>;
+  /** 0 to 1. */
+  sample: number;
+  follow: boolean;
+  service: string;
 }
 
 export interface MetricsConfig {

@@ -69,7 +69,8 @@ export class Guard {
     if (!(isBearer && headers.origin === undefined) && !isOwnOrigin(request)) return FOREIGN_ORIGIN;
     const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
     const isEmpty = headers['content-length'] === '0';
-    if (!hasBody || isEmpty || /^application\/json *(?:;|$)/i.test(headers['content-type'] ?? '')) return null;
+    if (!hasBody || isEmpty || /^application\/json *(?:;|$)/i.test(headers['content-type'] ?? ''))
+      return null;
     return refused(415, 'only application/json', { hint: 'send `Content-Type: application/json`' });
   }
 

@@ -4,8 +4,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isLoopback } from '../util/networks.ts';
 import { carriesToken, isKnownHost } from './access.ts';
-import { FOREIGN_HOST, NO_TOKEN } from './api.ts';
-import type { ApiReply } from './api.ts';
+import { FOREIGN_HOST, NO_TOKEN } from './reply.ts';
+import type { ApiReply } from './reply.ts';
 
 export interface MetricsRoute {
   /** Each of them opens it. */

@@ -6,7 +6,9 @@ import path from 'node:path';
 import type { ApiReply } from './reply.ts';
 
 export const PAGE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  // weir.local is the proxy itself: the trust page asks it whether this browser uses it and trusts its CA.
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  "connect-src 'self' http://weir.local https://weir.local; " +
   "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -2,7 +2,14 @@
 // one TLS rule and one more ICAP service for the scenarios that need them.
 
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { packagePlace } from '../config/package-root.ts';
+import type { ResolvedConfig } from '../config/types.ts';
 import { LAB_DOMAIN } from './origin.ts';
+import { SANDBOX } from './sandbox.ts';
+
+/** Each a host, a service of the gateway and a profile. */
+const MODES = ['background', 'hold'] as const;
 
 export interface LabPlaces {
   /** Where the CA, the log and the traces go. */
@@ -16,30 +23,64 @@ export interface LabPlaces {
   readonly chain: string | null;
 }
 
-/** Settings for checkConfigObject(). The gateway is reached over a connection, so that ICAP can be watched. */
-export function labConfig({ folder, originCa, notice, gatewayPort, chain }: LabPlaces): object {
+/**
+ * The configuration as checkConfigObject() takes it, and the plugins that it has beside the default ones. The
+ * gateway is reached over a connection, so that ICAP can be watched.
+ */
+export function labConfig(places: LabPlaces): object {
+  const { folder, originCa, notice, gatewayPort, chain } = places;
   const judge = chain === null ? 'sandblast' : 'yours';
-  const url = chain ?? `icap://127.0.0.1:${gatewayPort}/sandblast`;
-  const intranet = { hosts: [`intranet.${LAB_DOMAIN}`] };
+  const own = (name: string) => ({ url: `icap://127.0.0.1:${gatewayPort}/${name}`, inProcess: false });
+  const only = (host: string) => ({ hosts: [`${host}.${LAB_DOMAIN}`] });
+  const modes = MODES.map((mode) => [mode, { base: 'optimized', blades: { [SANDBOX]: { mode } } }] as const);
   return {
     proxy: {
       listen: '127.0.0.1:0',
       certs: path.join(folder, 'certs'),
-      tls: { rules: [{ hosts: [`bank.${LAB_DOMAIN}`], action: 'splice' }] },
+      tls: { rules: [{ ...only('bank'), action: 'splice' }] },
       upstream: { trust: [originCa], hosts: { [`*.${LAB_DOMAIN}`]: '127.0.0.1' } },
     },
     adaptation: {
-      services: { [judge]: { url, inProcess: false }, notice: { url: notice } },
+      services: {
+        [judge]: { ...own('sandblast'), ...(chain === null ? {} : { url: chain }) },
+        notice: { url: notice },
+        ...Object.fromEntries(MODES.map((mode) => [mode, own(mode)])),
+      },
       rules: [
-        { point: 'reqmod', use: ['notice'], when: intranet },
-        { point: 'reqmod', use: [judge], when: { not: intranet } },
-        { point: 'respmod', use: [judge] },
+        { point: 'reqmod', use: ['notice'], when: only('intranet') },
+        { point: 'reqmod', use: [judge], when: { not: only('intranet') } },
+        ...MODES.map((mode) => ({ point: 'respmod', use: [mode], when: only(mode) })),
+        {
+          point: 'respmod',
+          use: [judge],
+          when: { not: { hosts: MODES.flatMap((mode) => only(mode).hosts) } },
+        },
       ],
       spool: { folder },
     },
-    gateway: { listen: `127.0.0.1:${gatewayPort}` },
+    gateway: {
+      listen: `127.0.0.1:${gatewayPort}`,
+      verdicts: { folder: path.join(folder, 'verdicts') },
+      quarantine: { folder: path.join(folder, 'quarantine') },
+      services: Object.fromEntries(MODES.map((mode) => [mode, { profile: mode }])),
+    },
+    profiles: {
+      optimized: { blades: { dlp: { mode: 'inline' } } },
+      ...Object.fromEntries(modes),
+    },
     dashboard: { listen: '127.0.0.1:0' },
     log: { file: path.join(folder, 'weir.log') },
     trace: { folder: path.join(folder, 'trace') },
   };
+}
+
+/** The plugins that the lab needs beside those of the configuration. */
+export function withLabPlugins(config: ResolvedConfig): ResolvedConfig {
+  const { root } = packagePlace();
+  const isThere = (use: string): boolean => config.plugins.some((plugin) => plugin.use === use);
+  const dlp = './plugins/dlp';
+  const sandbox = fileURLToPath(new URL(`./sandbox${path.extname(import.meta.url)}`, import.meta.url));
+  const added = [dlp, sandbox].filter((use) => !isThere(use));
+  const plugins = added.map((use) => ({ use, with: {}, resolveFrom: root }));
+  return { ...config, plugins: [...config.plugins, ...plugins] };
 }

@@ -15,7 +15,7 @@ import type { ProxyRecord } from '../telemetry/records.ts';
 import type { TraceRecord } from '../trace/types.ts';
 import { LabClient } from './client.ts';
 import { indexPage } from './index-page.ts';
-import { labConfig } from './lab-config.ts';
+import { labConfig, withLabPlugins } from './lab-config.ts';
 import { startNoticeService, type NoticeService } from './notice-service.ts';
 import { startOrigin, type LabOrigin, type LabPage } from './origin.ts';
 import type { Lab, Scenario } from './scenario.ts';
@@ -101,7 +101,7 @@ async function startOnFreePort(
     const { config } = checkConfigObject(settings, folder);
     try {
       const halves = { proxy: true, gateway: true };
-      return await startWeir(config, halves, { onRecord: (record) => records.add(record) });
+      return await startWeir(withLabPlugins(config), halves, { onRecord: (record) => records.add(record) });
     } catch (error) {
       if (attempt === PORT_ATTEMPTS || !isWeirError(error) || error.code !== 'ERR_LISTEN') throw error;
     }

@@ -59,6 +59,13 @@ export function dropperScript(): Buffer {
   );
 }
 
+/** Customers with card numbers of the ranges that card schemes set aside for tests. */
+export function customerList(): Buffer {
+  const cards = ['4111 1111 1111 1111', '5555 5555 5555 4444', '3782 822463 10005', '4012 8888 8888 1881'];
+  const rows = cards.map((card, index) => `${index + 1};Customer ${index + 1};${card};12/29`);
+  return Buffer.from(['number;name;card;expires', ...rows, ''].join('\n'));
+}
+
 /** The page of the clean scenario; long enough not to fit into a preview. */
 export function cleanPage(): Buffer {
   const paragraphs = Array.from(

@@ -49,15 +49,17 @@ export function formatScenario(result: ScenarioResult, number: number, look: Sto
 export function formatSummary(results: readonly ScenarioResult[], look: StoryLook): string {
   const paint = colours(look.colours);
   const width = Math.max(...results.map(({ scenario }) => scenario.title.length));
-  const rows = results.map((result, index) => {
-    const { scenario, ok, ms } = result;
-    const [expected, seen] = verdictsOf(result);
-    const threat = result.played?.acts.find(({ trace }) => trace.threat !== null)?.trace.threat ?? null;
+  const rows = results.flatMap((result, index) => {
+    const { scenario, played, ok, ms } = result;
+    const threat = played?.acts.find(({ trace }) => trace.threat !== null)?.trace.threat ?? null;
     const note = threat === null ? '' : `  ${threat.blade ?? threat.name}`;
-    const cells = `${String(index + 1).padStart(2)}  ${scenario.title.padEnd(width)}  ${expected.padEnd(8)}`;
-    const colour = COLOUR[seen.split(',').at(-1) as Verdict] ?? 'red';
-    const time = paint(`${Math.round(ms)} ms`.padStart(8), 'dim');
-    return ` ${mark(ok, look, paint)} ${cells}  ${paint(seen.padEnd(8), colour)} ${time}${paint(note, 'dim')}`;
+    const start = ` ${mark(ok, look, paint)} ${String(index + 1).padStart(2)}  ${scenario.title.padEnd(width)}  `;
+    return verdictsOf(result).map(([expected, seen], act) => {
+      const colour = COLOUR[seen as Verdict] ?? 'red';
+      const cells = `${expected.padEnd(9)} ${paint(seen.padEnd(8), colour)}`;
+      if (act > 0) return `${' '.repeat(printedLength(start))}${cells}`.trimEnd();
+      return `${start}${cells}${paint(`${`${Math.round(ms)} ms`.padStart(8)}${note}`, 'dim')}`;
+    });
   });
   const head = `   ${'#'.padStart(2)}  ${'scenario'.padEnd(width)}  expected  seen`;
   const right = results.filter(({ ok }) => ok).length;
@@ -68,11 +70,10 @@ export function formatSummary(results: readonly ScenarioResult[], look: StoryLoo
   return [paint(head, 'dim'), ...rows, '', total, ''].join('\n');
 }
 
-/** What was expected and seen, a verdict for each transaction; `failed` where it was not played. */
-export function verdictsOf({ played }: ScenarioResult): [expected: string, seen: string] {
-  if (played === null) return ['-', 'failed'];
-  const { acts } = played;
-  return [acts.map(({ expected }) => expected).join(','), acts.map(({ trace }) => trace.verdict).join(',')];
+/** What was expected and seen of each transaction; `failed` where it was not played. */
+function verdictsOf({ played }: ScenarioResult): (readonly [expected: string, seen: string])[] {
+  if (played === null) return [['-', 'failed']];
+  return played.acts.map(({ expected, trace }) => [expected, trace.verdict] as const);
 }
 
 function actLines({ label, trace }: Act, look: StoryLook, paint: Paint): string[] {
@@ -85,12 +86,20 @@ function actLines({ label, trace }: Act, look: StoryLook, paint: Paint): string[
     const start = `${INDENT}${step} ${name.padEnd(NAME_WIDTH)}`;
     told.forEach((line, index) => {
       const first = index === 0 ? start : ' '.repeat(start.length);
-      lines.push(...wrapped(line, first, ' '.repeat(start.length), look));
+      const fitting = wrapped(line, first, ' '.repeat(start.length), look);
+      lines.push(...fitting.map((text) => withVerdict(text, paint)));
     });
   }
   const shown = incident === null ? '' : `, shown to the user as ${incident}`;
   lines.push(...wrapped(`noted as ${id}${shown}`, INDENT, INDENT, look).map((line) => paint(line, 'dim')));
   return lines;
+}
+
+/** The verdict of a service in its colour. */
+function withVerdict(text: string, paint: Paint): string {
+  return text
+    .replace(/(?<=: )(allowed|blocked|modified)(?=,)/, (word) => paint(word, COLOUR[word as Verdict]))
+    .replace(/(?<=: )failed(?= after)/, (word) => paint(word, 'red'));
 }
 
 function heading(text: string, ok: boolean, look: StoryLook, paint: Paint): string {

@@ -37,7 +37,8 @@ export function messageUrl(transaction: IcapTransaction): string {
   return host === undefined ? request.target : `http://${host}${request.target}`;
 }
 
-function bladeBody(content: HeldContent): BladeBody {
+/** A body as blades see it. */
+export function bladeBody(content: HeldContent): BladeBody {
   const { size, memory, file } = content;
   return {
     size,

@@ -67,12 +67,22 @@ export function gatewayOptions(
     limits: gateway.limits,
     spool: config.adaptation.spool,
     telemetry: log,
+    memory: {
+      verdicts: gateway.verdicts,
+      background: gateway.background,
+      quarantine: gateway.quarantine,
+    },
     blades,
     pool,
     services: Object.values(gateway.services).map((service) => ({
       name: service.name,
       kind: service.kind,
       profile: service.profile === null ? null : profiles[service.profile]!,
+      rules: service.rules.map((rule) => ({
+        icapClients: cidrs(rule.icapClients),
+        clients: cidrs(rule.clients),
+        profile: profiles[rule.profile]!,
+      })),
       methods: service.methods,
       previewBytes: service.previewBytes,
       // What OPTIONS promises is of all processes together, and no more than they can keep.

@@ -21,15 +21,19 @@ import { infoPage } from '../pages/index.ts';
 import type { Page, PageAudience } from '../pages/index.ts';
 import type { Blade } from '../plugin/api.ts';
 import { FloodGuard } from '../telemetry/flood-guard.ts';
+import { gatewaySpans } from './spans.ts';
 import type { GatewayRecord, Telemetry } from '../telemetry/records.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { networkOf } from '../util/networks.ts';
 import { Usage } from '../util/usage.ts';
 import { WEIR_VERSION } from '../util/version.ts';
 import { messageUrl } from './blade-message.ts';
+import { GatewayMemory } from './gateway-memory.ts';
+import type { MemoryOptions } from './gateway-memory.ts';
 import type { Identity } from './identity.ts';
 import { IdentityPolicy, readIdentity } from './identity.ts';
 import type { InspectionProfile } from './inspection.ts';
+import type { ProfileRule } from './profile-choice.ts';
 import { inspectionNoteOf, ScanService } from './scan-service.ts';
 import { EchoService, InfoService } from './simple-services.ts';
 import type { PoolStatus, WorkerState } from './workers/messages.ts';
@@ -39,6 +43,8 @@ export interface GatewayServiceOptions {
   readonly kind: 'scan' | 'echo' | 'info';
   /** For `scan`. */
   readonly profile: InspectionProfile | null;
+  /** Profiles for certain clients. Default none. */
+  readonly rules?: readonly ProfileRule[];
   readonly methods: readonly ModMethod[];
   readonly previewBytes: number;
   readonly maxConnections: number;
@@ -61,6 +67,8 @@ export interface GatewayOptions {
   readonly limits: IcapServerLimits;
   readonly spool: SpoolOptions;
   readonly telemetry: Telemetry;
+  /** Verdicts that are remembered, background blades, quarantine. Absent or null: none of these. */
+  readonly memory?: MemoryOptions | null;
   /** The worker processes that it belongs to; absent or null where it runs alone. */
   readonly pool?: GatewayPool | null;
 }
@@ -88,6 +96,7 @@ export class Gateway implements IcapServiceHost {
   readonly #server: IcapServer;
   readonly #telemetry: Telemetry;
   readonly #pool: GatewayPool | null;
+  readonly #memory: GatewayMemory | null;
   readonly #startedAt = new Date();
   readonly #counters = { allowed: 0, modified: 0, blocked: 0, error: 0 };
   readonly #floods = new FloodGuard();
@@ -98,6 +107,7 @@ export class Gateway implements IcapServiceHost {
   constructor(options: GatewayOptions) {
     this.#telemetry = options.telemetry;
     this.#pool = options.pool ?? null;
+    this.#memory = options.memory == null ? null : new GatewayMemory(options.memory, options.telemetry);
     this.#identity = new IdentityPolicy(options.trustIdentity ?? []);
     this.#install(options);
     this.#server = new IcapServer({
@@ -128,6 +138,7 @@ export class Gateway implements IcapServiceHost {
     return () => {
       const before = this.#usage;
       this.#identity = identity;
+      if (options.memory != null) this.#memory?.reconfigure(options.memory);
       this.#install(options);
       applyServer();
       this.#warn();
@@ -149,7 +160,12 @@ export class Gateway implements IcapServiceHost {
     const verdict = verdictOf(report);
     this.#counters[verdict]++;
     if (this.#telemetry.meters != null) meter(this.#telemetry.meters, report, verdict);
-    if (this.#telemetry.records) this.#telemetry.gateway(this.#record(report, verdict));
+    const { tracer } = this.#telemetry;
+    const above = tracer?.beginIcap(report.transaction.icapHeaders) ?? null;
+    if (!this.#telemetry.records && above === null) return;
+    const record = this.#record(report, verdict);
+    if (this.#telemetry.records) this.#telemetry.gateway(record);
+    if (above !== null) tracer!.export(gatewaySpans(above, record, performance.now()));
   }
 
   /** Services that are configured to scan and have no blade to do it with (G-07). */
@@ -214,8 +230,14 @@ export class Gateway implements IcapServiceHost {
     return { connections, busy, services: busyByService, counters: { ...this.#counters }, tags };
   }
 
-  close(graceMs: number): Promise<void> {
-    return this.#server.close(graceMs);
+  /** Messages that wait for background blades, or are judged by them now, and the bytes of their bodies. */
+  get background(): { readonly waiting: number; readonly running: number; readonly bytes: number } {
+    return this.#memory?.background.load ?? { waiting: 0, running: 0, bytes: 0 };
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await this.#server.close(graceMs); // messages under way may still be handed to background blades
+    await this.#memory?.close(graceMs);
   }
 
   #install({ services, blades }: GatewayOptions): void {
@@ -235,7 +257,8 @@ export class Gateway implements IcapServiceHost {
     else {
       const identify = (transaction: IcapTransaction): Identity => this.#identity.believed(transaction);
       const profile = options.profile!;
-      service = new ScanService({ ...common, profile, blades, usage: this.#usage, identify });
+      const memory = this.#memory;
+      service = new ScanService({ ...common, profile, blades, usage: this.#usage, memory, identify });
       this.#profiles.set(service, options.profile!.name);
     }
     this.#services.set(path, service);
@@ -284,6 +307,7 @@ export class Gateway implements IcapServiceHost {
       verdict,
       threat: block === null ? null : { name: block.threat, blade: block.blade, severity: block.severity },
       blades: note?.trace ?? [],
+      ...(note === undefined ? {} : { profile: note.profile }),
       bytes: note?.bytes ?? 0,
       ms: report.ms,
       ...(transaction.icapUser == null ? {} : { icapUser: transaction.icapUser }),

@@ -22,15 +22,25 @@ export interface InspectionProfile {
   readonly cache?: boolean;
   /** Blocked bodies that are kept. Default none. */
   readonly quarantine?: 'off' | 'content' | 'all';
-  /** By blade name. Default mode: inline. */
-  readonly blades: Readonly<
-    Record<string, { readonly enabled: boolean; readonly mode?: BladeMode; readonly timeoutMs: number }>
-  >;
+  /** What a user may do about a block. Default: prevent, which is nothing. */
+  readonly action?: 'prevent' | 'ask' | 'inform';
+  /** How long a user may have what was blocked. Default one hour. */
+  readonly rememberMs?: number;
+  /** By blade name. Default mode: inline; `action` and `rememberMs` as the profile. */
+  readonly blades: Readonly<Record<string, ProfileBlade>>;
+}
+
+export interface ProfileBlade {
+  readonly enabled: boolean;
+  readonly mode?: BladeMode;
+  readonly timeoutMs: number;
+  readonly action?: 'prevent' | 'ask' | 'inform';
+  readonly rememberMs?: number;
 }
 
 export interface BladeTrace {
   readonly name: string;
-  /** `allow`, `block`, `modify`, `error`, `background`, `released` or `not-scanned: <reason>`. */
+  /** `allow`, `block`, `modify`, `error`, `background`, `released`, `continued` or `not-scanned: <reason>`. */
   readonly verdict: string;
   readonly ms: number;
   /** The verdict was known; the blade was not asked. */
@@ -49,8 +59,11 @@ export interface Asked {
   readonly cached: boolean;
 }
 
-/** Stands between a message and a blade: asks it, or knows its verdict. `released`: it does not count. */
-export type Judge = (blade: Blade, ask: () => Promise<Verdict>) => Promise<Asked | 'released'>;
+/**
+ * Stands between a message and a blade: asks it, or knows its verdict. `released`: it does not count;
+ * `continued`: it would block, and the user may have it nonetheless.
+ */
+export type Judge = (blade: Blade, ask: () => Promise<Verdict>) => Promise<Asked | 'released' | 'continued'>;
 
 const ASK: Judge = async (_, ask) => ({ verdict: await ask(), cached: false });
 
@@ -98,8 +111,8 @@ export async function inspect(
     try {
       const limitMs = Math.min(profile.blades[blade.name]!.timeoutMs, allUntil - startedAt);
       const asked = await judge(blade, () => askInTime(blade, message, signal, limitMs));
-      if (asked === 'released') {
-        note('released');
+      if (asked === 'released' || asked === 'continued') {
+        note(asked);
         continue;
       }
       const { verdict, cached } = asked;

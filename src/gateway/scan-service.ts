@@ -1,5 +1,6 @@
-// The `/sandblast` kind of service: holds the message, lets the profile's blades judge it, and answers
-// with Continue or the UserCheck page. Unpacking and scanning are the blades'. G-02, G-04, G-18, G-27.
+// The `/sandblast` kind of service: picks the profile for a message, has it inspected, and answers with
+// Continue, the changed message or the UserCheck page. Unpacking and scanning are the blades', who is asked
+// when is inspector.ts. G-02 … G-04, G-18, G-19, G-27.
 
 import { createHash } from 'node:crypto';
 import { Body } from '../http/body.ts';
@@ -13,27 +14,36 @@ import type {
   ModMethod,
   ServiceDescription,
 } from '../icap/service.ts';
-import { audienceOf, blockPage, languageOf } from '../pages/index.ts';
 import type { Blade, BlockVerdict, ModifyVerdict } from '../plugin/api.ts';
-import { WEIR_VERSION } from '../util/version.ts';
 import type { Usage } from '../util/usage.ts';
 import { newIncidentId } from '../util/incident-id.ts';
-import { bladeMessage } from './blade-message.ts';
+import { aftermath, isKept } from './aftermath.ts';
+import { keepContent } from './background/kept-content.ts';
+import { blockOutcome, fieldText } from './block-outcome.ts';
+import type { GatewayMemory } from './gateway-memory.ts';
 import type { Identity } from './identity.ts';
 import type { BladeTrace, InspectionProfile } from './inspection.ts';
-import { enabledBlades, inspect } from './inspection.ts';
+import type { Inspected, Progress } from './inspector.ts';
+import { Inspector } from './inspector.ts';
+import type { ProfileRule } from './profile-choice.ts';
+import { ProfileChoice } from './profile-choice.ts';
 
 export interface ScanServiceOptions {
   /** Path of the URI, e.g. `/sandblast`. */
   readonly path: string;
   readonly methods: readonly ModMethod[];
+  /** For whom no rule is. */
   readonly profile: InspectionProfile;
+  /** Profiles for certain clients, the first that fits. Default none. */
+  readonly rules?: readonly ProfileRule[];
   readonly blades: readonly Blade[];
   readonly previewBytes: number;
   readonly maxConnections: number;
   readonly optionsTtlSeconds: number;
   /** Counts the messages that blades are working on. */
   readonly usage?: Usage;
+  /** Absent or null: no verdict is remembered, and blades of mode background do not run. */
+  readonly memory?: GatewayMemory | null;
   /** Who is behind a message, as far as it is believed. */
   readonly identify: (transaction: IcapTransaction) => Identity;
 }
@@ -41,6 +51,7 @@ export interface ScanServiceOptions {
 /** What the log wants to know of an inspection beyond its outcome. */
 export interface InspectionNote {
   readonly incident: string;
+  readonly profile: string;
   readonly bytes: number;
   readonly trace: readonly BladeTrace[];
   readonly block: (BlockVerdict & { readonly blade: string }) | null;
@@ -62,140 +73,122 @@ export class ScanService implements IcapService {
   readonly path: string;
   readonly methods: readonly ModMethod[];
   readonly requires = { REQMOD: 'req-hdr', RESPMOD: 'res-hdr' } as const;
-  readonly profile: InspectionProfile;
   readonly #options: ScanServiceOptions;
-  readonly #blades: readonly Blade[];
-  #fingerprints = '';
-  #description: ServiceDescription | null = null;
+  readonly #choice: ProfileChoice<Inspector>;
+  /** What OPTIONS says, by the inspectors that an ICAP client may meet. */
+  readonly #descriptions = new WeakMap<
+    readonly Inspector[],
+    { readonly rules: string; readonly description: ServiceDescription }
+  >();
 
   constructor(options: ScanServiceOptions) {
-    this.path = options.path;
+    const { path, profile, rules = [], blades, memory = null, usage = null } = options;
+    this.path = path;
     this.methods = options.methods;
-    this.profile = options.profile;
     this.#options = options;
-    this.#blades = enabledBlades(options.blades, options.profile);
+    this.#choice = new ProfileChoice(
+      profile,
+      rules,
+      (it) => new Inspector({ path, profile: it, blades, memory, usage }),
+    );
   }
 
-  /** Blades that judge here; none means that everything passes without inspection (G-07). */
+  /** The one for whom no rule is. */
+  get profile(): InspectionProfile {
+    return this.#options.profile;
+  }
+
+  /** Blades that judge where no rule says otherwise; none means that everything passes (G-07). */
   get blades(): readonly Blade[] {
-    return this.#blades;
+    return this.#choice.view(undefined).values[0]!.blades;
   }
 
-  describe(): ServiceDescription {
-    let fingerprints = '';
-    for (const blade of this.#blades) fingerprints += `${blade.name} ${fingerprintOf(blade)}\n`;
-    if (this.#description === null || fingerprints !== this.#fingerprints) {
-      this.#fingerprints = fingerprints;
-      this.#description = this.#makeDescription(fingerprints);
+  describe(icapClient?: string): ServiceDescription {
+    const { values } = this.#choice.view(icapClient);
+    let rules = '';
+    for (const inspector of values) rules += `${inspector.rules}\n`;
+    let known = this.#descriptions.get(values);
+    if (known?.rules !== rules) {
+      known = { rules, description: this.#makeDescription(rules, values) };
+      this.#descriptions.set(values, known);
     }
-    return this.#description;
+    return known.description;
   }
 
   handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome> {
-    if (this.#blades.length === 0) return UNINSPECTED;
-    return this.#counted(transaction);
+    let identity: Identity | null = null;
+    const identify = (): Identity => (identity ??= this.#options.identify(transaction));
+    const inspector = this.#choice.choose(this.#choice.view(transaction.icapClient), identify);
+    if (inspector.blades.length === 0) return UNINSPECTED;
+    return this.#counted(transaction, inspector, identify());
   }
 
-  async #counted(transaction: IcapTransaction): Promise<IcapOutcome> {
+  async #counted(
+    transaction: IcapTransaction,
+    inspector: Inspector,
+    identity: Identity,
+  ): Promise<IcapOutcome> {
     const { usage } = this.#options;
     usage?.enter();
     try {
-      return await this.#inspect(transaction);
+      return await this.#inspect(transaction, inspector, identity);
     } finally {
       usage?.leave();
     }
   }
 
-  async #inspect(transaction: IcapTransaction): Promise<IcapOutcome> {
-    const { body } = transaction;
-    const content = body === null ? null : await body.hold();
-    const identity = this.#options.identify(transaction);
-    const message = bladeMessage(transaction, identity, content);
-    const incident = newIncidentId();
-    const bytes = content?.size ?? 0;
-    let trace: readonly BladeTrace[] = [];
+  async #inspect(
+    transaction: IcapTransaction,
+    inspector: Inspector,
+    identity: Identity,
+  ): Promise<IcapOutcome> {
+    const progress: Progress = { incident: newIncidentId(), bytes: 0, trace: [] };
+    const profile = inspector.profile.name;
     try {
-      const result = await inspect(this.#blades, this.profile, message, transaction.signal);
-      trace = result.trace;
-      notes.set(transaction, { incident, bytes, trace, block: result.blocked });
-      if (result.blocked !== null) {
-        body?.release();
-        return this.#block(transaction, result.blocked, incident, message.url);
-      }
+      const result = await inspector.inspect(transaction, identity, progress);
+      notes.set(transaction, { ...progress, profile, block: result.blocked });
+      if (result.blocked !== null) return await block(transaction, inspector, result, result.blocked);
       const outcome = result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
-      const gap = uninspected(trace);
+      const gap = uninspected(result.trace);
       return gap === null ? outcome : { ...outcome, headers: ['X-Weir-Not-Scanned', gap] };
     } catch (error) {
-      if (transaction.signal.aborted) body?.release(); // otherwise it may pass by another way
-      trace = (error as { trace?: readonly BladeTrace[] }).trace ?? trace;
-      notes.set(transaction, { incident, bytes, trace, block: null });
+      if (transaction.signal.aborted) transaction.body?.release(); // otherwise it may pass by another way
+      notes.set(transaction, { ...progress, profile, block: null });
       throw error;
     }
   }
 
-  #block(
-    transaction: IcapTransaction,
-    found: BlockVerdict & { blade: string },
-    incident: string,
-    url: string,
-  ): Adapted {
-    const { request, method } = transaction;
-    const page = blockPage(
-      {
-        threat: found.threat,
-        blade: found.blade,
-        severity: found.severity,
-        reason: found.reason,
-        incident,
-        time: new Date(),
-        url,
-        method: request?.method ?? '',
-        direction: method === 'REQMOD' ? 'request' : 'response',
-        profile: this.profile.name,
-      },
-      audienceOf(request?.headers ?? null),
-      languageOf(request?.headers ?? null),
-    );
-    const threat = fieldText(found.threat);
-    const headers: RawHeaders = [
-      'X-Infection-Found',
-      `Type=0; Resolution=2; Threat=${threat.replaceAll(';', ',')};`,
-      'X-Virus-ID',
-      threat,
-      'X-Blocked-Reason',
-      fieldText(found.reason),
-      'X-Response-Info',
-      'Blocked',
-      'X-Weir-Blade',
-      found.blade,
-      'X-Weir-Severity',
-      found.severity,
-      'X-Weir-Incident',
-      incident,
-    ];
-    const response = { version: '1.1', status: page.status, reason: page.reason, headers: page.headers };
-    return { kind: 'adapted', response, body: Body.of(page.body), serverMade: true, headers };
-  }
-
-  #makeDescription(fingerprints: string): ServiceDescription {
+  #makeDescription(rules: string, inspectors: readonly Inspector[]): ServiceDescription {
     const { previewBytes, maxConnections, optionsTtlSeconds } = this.#options;
-    const { name, onError, blades } = this.profile;
-    const settings = this.#blades.map((blade) => [blade.name, blades[blade.name]]);
-    const hash = createHash('sha256').update(
-      `${WEIR_VERSION}\n${JSON.stringify([name, onError, settings])}\n${fingerprints}`,
-    );
-    const inspected = this.#blades.map((blade) => blade.name).join(', ');
+    const hash = createHash('sha256').update(rules);
+    const names = new Set(inspectors.flatMap(({ blades }) => blades.map((blade) => blade.name)));
     return {
       istag: `weir-${hash.digest('hex').slice(0, 20)}`,
       preview: previewBytes,
       optionsTtlSeconds,
       maxConnections,
-      service: inspected === '' ? 'Weir gateway (no inspection)' : `Weir gateway (${inspected})`,
+      service: names.size === 0 ? 'Weir gateway (no inspection)' : `Weir gateway (${[...names].join(', ')})`,
       serviceId: this.path.slice(1),
       include: INCLUDE,
-      partialContent: this.#blades.length > 0,
+      partialContent: names.size > 0,
     };
   }
+}
+
+async function block(
+  transaction: IcapTransaction,
+  inspector: Inspector,
+  { subject }: Inspected,
+  found: BlockVerdict & { readonly blade: string; readonly cached: boolean },
+): Promise<IcapOutcome> {
+  const { incident, message, content, held } = subject;
+  // The body goes with the answer: what is to be kept of it needs a copy that outlives both.
+  const copy = isKept(inspector, subject, found) ? await keepContent(held!).catch(() => null) : null;
+  transaction.body?.release();
+  void aftermath(inspector, { ...subject, held: copy }, content, found, null)
+    .catch(() => {})
+    .finally(() => copy?.release());
+  return blockOutcome(transaction, found, { incident, url: message.url, profile: inspector.profile.name });
 }
 
 /** Why content passed that some blade has not seen into; null where all have. */
@@ -205,23 +198,6 @@ function uninspected(trace: readonly BladeTrace[]): string | null {
     if (verdict === 'error') return 'failed';
   }
   return null;
-}
-
-/** OPTIONS is answered whatever a blade does (S-14). */
-function fingerprintOf(blade: Blade): string {
-  try {
-    return blade.fingerprint?.() ?? '';
-  } catch {
-    return 'unknown';
-  }
-}
-
-/** Names and reasons may come from file names inside archives: one printable line for a header field. */
-function fieldText(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]/g, '?')
-    .slice(0, 200)
-    .trim();
 }
 
 function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): Adapted {
@@ -237,7 +213,7 @@ function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): A
   return {
     kind: 'adapted',
     ...(method === 'REQMOD'
-      ? { request: { ...request!, headers, target: change.target ?? request!.target } }
+      ? { request: { ...request!, headers } }
       : { response: { ...response!, headers } }),
     body: part === undefined ? null : Body.of(part),
     ...(made === undefined ? { keepOriginalFrom: change.keepFrom ?? 0 } : {}),

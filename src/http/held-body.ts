@@ -104,8 +104,11 @@ export class HeldBody {
     return this.#keepWhileSending(sink);
   }
 
-  /** Reads the rest and keeps all of it. Rejects with the body's error or `ERR_SPOOL`. */
-  async hold(): Promise<HeldContent> {
+  /**
+   * Reads the rest and keeps all of it. Rejects with the body's error or `ERR_SPOOL`.
+   * @param onChunk  sees every byte of the body, in order, as it comes
+   */
+  async hold(onChunk: (chunk: Buffer) => void = () => {}): Promise<HeldContent> {
     this.#source.pin();
     if (this.inMemory) {
       const rest = this.#source.take(this.#source.queuedBytes);
@@ -114,10 +117,17 @@ export class HeldBody {
         this.#held.length + rest.length > 1
           ? [Buffer.concat([...this.#held, ...rest], this.#heldBytes)]
           : [...this.#held, ...rest];
-      return { size: this.#heldBytes, memory: this.#held[0] ?? EMPTY, file: null };
+      const memory = this.#held[0] ?? EMPTY;
+      onChunk(memory);
+      return { size: this.#heldBytes, memory, file: null };
     }
+    for (const chunk of this.#held) onChunk(chunk);
     await new Promise<void>((resolve, reject) => {
-      this.#keepWhileSending({ onData: () => true, onEnd: () => resolve(), onError: reject });
+      const onData = (chunk: Buffer): boolean => {
+        onChunk(chunk);
+        return true;
+      };
+      this.#keepWhileSending({ onData, onEnd: () => resolve(), onError: reject });
     });
     const spool = this.#spool!;
     await spool.flush();

@@ -99,7 +99,8 @@ export interface IcapService {
   readonly methods: readonly ModMethod[];
   /** Header sections without which it answers 418. */
   readonly requires?: { readonly REQMOD?: 'req-hdr'; readonly RESPMOD?: 'res-hdr' };
-  describe(): ServiceDescription;
+  /** @param icapClient  address of who asks, as in `IcapTransaction`; absent: nobody in particular */
+  describe(icapClient?: string): ServiceDescription;
   /** Judges one message. A throw becomes an ICAP error; a WeirError decides its status. */
   handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome>;
 }

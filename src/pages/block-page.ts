@@ -3,7 +3,9 @@
 // carries is the gateway's business.
 
 import type { PageAudience } from './audience.ts';
-import { hostOf, html, shown, shownUrl } from './escape.ts';
+import type { ContinueForm } from './continue-form.ts';
+import { continueSection } from './continue-form.ts';
+import { hostOf, Html, html, shown, shownUrl } from './escape.ts';
 import {
   type Detail,
   detailLines,
@@ -14,8 +16,12 @@ import {
   isoTime,
   type Page,
   renderPage,
+  styleElement,
   timeText,
 } from './page.ts';
+import { CONTENT_SECURITY_POLICY, MARK } from './style.ts';
+import type { Look } from './templates/look.ts';
+import { withForm } from './templates/look.ts';
 import type { Catalogue } from './texts.ts';
 import { ENGLISH, fill, textOf } from './texts.ts';
 
@@ -37,15 +43,23 @@ export interface BlockPageInput {
   /** `request`: what the client was sending; `response`: what it was about to receive. */
   readonly direction: 'request' | 'response';
   readonly profile?: string;
+  /** The form with which the reader may continue; absent or null: there is no way. */
+  readonly goOn?: ContinueForm | null;
 }
 
 /**
  * The 403 response that takes the place of blocked content; `words` is the language of its reader.
  *
- * Has Cache-Control: no-store and X-Weir-Incident; loads nothing, runs nothing, links nowhere. A response
+ * Has Cache-Control: no-store and X-Weir-Incident; loads nothing, runs nothing, links nowhere. `look` is the
+ * operator's; default: the built-in one. A response
  * to HEAD keeps the headers and drops the body: that is the caller's part.
  */
-export function blockPage(input: BlockPageInput, audience: PageAudience, words: Catalogue = ENGLISH): Page {
+export function blockPage(
+  input: BlockPageInput,
+  audience: PageAudience,
+  words: Catalogue = ENGLISH,
+  look: Look | null = null,
+): Page {
   const facts = factsOf(input, words);
   const event = eventOf(input);
   const title = textOf(`block.${event}.title`, words);
@@ -56,27 +70,40 @@ export function blockPage(input: BlockPageInput, audience: PageAudience, words: 
     textOf('block.help.report', words),
   ];
   const details = detailsOf(facts, words);
+  const { goOn = null } = input;
+  const policy = look?.policy ?? CONTENT_SECURITY_POLICY;
+  const leadText = fill(lead, { threat: facts.threat, site: facts.site });
+  const parts = (): Parts => ({
+    lead: fillHtml(lead, {
+      threat: html`<strong><bdi>${facts.threat}</bdi></strong>`,
+      site: html`<bdi>${facts.site}</bdi>`,
+    }),
+    help: helpSection(textOf('block.help.heading', words), help),
+    goOn: goOn === null ? html`` : continueSection(goOn, words),
+    details: detailSection(details, words),
+  });
 
   return renderPage(
     403,
     'Forbidden',
     {
-      html: () =>
-        htmlDocument(
-          'block',
-          title,
-          html`<p class="lead">
-              ${fillHtml(lead, { threat: html`<strong><bdi>${facts.threat}</bdi></strong>`, site: html`<bdi>${facts.site}</bdi>` })}
-            </p>
-            ${helpSection(textOf('block.help.heading', words), help)} ${detailSection(details, words)}`,
-          undefined,
-          words,
-        ),
+      html: () => {
+        const { lead, help, goOn, details } = parts();
+        if (look?.html != null) {
+          const values = { ...textsOf(facts, title, words), lead, help, details, continue: goOn };
+          return new Html(
+            look.html.render({ ...values, style: styleElement(look), logo: look.logo ?? MARK }),
+          );
+        }
+        const content = html`<p class="lead">${lead}</p>
+          ${help} ${goOn} ${details}`;
+        return htmlDocument('block', title, content, undefined, words, look);
+      },
       json: () => ({
         error: 'blocked',
         status: 403,
         title,
-        detail: fill(lead, { threat: facts.threat, site: facts.site }),
+        detail: leadText,
         threat: { name: facts.threat, blade: facts.blade, severity: facts.severity },
         reason: facts.reason,
         incident: facts.incident,
@@ -87,16 +114,34 @@ export function blockPage(input: BlockPageInput, audience: PageAudience, words: 
         ...(facts.profile === '' ? {} : { profile: facts.profile }),
         help,
       }),
-      text: () =>
-        `${title}\n\n${fill(lead, { threat: facts.threat, site: facts.site })}\n\n` +
-        `${help.map((item) => `- ${item}\n`).join('')}\n` +
-        detailLines(details),
+      text: () => {
+        const items = help.map((item) => `- ${item}\n`).join('');
+        if (look?.text != null) {
+          const values = { ...textsOf(facts, title, words), lead: leadText, help: items };
+          return look.text.render({ ...values, details: detailLines(details) });
+        }
+        return `${title}\n\n${leadText}\n\n${items}\n${detailLines(details)}`;
+      },
     },
     audience,
     facts.incident,
-    undefined,
+    goOn === null ? policy : withForm(policy),
     words,
   );
+}
+
+interface Parts {
+  readonly lead: Html;
+  readonly help: Html;
+  readonly goOn: Html;
+  readonly details: Html;
+}
+
+/** The texts that a template may use, see BLOCK_NAMES of templates/load-look.ts. */
+function textsOf(facts: Facts, title: string, words: Catalogue): Record<string, string> {
+  const { language, direction } = words;
+  const page = { brand: textOf('page.brand', words), maker: textOf('page.maker', words) };
+  return { ...facts, title, language, direction, ...page };
 }
 
 /** A request without a body cannot be an upload: it was refused for its URL or its header. */

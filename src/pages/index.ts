@@ -9,3 +9,14 @@ export { infoPage, type InfoPageInput } from './info-page.ts';
 export { patienceFacts, patiencePage, type PatiencePageInput } from './patience-page.ts';
 export { PATIENCE_SCRIPT } from './patience-script.ts';
 export type { Page } from './page.ts';
+export {
+  type ContinueForm,
+  continueRefusedPage,
+  LEAST_REASON,
+  MOST_REASON,
+  type PageReader,
+  reasonMissingPage,
+  sendAgainPage,
+} from './continue-form.ts';
+export { loadLook } from './templates/load-look.ts';
+export type { Look } from './templates/look.ts';

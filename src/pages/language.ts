@@ -12,14 +12,18 @@ const RANGE = /^[ \t]*([a-z]{2,3})(?:-[a-z0-9-]*)?[ \t]*(?:;[ \t]*q=([01](?:\.\d
 /**
  * Catalogue for the client that sent these fields.
  * @param headers  flat name, value list of the request as received; null where there is no request
+ * @param catalogues  by language; default: the built-in ones
  */
-export function languageOf(headers: readonly string[] | null): Catalogue {
+export function languageOf(
+  headers: readonly string[] | null,
+  catalogues: ReadonlyMap<string, Catalogue> = CATALOGUES,
+): Catalogue {
   const field = headers === null ? '' : fieldOf(headers);
-  let best = ENGLISH;
+  let best = catalogues.get('en') ?? ENGLISH;
   let bestQuality = 0;
   for (const range of field.split(',', MAX_RANGES)) {
     const [, language = '', written = '1'] = RANGE.exec(range) ?? [];
-    const catalogue = CATALOGUES.get(language.toLowerCase());
+    const catalogue = catalogues.get(language.toLowerCase());
     const quality = Math.min(1, Number(written));
     if (catalogue === undefined || quality <= bestQuality) continue;
     best = catalogue;

@@ -7,6 +7,7 @@ import { escapeHtml, fieldText, Html, html } from './escape.ts';
 import { CONTENT_SECURITY_POLICY, MARK, SIGNS, STYLE } from './style.ts';
 import type { Catalogue } from './texts.ts';
 import { ENGLISH, textOf } from './texts.ts';
+import type { Look } from './templates/look.ts';
 
 /** A complete HTTP response, ready to be sent or encapsulated. */
 export interface Page {
@@ -77,6 +78,7 @@ function contentOf(forms: PageForms, audience: PageAudience): string {
  * The HTML document around a page's content; `kind` chooses the colour and the sign of its heading.
  * @param head  what else belongs into `<head>`
  * @param words  language of `title` and `content`
+ * @param look  style sheet and logo; default: the built-in ones
  */
 export function htmlDocument(
   kind: 'block' | 'error' | 'info' | 'wait',
@@ -84,20 +86,24 @@ export function htmlDocument(
   content: Html,
   head: Html = html``,
   words: Catalogue = ENGLISH,
+  look: Look | null = null,
 ): Html {
   const { language, direction } = words;
+  const brand = textOf('page.brand', words);
+  const name =
+    look?.logo == null ? html`${MARK}<span>${brand}</span>` : html`${look.logo}<span>${brand}</span>`;
   return html`<!doctype html>
     <html lang="${language}" dir="${direction}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        <title>${title} – Weir</title>
-        ${STYLE_ELEMENT} ${head}
+        <title>${title} – ${brand}</title>
+        ${styleElement(look)} ${head}
       </head>
       <body class="${kind}">
         <div class="page">
-          <header class="brand">${MARK}<span>Weir</span></header>
+          <header class="brand">${name}</header>
           <main>
             <h1>${SIGNS[kind]}<span>${title}</span></h1>
             ${content}
@@ -109,6 +115,11 @@ export function htmlDocument(
 }
 
 const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`); // not escaped: its hash is in the policy
+
+/** The style sheet as an element; not escaped: its hash is in the policy. */
+export function styleElement(look: Look | null): Html {
+  return look === null ? STYLE_ELEMENT : new Html(`<style>${look.sheet}</style>`);
+}
 
 /** One row of a details list: label and value; `kind` says how the value is set. */
 export interface Detail {

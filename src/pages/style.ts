@@ -67,6 +67,11 @@ section p{margin:0}
 progress{display:block;width:100%;height:.75rem;margin:1.5rem 0 .5rem;accent-color:var(--accent)}
 .state{margin:0;font-weight:600}
 a{color:var(--accent)}
+.brand .logo{display:block;max-height:3rem;max-width:12rem}
+label{display:block;margin-top:.8rem;font-weight:600}
+textarea{display:block;width:100%;min-height:5rem;margin-top:.3rem;padding:.5rem .6rem;border:1px solid var(--muted);border-radius:.375rem;background:var(--ground);color:var(--text);font:inherit;resize:vertical}
+.missing{margin-top:.8rem;color:var(--block);font-weight:600}
+:focus-visible{outline:3px solid var(--brand);outline-offset:2px}
 button{margin-top:.8rem;padding:.5rem 1rem;border:1px solid var(--line);border-radius:.375rem;background:var(--ground);color:var(--text);font:inherit;cursor:pointer}
 ul{margin:0;padding-inline-start:1.2rem}
 li+li{margin-top:.3rem}

@@ -102,6 +102,11 @@ export interface BladeMessage {
     readonly groups: readonly string[];
   };
   readonly server: { readonly ip: string | null };
+  /** What the profile allows to be spent on the message; a blade heeds the lower of this and its own limit. */
+  readonly limits?: {
+    /** Levels of archives that are unpacked; null: as the blade has it. */
+    readonly depth: number | null;
+  };
   /** Null where the message has no body. */
   readonly body: BladeBody | null;
   /** First field of that name in the message being inspected (case-insensitive), or undefined. */
@@ -117,6 +122,12 @@ export interface Blade {
    * Default: made of the plugin's version and its options.
    */
   fingerprint?(): string;
+  /**
+   * `content`: verdicts depend on the bytes of the body, its Content-Type and Content-Encoding and the profile's
+   * limits, and on nothing else, as long as `fingerprint` stays. They are remembered then, and the blade is
+   * not asked about the same content again. Default `message`: it is asked about every message.
+   */
+  readonly judges?: 'content' | 'message';
   /**
    * Judges one message. A throw or rejection is an error that the profile's `onError` decides.
    * @param signal aborted when the client gave up or the time limit passed: stop working then
@@ -149,6 +160,11 @@ export interface PluginContext<Options> {
    * anew, beside this one, and takes over if that succeeds.
    */
   watch(path: string): void;
+  /**
+   * The blade of that name, of any plugin that is loaded by then, or null: for content that this plugin made
+   * out of a message and that another blade should judge. Ask while inspecting, not in `setup`.
+   */
+  findBlade?(name: string): Blade | null;
 }
 
 /** Anything with `parse`, such as a zod schema: returns the options with defaults, or throws. */

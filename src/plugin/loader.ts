@@ -132,6 +132,8 @@ async function loadPlugin(
         folder: place.folder,
         blade: register,
         watch: (file) => void watched.push(path.resolve(place.folder, file)),
+        findBlade: (name) =>
+          before.flatMap((plugin) => plugin.blades).find((blade) => blade.name === name) ?? null,
       });
     await within(setup(), deadline - Date.now(), late);
     if (refusal !== null) throw refusal as PluginError;

@@ -8,13 +8,13 @@ import type { Body } from '../http/body.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
-import type { Meters } from '../metrics/meters.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
-import { isEventful, OriginNote, TransactionNotes } from '../trace/notes.ts';
+import { OriginNote, TransactionNotes } from '../trace/notes.ts';
+import { TransactionSpan } from '../trace/spans.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import type { Coverage, NotScannedReason } from './adaptation/coverage.ts';
-import { coverageAtEnd, isPartial, isVerdict, worseOf } from './adaptation/coverage.ts';
+import { isPartial, isVerdict, worseOf } from './adaptation/coverage.ts';
 import type { PipelineInput, PipelineOutput, StepTrace } from './adaptation/pipeline.ts';
 import type { SharedFields } from './adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
@@ -31,6 +31,8 @@ import { asksForPart, fetchWhole } from './ranges/range-request.ts';
 import type { RangeRecord } from './ranges/range-types.ts';
 import type { ProxyContext, Session } from './session.ts';
 import type { StreamRecord, StreamTransaction } from './streams/stream-call.ts';
+import type { TransactionEnd } from './transaction-end.ts';
+import { tellEnd } from './transaction-end.ts';
 import { ownAnswer } from './weir-local.ts';
 
 export class Transaction implements StreamTransaction {
@@ -43,6 +45,8 @@ export class Transaction implements StreamTransaction {
   readonly #notes: TransactionNotes | null;
   /** Null: nobody wants a copy. */
   readonly #capture: TransactionCapture | null;
+  /** Null: no spans of it. */
+  readonly #span: TransactionSpan | null;
   #url: string;
   #responding = false;
   #answeredBody: Body | null = null;
@@ -70,12 +74,19 @@ export class Transaction implements StreamTransaction {
     this.#exchange = exchange;
     this.#url = exchange.head.target;
     this.#shared = context.pipeline.newShared();
-    const { traces, captures } = context;
+    const { traces, captures, telemetry } = context;
+    const above = telemetry.tracer?.begin(exchange.head.headers) ?? null;
+    this.#span = above === null ? null : new TransactionSpan(above);
     this.#capture = captures === null ? null : new TransactionCapture(captures);
     this.#notes =
-      traces === null || !traces.hasRoom
+      this.#span === null && (traces === null || !traces.hasRoom)
         ? null
-        : new TransactionNotes(traces.bodies, exchange.head, session.opening ?? null, exchange.startedAt);
+        : new TransactionNotes(
+            traces?.bodies ?? 0,
+            exchange.head,
+            session.opening ?? null,
+            exchange.startedAt,
+          );
     if (this.#notes !== null && this.#capture !== null) this.#notes.wire = this.#capture.wire;
   }
 
@@ -97,15 +108,7 @@ export class Transaction implements StreamTransaction {
       if (this.#notes !== null) this.#notes.waitedAt = this.#late.waitedAt;
     }
     if (this.#isAside) return this.#capture?.dispose();
-    const { telemetry, traces } = this.#context;
-    if (telemetry.meters != null) this.#count(telemetry.meters, failure);
-    const traced = traces !== null && (isEventful(this.#verdict) || traces.hasRoom) ? traces : null;
-    if (traced === null) traces?.leaveOut();
-    if (!telemetry.records && traced === null && this.#capture === null) return;
-    const record = this.#record(failure);
-    if (telemetry.records) telemetry.proxy(record);
-    traced?.add(record, this.#notes);
-    this.#capture?.finish(record);
+    tellEnd(this.#context, this.#end(failure));
   }
 
   async #forward(): Promise<void> {
@@ -208,6 +211,7 @@ export class Transaction implements StreamTransaction {
       notes: this.#notes,
       ...(method === 'RESPMOD' && this.#late !== null ? { onHold: this.#late.onHold } : {}),
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
+      ...(this.#span === null ? {} : { icapHeaders: this.#span.icapHeaders(method) }),
     };
   }
 
@@ -387,39 +391,30 @@ export class Transaction implements StreamTransaction {
     return { bytesIn, bytesOut: this.#answeredBody?.pushedBytes ?? 0 };
   }
 
-  /** What the record says in numbers, without one being made. */
-  #count(meters: Meters, failure: WeirError | null): void {
-    meters.transaction({
-      verdict: this.#verdict,
-      ...this.#bytes,
-      ms: performance.now() - this.#exchange.startedAt,
-      ...(failure === null ? {} : { error: failure }),
-    });
-  }
-
-  #record(failure: WeirError | null): ProxyRecord {
-    const { client, user, tls } = this.#session;
+  #end(failure: WeirError | null): TransactionEnd {
+    const { head, startedAt } = this.#exchange;
     return {
       id: this.id,
-      client,
-      user,
-      method: this.#exchange.head.method,
+      session: this.#session,
+      method: head.method,
       url: this.#url,
       status: this.#status,
       ...this.#bytes,
-      tls,
       adaptation: this.trace,
       verdict: this.#verdict,
       threat: this.#threat,
       incident: this.#incident,
-      coverage: coverageAtEnd(failure, this.#coverage),
-      ms: performance.now() - this.#exchange.startedAt,
-      ...(this.#late?.waited == null ? {} : { waited: this.#late.waited }),
-      ...(this.#waitedFor === null ? {} : { waitedFor: this.#waitedFor }),
-      ...(this.#range === null ? {} : { range: this.#range }),
-      ...(this.#stream === null ? {} : { stream: this.#stream }),
-      ...(this.#switch?.relay == null ? {} : { webSocket: this.#switch.relay.record }),
-      ...(failure === null ? {} : { error: { code: failure.code, message: failure.message } }),
+      coverage: this.#coverage,
+      startedAt,
+      failure,
+      waited: this.#late?.waited ?? null,
+      waitedFor: this.#waitedFor,
+      range: this.#range,
+      stream: this.#stream,
+      webSocket: this.#switch?.relay?.record ?? null,
+      notes: this.#notes,
+      capture: this.#capture,
+      span: this.#span,
     };
   }
 }

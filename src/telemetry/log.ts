@@ -7,7 +7,9 @@ import type { DestinationStream, Logger } from 'pino';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { GatewayRecord, ProxyRecord, Telemetry } from './records.ts';
 import type { Meters } from '../metrics/meters.ts';
-import { colours, formatProxyRecord } from './terminal-line.ts';
+import type { Tracer } from './otlp/tracer.ts';
+import { IncidentHub } from './incidents.ts';
+import { colours, formatProxyRecord, OVERWRITE_LINE } from './terminal-line.ts';
 
 export interface LogOptions {
   readonly level: string;
@@ -17,10 +19,14 @@ export interface LogOptions {
   readonly descriptor?: number;
   /** What counts for metrics, for those who have the log; default: nobody. */
   readonly meters?: Meters | null;
+  /** What takes spans, likewise; default: nobody. */
+  readonly tracer?: Tracer | null;
 }
 
 export interface Log extends Telemetry {
   readonly logger: Logger;
+  /** Where whoever wants to hear of incidents attaches. */
+  readonly incidents: IncidentHub;
   /** Lines that were lost because the log cannot be written. */
   readonly dropped?: number;
   /** Takes over what another process has logged: whole lines of JSON. */
@@ -45,6 +51,12 @@ const MAX_UNWRITTEN = 16 * 1024 * 1024; // bytes; beyond it lines are dropped: a
 const BATCHED = { sync: false, minLength: 4096, maxLength: MAX_UNWRITTEN };
 
 let linesDropped = 0; // by all logs of this process
+let lineStart = ''; // of lines on the terminal, of which a process has one
+
+/** Whether what stands in the last line of the terminal is there to be written over, see live-line.ts. */
+export function writeOverLastLine(wanted: boolean): void {
+  lineStart = wanted ? OVERWRITE_LINE : '';
+}
 
 /**
  * Opens the log.
@@ -67,7 +79,9 @@ export function openLog(options: LogOptions): Log {
   let records = logger.isLevelEnabled('info');
   return {
     logger,
+    incidents: new IncidentHub(),
     meters: options.meters ?? null,
+    tracer: options.tracer ?? null,
     get records() {
       return records;
     },
@@ -75,7 +89,7 @@ export function openLog(options: LogOptions): Log {
       return linesDropped;
     },
     proxy: (record: ProxyRecord) => {
-      if (output.onTerminal) output.destination.write(formatProxyRecord(record, paint));
+      if (output.onTerminal) output.destination.write(lineStart + formatProxyRecord(record, paint));
       else logger.info({ kind: 'proxy', ...rounded(record) });
     },
     gateway: (record: GatewayRecord) => {
@@ -181,7 +195,7 @@ function terminalStream(destination: { write(text: string): void }): Destination
   return {
     write(line: string) {
       const { level, msg } = JSON.parse(line) as { level: string; msg?: string };
-      destination.write(`${level.padEnd(5)} ${msg ?? line}\n`);
+      destination.write(`${lineStart}${level.padEnd(5)} ${msg ?? line}\n`);
     },
   };
 }

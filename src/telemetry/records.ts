@@ -3,6 +3,8 @@
 
 import type { ErrorCode } from '../errors.ts';
 import type { Meters } from '../metrics/meters.ts';
+import type { Tracer } from './otlp/tracer.ts';
+import type { IncidentSink } from './incidents.ts';
 
 export interface ThreatRecord {
   readonly name: string;
@@ -98,7 +100,10 @@ export interface GatewayRecord {
   readonly url: string;
   readonly verdict: 'allowed' | 'blocked' | 'modified' | 'error';
   readonly threat: ThreatRecord | null;
-  readonly blades: readonly { name: string; verdict: string; ms: number }[];
+  /** `cached`: the verdict was known, and the blade not asked. */
+  readonly blades: readonly { name: string; verdict: string; ms: number; cached?: true }[];
+  /** That the message was scanned with; absent where the service scans nothing. */
+  readonly profile?: string;
   readonly bytes: number;
   readonly ms: number;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
@@ -110,6 +115,10 @@ export interface Telemetry {
   readonly records: boolean;
   /** What counts for metrics, whether or not there are records; absent or null: nobody does. */
   readonly meters?: Meters | null | undefined;
+  /** What takes spans for OpenTelemetry; absent or null: nobody does. */
+  readonly tracer?: Tracer | null | undefined;
+  /** Hears of blocks and of background verdicts; absent or null: nobody does. */
+  readonly incidents?: IncidentSink | null | undefined;
   proxy(record: ProxyRecord): void;
   gateway(record: GatewayRecord): void;
   event(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object): void;

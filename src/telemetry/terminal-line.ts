@@ -4,6 +4,9 @@ import type { ProxyRecord } from './records.ts';
 
 export type Paint = (text: string, colour: 'green' | 'red' | 'yellow' | 'dim') => string;
 
+/** To the begin of the line, which is emptied. ECMA-48 §8.3.41 (EL). */
+export const OVERWRITE_LINE = '\r\u001b[K';
+
 const CODES = { green: 32, red: 31, yellow: 33, dim: 2 } as const;
 
 /** Paints text, or leaves it plain. */

@@ -14,11 +14,11 @@ const RUNNING = {
 test('the banner names addresses, services, the new CA and a line to paste', () => {
   const lines = banner(RUNNING, null, '/home/me/weir').split('\n');
   expect(lines[0]).toMatch(/^Weir \d+\.\d+\.\d+/);
-  expect(lines).toContain('  proxy    http://127.0.0.1:8080');
-  expect(lines).toContain('  gateway  icap://127.0.0.1:1344/sandblast');
-  expect(lines).toContain('  gateway  icap://127.0.0.1:1344/echo');
-  expect(lines).toContain('  CA       certs/ca.pem  (created: clients must trust it)');
-  expect(lines).toContain('  config   embedded defaults');
+  expect(lines).toContain('  proxy     http://127.0.0.1:8080');
+  expect(lines).toContain('  gateway   icap://127.0.0.1:1344/sandblast');
+  expect(lines).toContain('  gateway   icap://127.0.0.1:1344/echo');
+  expect(lines).toContain('  CA        certs/ca.pem  (created: clients must trust it)');
+  expect(lines).toContain('  config    embedded defaults');
   expect(lines).toContain('  curl -x http://127.0.0.1:8080 --cacert certs/ca.pem https://example.com/');
 });
 
@@ -31,7 +31,7 @@ test('the line to paste reaches a proxy on all addresses and quotes an odd path'
   expect(text).toContain(
     `  curl -x 'http://[::1]:8080' --cacert '/it'\\''s here/ca.pem' https://example.com/`,
   );
-  expect(text).toContain('  config   /etc/weir.yaml');
+  expect(text).toContain('  config    /etc/weir.yaml');
   expect(text).not.toContain('created');
 });
 
@@ -41,15 +41,16 @@ test('a gateway alone has no CA and nothing to try with curl', () => {
   expect(text).not.toContain('CA ');
 });
 
-test('names the status page, and the token unless it was configured', () => {
+test('names the dashboard, the status page, and the token unless it was configured', () => {
   const dashboard = {
     ...{ address: '0.0.0.0:8090', port: 8090, token: 'a-token', tokenIsOurs: true },
     tokenFile: '/home/me/weir/certs/dashboard.token',
     close: () => Promise.resolve(),
   };
   const text = banner({ ...RUNNING, dashboard }, null, '/home/me/weir');
-  expect(text).toContain('  status   http://127.0.0.1:8090/readyz  (or: weir icap status)');
-  expect(text).toContain('  token    a-token  (certs/dashboard.token)');
+  expect(text).toContain('  dashboard http://127.0.0.1:8090/?token=a-token');
+  expect(text).toContain('  status    http://127.0.0.1:8090/readyz  (or: weir icap status)');
+  expect(text).toContain('  token     a-token  (certs/dashboard.token)');
   const configured = { ...dashboard, tokenIsOurs: false, tokenFile: null };
   expect(banner({ ...RUNNING, dashboard: configured }, null, '/')).not.toContain('a-token');
 });

@@ -1,11 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
+import { checkConfigObject } from '../../src/config/load.ts';
+import { labConfig } from '../../src/demo/lab-config.ts';
 import type { DemoReport } from '../../src/demo/report.ts';
 import { runCli, spawnWeir } from '../support/runCli.ts';
 import { freePort } from '../support/supervised.ts';
 import { tempDir } from '../support/tempDir.ts';
 
 const START_LIMIT_MS = 120_000; // may have to build first
+const SERVICE_PATH = /^"\/[a-z]+"$/; // of an ICAP URL
 const STEPS = ['client', 'TLS', 'REQMOD', 'origin', 'RESPMOD', 'user got'];
 
 test('demo --json plays every scenario, each with the verdict that it must get and six steps of its trace', async () => {
@@ -27,12 +30,23 @@ test('demo --json plays every scenario, each with the verdict that it must get a
     'web-socket': ['blocked'],
     'spliced-host': ['bypassed'],
     'request-satisfaction': ['modified'],
+    'background-and-hold': ['allowed', 'blocked', 'blocked'],
   });
   for (const { transactions } of report.scenarios) {
     expect(transactions.length).toBeGreaterThan(0);
     for (const { steps } of transactions) expect(steps.map(({ name }) => name)).toEqual(STEPS);
   }
 }, 30_000);
+
+test('everything that the lab writes lies in its own folder', () => {
+  const places = { folder: '/tmp/lab', originCa: '/tmp/lab/ca.pem', notice: 'icap://127.0.0.1:1/n' };
+  const settings = labConfig({ ...places, gatewayPort: 1344, chain: null });
+  const { plugins: _, ...config } = checkConfigObject(settings, '/tmp/lab').config;
+  const paths = JSON.stringify(config).match(/"\/[^"]*"/g) ?? [];
+  const others = paths.filter((text) => !text.startsWith('"/tmp/lab/') && !SERVICE_PATH.test(text));
+  expect(others).toEqual([]);
+  expect(paths).toContain('"/tmp/lab/quarantine"');
+});
 
 test('demo tells a story of 80 columns without colours, and a table, where there is no terminal', async () => {
   const { exitCode, stdout } = await runCli(['demo']);

@@ -108,6 +108,7 @@ describe('the promised configuration', () => {
       name: 'custom',
       kind: 'scan',
       profile: 'mine',
+      rules: [],
       maxConnections: 100,
       auth: null,
       previewBytes: 4096,
@@ -279,7 +280,7 @@ log: loud
       'weir.yaml:17:30  adaptation.rules[0].use[0]: no service or group is named "scann"; did you mean scan?',
       'weir.yaml:17:53  adaptation.rules[0].when.types: expected a list, got "text/html"',
       'weir.yaml:19:11  gateway.strict: expected true or false, got "yes"',
-      'weir.yaml:20:20  gateway.services.x.zzzzz: unknown key; known here: profile, maxConnections, auth, preview, methods, optionsTtl',
+      'weir.yaml:20:20  gateway.services.x.zzzzz: unknown key; known here: profile, rules, maxConnections, auth, preview, methods, optionsTtl',
       'weir.yaml:21:21  dashboard.token: expected text, got something else (not shown)',
       'weir.yaml:22:6  log: expected a map (key: value), got "loud"',
     ]);

@@ -152,7 +152,7 @@ test('the page follows the listeners in force, and speaks of the first that is p
 
 describe('the dashboard', () => {
   test.each([
-    '/',
+    '/setup',
     '/setup.js',
     '/ca.pem',
     '/ca.der',

@@ -89,7 +89,7 @@ describeWithPeer(['chromium', 'certutil'], () => {
         expect(problems).toEqual([]);
 
         const without = await browser.newPage();
-        await without.goto(`http://127.0.0.1:${weir.weir.dashboard!.port}/`);
+        await without.goto(`http://127.0.0.1:${weir.weir.dashboard!.port}/setup`);
         expect(await state(without)).toBe('elsewhere');
         expect(await without.getByRole('status').textContent()).toContain('set the proxy first');
       });
@@ -102,7 +102,7 @@ describeWithPeer(['chromium', 'certutil'], () => {
         await page.goto('https://weir.local/');
         expect(await state(page)).toBe('trusted');
         // The same page beside the dashboard asks the proxy's host from another origin.
-        await page.goto(`http://127.0.0.1:${weir.weir.dashboard!.port}/`);
+        await page.goto(`http://127.0.0.1:${weir.weir.dashboard!.port}/setup`);
         expect(await state(page)).toBe('trusted');
       });
       expect((await installer().untrust(nss)).results).toMatchObject([{ outcome: 'removed' }]);

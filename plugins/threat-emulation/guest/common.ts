@@ -182,10 +182,15 @@ function originOf(data) {
 /* Binary data out of %u escapes, and large blocks of it, are what exploits fill memory with. */
 var nativeUnescape = G.unescape, binaryEscapes = false, sprays = 0;
 hidden(G, 'unescape', function (string) {
-  var result = nativeUnescape(string), odd = 0;
+  var result = nativeUnescape(string), odd = 0, wide = 0;
   if (!binaryEscapes) {
-    for (var i = 0; i < result.length && i < 4096; i++) { var c = charCodeAt(result, i); if (c > 0x7ff && (c < 0x3000 || c > 0xd7ff) || c > 0xff && (c & 255) > 0x7e && c < 0x3000) odd++; }
-    if (odd >= 8 && odd * 4 > Math.min(result.length, 4096)) { binaryEscapes = true; emit('binary-escape', string); }
+    for (var i = 0; i < result.length && i < 4096; i++) {
+      var c = charCodeAt(result, i);
+      if (c > 255) wide++;
+      /* No letter of any script stands there, or it is a filler that sleds are made of. */
+      if (c >= 0xd7a4 && c <= 0xfeff || c >= 0xfff0 || c === 0x9090 || c === 0x0c0c || c === 0x0d0d || c === 0x0a0a || c === 0x4141) odd++;
+    }
+    if (odd >= 4 && odd * 6 > wide) { binaryEscapes = true; emit('binary-escape', string); }
   }
   return result;
 });

@@ -3,7 +3,7 @@
 // too. Finds where X ends without parsing the language: strings, comments, templates and regular
 // expressions are passed over, and a call whose end is not found is left alone.
 
-const WORD = /(?<![\w$.#])eval(?![\w$])/g;
+const WORD = /(?<![\w$.#]|\$unlayer\()eval(?![\w$])/g;
 const MAX_CALLS = 500;
 const MAX_SOURCE = 4 * 2 ** 20; // characters
 
@@ -18,15 +18,24 @@ export function hookEval(code: string): string {
     if (code[open] !== '(') {
       const next = code[open];
       const before = code.slice(Math.max(0, start - 12), start);
-      const isName = next === ':' || next === '=' || next === '"' || next === "'" || /['"]$|(?:var|let|const|function)\s+$/.test(before);
+      const isName =
+        next === ':' ||
+        next === '=' ||
+        next === '"' ||
+        next === "'" ||
+        /['"]$|(?:var|let|const|function)\s+$/.test(before);
       if (!isName) inserts.push({ at: start, text: '$eval', cut: 4 });
       continue;
     }
     if (/(?:function|new)\s+$/.test(code.slice(Math.max(0, start - 12), start))) continue;
     if ((calls += 1) > MAX_CALLS) break;
     const close = closingParenthesis(code, open);
-    if (close < 0 || skipSpace(code, open + 1) === close || code[skipSpace(code, close + 1)] === '{') continue;
-    inserts.push({ at: start, text: '$unlayer(eval($layer(', cut: open + 1 - start }, { at: close, text: ')))', cut: 1 });
+    if (close < 0 || skipSpace(code, open + 1) === close || code[skipSpace(code, close + 1)] === '{')
+      continue;
+    inserts.push(
+      { at: start, text: '$unlayer(eval($layer(', cut: open + 1 - start },
+      { at: close, text: ')))', cut: 1 },
+    );
   }
   inserts.sort((a, b) => a.at - b.at);
   let result = '';

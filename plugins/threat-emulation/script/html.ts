@@ -29,7 +29,8 @@ const TAG = /<!--[\s\S]*?-->|<([a-z][\w:-]*)((?:\s+|\/)(?:"[^"]*"|'[^']*'|[^'">]
 const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g;
 /** Elements whose content is text up to their own end tag. */
 const RAW_TEXT = new Set(['script', 'style', 'textarea', 'title', 'noscript', 'xmp', 'template']);
-const CODE_TYPES = /^(?:|text\/(?:javascript|jscript|ecmascript|vbscript)|application\/(?:x-)?(?:java|ecma)script|module|jscript(?:\.encode)?|javascript|vbscript)$/i;
+const CODE_TYPES =
+  /^(?:|text\/(?:javascript|jscript|ecmascript|vbscript)|application\/(?:x-)?(?:java|ecma)script|module|jscript(?:\.encode)?|javascript|vbscript)$/i;
 
 /** Reads a page or a piece of one. */
 export function readHtml(html: string): HtmlPage {
@@ -51,9 +52,18 @@ export function readHtml(html: string): HtmlPage {
     if (known && scripts.length < MAX_SCRIPTS) {
       const vb = /vbs/i.test(`${attributes['type'] ?? ''} ${attributes['language'] ?? ''}`);
       const src = attributes['src'] ?? attributes['href'] ?? attributes['xlink:href'] ?? '';
-      scripts.push({ code: src === '' ? uncommented(text) : '', src, language: vb ? 'vbscript' : 'javascript' });
+      scripts.push({
+        code: src === '' ? uncommented(text) : '',
+        src,
+        language: vb ? 'vbscript' : 'javascript',
+      });
     }
-    if (elements.length < MAX_ELEMENTS) elements.push({ tag, attributes, text: raw && tag !== 'textarea' && tag !== 'template' ? text : entities(text) });
+    if (elements.length < MAX_ELEMENTS)
+      elements.push({
+        tag,
+        attributes,
+        text: raw && tag !== 'textarea' && tag !== 'template' ? text : entities(text),
+      });
   }
   return { elements, scripts, isApplication };
 }
@@ -79,13 +89,28 @@ function readAttributes(text: string): Record<string, string> {
   return found;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\xa0', colon: ':', lpar: '(', rpar: ')', Tab: '\t', NewLine: '\n' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\xa0',
+  colon: ':',
+  lpar: '(',
+  rpar: ')',
+  Tab: '\t',
+  NewLine: '\n',
+};
 
 function entities(text: string): string {
   if (!text.includes('&')) return text;
-  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]{2,8}));?/gi, (all, hex?: string, digits?: string, name?: string) => {
-    if (name !== undefined) return ENTITIES[name] ?? all;
-    const code = hex === undefined ? Number(digits) : parseInt(hex, 16);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : all;
-  });
+  return text.replace(
+    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]{2,8}));?/gi,
+    (all, hex?: string, digits?: string, name?: string) => {
+      if (name !== undefined) return ENTITIES[name] ?? all;
+      const code = hex === undefined ? Number(digits) : parseInt(hex, 16);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+    },
+  );
 }

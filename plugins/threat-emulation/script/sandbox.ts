@@ -51,7 +51,10 @@ export interface ScriptEvent {
 export interface ScriptDrop {
   readonly name: string;
   readonly bytes: Buffer;
+  /** `offer`: to the user of a browser; `file`: written to disk; `attachment`: into a PDF. */
   readonly how: string;
+  /** Whether a user's action set it off. */
+  readonly phase: 'auto' | 'user';
 }
 
 export interface ScriptRun {
@@ -74,7 +77,10 @@ const HOOKS_PER_RUN = 300;
 
 const GUESTS: Readonly<Record<HostKind, string>> = {
   windows: assemble(WINDOWS, 'addWindowsObjects();'),
-  browser: assemble(WINDOWS + BROWSER, 'addTimers(); addWindowsObjects(); addBrowserObjects(); delete G.WScript; delete G.WSH; delete G.GetObject; delete G.CreateObject;'),
+  browser: assemble(
+    WINDOWS + BROWSER,
+    'addTimers(); addWindowsObjects(); addBrowserObjects(); delete G.WScript; delete G.WSH; delete G.GetObject; delete G.CreateObject;',
+  ),
   application: assemble(WINDOWS + BROWSER, 'addTimers(); addWindowsObjects(); addBrowserObjects();'),
   acrobat: assemble(ACROBAT, 'addAcrobatObjects();'),
 };
@@ -136,7 +142,12 @@ class Run {
   }
 
   #play(runtime: QuickJSRuntime, vm: QuickJSContext, job: ScriptJob): void {
-    const config = { name: job.name ?? '', url: job.url ?? '', elements: job.elements ?? [], info: job.info ?? {} };
+    const config = {
+      name: job.name ?? '',
+      url: job.url ?? '',
+      elements: job.elements ?? [],
+      info: job.info ?? {},
+    };
     if (!this.#install(vm, GUESTS[job.host], config)) return;
     const settle = (): void => this.#settle(runtime, vm);
     for (const script of job.scripts) {
@@ -172,11 +183,19 @@ class Run {
     if (done === null) return false;
     done.dispose();
     // A lexical binding comes before the global object's property, which is the one that tells.
-    this.#unwrap(vm, vm.evalCode('let eval = $nativeEval; delete globalThis.$nativeEval;', 'eval.js'))?.dispose();
+    this.#unwrap(
+      vm,
+      vm.evalCode('let eval = $nativeEval; delete globalThis.$nativeEval;', 'eval.js'),
+    )?.dispose();
     return true;
   }
 
-  #method(vm: QuickJSContext, on: QuickJSHandle, name: string, work: (...args: (QuickJSHandle | undefined)[]) => QuickJSHandle): void {
+  #method(
+    vm: QuickJSContext,
+    on: QuickJSHandle,
+    name: string,
+    work: (...args: (QuickJSHandle | undefined)[]) => QuickJSHandle,
+  ): void {
     const method = vm.newFunction(name, (...args) => work(...args));
     vm.setProp(on, name, method);
     method.dispose();
@@ -230,16 +249,23 @@ class Run {
   #fault(vm: QuickJSContext, error: QuickJSHandle): void {
     const dumped = vm.dump(error) as { name?: unknown; message?: unknown; quit?: unknown } | string | null;
     if (typeof dumped === 'object' && dumped !== null && dumped.quit === true) return;
-    const text = typeof dumped === 'object' && dumped !== null ? `${String(dumped.name)}: ${String(dumped.message)}` : String(dumped);
+    const text =
+      typeof dumped === 'object' && dumped !== null
+        ? `${String(dumped.name)}: ${String(dumped.message)}`
+        : String(dumped);
     if (/InternalError: (?:interrupted|out of memory)/.test(text)) {
-      this.stopped ??= /memory/.test(text) ? `script needed more than ${this.#limits.memoryBytes} bytes` : this.#why();
+      this.stopped ??= /memory/.test(text)
+        ? `script needed more than ${this.#limits.memoryBytes} bytes`
+        : this.#why();
     } else if (this.events.length < MAX_EVENTS) {
       this.events.push({ kind: 'exception', what: text.slice(0, 300), layer: 0, phase: 'auto' });
     }
   }
 
   #why(): string {
-    return this.#ticks > this.#limits.ticks ? 'script ran too many instructions' : `script stopped after ${this.#limits.timeMs} ms`;
+    return this.#ticks > this.#limits.ticks
+      ? 'script ran too many instructions'
+      : `script stopped after ${this.#limits.timeMs} ms`;
   }
 
   #interrupt(): boolean {
@@ -255,10 +281,16 @@ class Run {
   }
 
   #drop(json: string, bytes: Buffer): void {
-    const { name, how } = JSON.parse(json) as { name: string; how: string };
+    const { name, how, phase } = JSON.parse(json) as { name: string; how: string; phase?: string };
     this.#dropBytes += bytes.length;
-    if (this.drops.length >= MAX_DROPS || bytes.length > MAX_DROP_BYTES || this.#dropBytes > MAX_ALL_DROPS) return;
-    this.drops.push({ name: String(name).slice(0, 300), how, bytes });
+    if (this.drops.length >= MAX_DROPS || bytes.length > MAX_DROP_BYTES || this.#dropBytes > MAX_ALL_DROPS)
+      return;
+    this.drops.push({
+      name: String(name).slice(0, 300),
+      how,
+      phase: phase === 'user' ? 'user' : 'auto',
+      bytes,
+    });
   }
 }
 
@@ -280,5 +312,8 @@ function adapted(script: string, host: HostKind): string {
 
 /** JSON as source text: line separators are no part of a literal. */
 function asciiJson(value: object): string {
-  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

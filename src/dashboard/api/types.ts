@@ -24,6 +24,15 @@ export interface ApiError {
   readonly digest?: string;
 }
 
+/** POST /api/login, which sets the cookie of a session as `GET /?token=…` does; POST /api/logout ends it. */
+export interface LoginRequest {
+  readonly token: string;
+}
+
+export interface LoginReply {
+  readonly loggedIn: boolean;
+}
+
 /** What this build and configuration offer; pages hide what is false. */
 export interface Features {
   /** Traces are kept: GET /api/transactions/:id has more than the summary. */

@@ -1,31 +1,36 @@
 // An upload that must not leave: judged before the origin is asked (REQMOD), so that the origin learns nothing.
 
-import { eicar } from '../samples.ts';
+import { customerList, eicar } from '../samples.ts';
 import type { Scenario } from '../scenario.ts';
 
 const BOUNDARY = 'weir-demo-form';
-const FORM = Buffer.concat([
-  Buffer.from(
-    `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="report.com"\r\n` +
-      'Content-Type: application/octet-stream\r\n\r\n',
-  ),
-  eicar(),
-  Buffer.from(`\r\n--${BOUNDARY}--\r\n`),
-]);
+function formWith(name: string, content: Buffer): Buffer {
+  const head = [
+    `--${BOUNDARY}`,
+    `Content-Disposition: form-data; name="file"; filename="${name}"`,
+    'Content-Type: application/octet-stream',
+    '',
+    '',
+  ].join('\r\n');
+  return Buffer.concat([Buffer.from(head), content, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);
+}
 
 export const forbiddenUpload: Scenario = {
   name: 'forbidden-upload',
   title: 'An upload that must not leave',
-  about: 'A form with an infected file is sent. It is judged first, and the origin never hears of it.',
+  about:
+    'A list of customers with their card numbers is sent to a site. It is judged first, and the origin never hears of it.',
   pages: {},
   visit: null,
   ownGatewayOnly: false,
-  async play({ client, origin, traced }) {
+  async play({ client, origin, traced, chain }) {
+    // Not every scanner looks for card numbers; each knows EICAR.
+    const form = chain === null ? formWith('customers.csv', customerList()) : formWith('report.com', eicar());
     const url = origin.url('share', '/upload');
     const answer = await client.request(url, {
       method: 'POST',
       headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
-      body: FORM,
+      body: form,
     });
     const trace = await traced((record) => record.url === url);
     const { requests, bytes } = origin.seen('share', '/upload');

@@ -1,6 +1,7 @@
 // The scenarios, in the order in which they are played.
 
 import type { Scenario } from '../scenario.ts';
+import { backgroundAndHold } from './background-and-hold.ts';
 import { cleanPageScenario } from './clean-page.ts';
 import { forbiddenUpload } from './forbidden-upload.ts';
 import { maliciousScript } from './malicious-script.ts';
@@ -17,4 +18,5 @@ export const SCENARIOS: readonly Scenario[] = [
   webSocket,
   splicedHost,
   requestSatisfaction,
+  backgroundAndHold,
 ];

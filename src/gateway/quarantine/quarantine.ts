@@ -69,10 +69,7 @@ export class Quarantine {
    * @returns false where it is not kept: too many wait, or it is empty
    * @throws whatever the disk says; nothing is left of it then
    */
-  keep(
-    entry: Omit<QuarantineEntry, 'stored' | 'releasedUntil'>,
-    content: () => Readable,
-  ): Promise<boolean> {
+  keep(entry: Omit<QuarantineEntry, 'stored' | 'releasedUntil'>, content: () => Readable): Promise<boolean> {
     if (this.#waiting >= MAX_WAITING || entry.bytes === 0) return Promise.resolve(false);
     this.#waiting++;
     const turn = this.#keeping.then(() => this.#keep(entry, content));

@@ -142,7 +142,8 @@ export class Journal {
       const { bytesRead } = await handle.read(buffer, 0, PIECE, segment.offset);
       const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
       if (end < 0) {
-        if (bytesRead === PIECE) segment.offset += PIECE; // no line of ours is that long
+        if (bytesRead === PIECE)
+          segment.offset += PIECE; // no line of ours is that long
         else return;
       } else {
         segment.offset += end + 1;

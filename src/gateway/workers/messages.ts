@@ -3,6 +3,7 @@
 
 import type { ResolvedConfig } from '../../config/types.ts';
 import type { ErrorCode, ErrorFields } from '../../errors.ts';
+import type { Incident } from '../../telemetry/incidents.ts';
 import type { MeterSnapshot } from '../../metrics/meters.ts';
 import type { WorkerFigures } from '../../metrics/process-figures.ts';
 
@@ -50,6 +51,7 @@ export type ToSupervisor =
   | { readonly kind: 'failed'; readonly error: ErrorMessage }
   | { readonly kind: 'state'; readonly state: WorkerState }
   | { readonly kind: 'status'; readonly id: number }
+  | { readonly kind: 'incident'; readonly incident: Incident }
   /** When it is asked, now and then besides, and as its last word. */
   | { readonly kind: 'metrics'; readonly metrics: WorkerMetrics };
 

@@ -244,6 +244,7 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
       {
         onChange: (changed) => this.#onChange(changed),
         onLog: (lines) => this.#log.lines(lines),
+        onIncident: (incident) => this.#log.incidents?.incident(incident),
         onEnd: (ended) => this.#onEnd(ended),
         status: () => this.status(),
       },

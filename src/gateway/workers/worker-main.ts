@@ -11,6 +11,7 @@ import { closePlugins } from '../../plugin/loader.ts';
 import type { LoadedPlugin } from '../../plugin/loader.ts';
 import { openLog } from '../../telemetry/log.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { tracerOf } from '../../telemetry/otlp/tracer.ts';
 import { tuneHeap } from '../../util/heap.ts';
 import { loadBlades, makeGateway } from '../from-config.ts';
 import type { Gateway } from '../gateway.ts';
@@ -44,6 +45,7 @@ class Worker {
     this.#peers = new WorkerPeers(handlers, () => void this.#report());
     const pool = { handlers, peers: this.#peers, status: () => this.#poolStatus() };
     this.#gateway = makeGateway(config, blades, log, pool);
+    log.incidents.attach({ incident: (incident) => void tell({ kind: 'incident', incident }) });
     this.#lag = log.meters == null ? null : new EventLoopLag();
     setInterval(() => {
       this.#peers.changed();
@@ -92,6 +94,7 @@ class Worker {
     await closed;
     this.#peers.close();
     await closePlugins(this.#plugins);
+    await this.#log.tracer?.close();
     this.#log.close();
     await this.#tellMetrics();
     await this.#report(); // the counters' last word
@@ -143,7 +146,9 @@ function endProcess(): never {
 
 async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
   const meters = config.metrics.enabled ? new Meters() : null;
-  const log = openLog({ level: config.log.level, file: null, descriptor: LOG_DESCRIPTOR, meters });
+  const tracer = tracerOf(config.tracing, (...event) => log.event(...event));
+  const { level } = config.log;
+  const log = openLog({ level, file: null, descriptor: LOG_DESCRIPTOR, meters, tracer });
   process.on('uncaughtException', (error) => {
     const fields = { worker: process.pid, stack: (error as { stack?: unknown }).stack };
     log.event('error', `gateway worker failed: ${messageOf(error)}`, fields);

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedConfig } from '../../config/types.ts';
 import { WeirError, messageOf } from '../../errors.ts';
+import type { Incident } from '../../telemetry/incidents.ts';
 import { workerOptions } from '../../util/worker-url.ts';
 import { LineCutter } from './line-cutter.ts';
 import type {
@@ -45,6 +46,7 @@ export interface WorkerEvents {
   onChange(worker: WorkerProcess): void;
   /** Whole lines of its log, as text. */
   onLog(lines: string): void;
+  onIncident(incident: Incident): void;
   onEnd(worker: WorkerProcess): void;
   status(): PoolStatus;
 }
@@ -236,6 +238,8 @@ export class WorkerProcess {
         this.metrics = message.metrics;
         for (const told of this.#metricsAsked.splice(0)) told();
         return;
+      case 'incident':
+        return this.#events.onIncident(message.incident);
       case 'status':
         return this.#send({ kind: 'status', id: message.id, status: this.#events.status() });
     }

@@ -54,7 +54,7 @@ export class InProcessService implements AdaptationService {
   }
 
   istag(): string | null {
-    return this.#host.find(this.#path)?.describe().istag ?? null;
+    return this.#host.find(this.#path)?.describe('in-process').istag ?? null;
   }
 
   close(): void {}

@@ -265,7 +265,9 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
   #answerOptions(exchange: Exchange, service: IcapService): void {
     const now = this.#context.now();
     const { methods } = service;
-    this.#writer.write(optionsAnswer(methods, service.describe(), now, this.#closeAfter, exchange.head));
+    this.#writer.write(
+      optionsAnswer(methods, service.describe(this.#peer.address), now, this.#closeAfter, exchange.head),
+    );
     this.onAnswered(exchange, 200, null);
   }
 
@@ -298,7 +300,7 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
       this.#abandon(exchange, error, error.icapStatus);
     }
     if (exchange === null || !exchange.responded) {
-      const istag = exchange === null ? this.#context.tagFor(this.#reader.line?.uri) : this.#istag(exchange);
+      const istag = exchange === null ? this.#lineTag() : this.#istag(exchange);
       this.#writer.write(errorAnswer(error.icapStatus, istag, true, extra));
     }
     this.#closeOrderly();
@@ -332,8 +334,12 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
     return statusHead(status, this.#istag(exchange)) + (this.#closeAfter ? 'Connection: close\r\n' : '');
   }
 
+  #lineTag(): string {
+    return this.#context.tagFor(this.#reader.line?.uri, this.#peer.address);
+  }
+
   #istag(exchange: Exchange): string {
-    return exchange.service?.describe().istag ?? this.#context.host.istag;
+    return exchange.service?.describe(this.#peer.address).istag ?? this.#context.host.istag;
   }
 
   // --- going on ---

@@ -92,7 +92,7 @@ export interface IcapServerContext {
   enter(service: IcapService): boolean;
   leave(service: IcapService): void;
   /** ISTag for an answer to this URI, which may be unknown. */
-  tagFor(uri: string | undefined): string;
+  tagFor(uri: string | undefined, icapClient: string): string;
   report(
     exchange: {
       readonly head: { readonly uri: string };

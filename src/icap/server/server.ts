@@ -303,9 +303,9 @@ export class IcapServer implements IcapServerContext {
     this.#peers?.changed();
   }
 
-  tagFor(uri: string | undefined): string {
+  tagFor(uri: string | undefined, icapClient: string): string {
     if (uri === undefined) return this.host.istag;
-    return this.host.find(servicePath(uri))?.describe().istag ?? this.host.istag;
+    return this.host.find(servicePath(uri))?.describe(icapClient).istag ?? this.host.istag;
   }
 
   report(

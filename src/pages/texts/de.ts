@@ -16,6 +16,7 @@ export const GERMAN: Catalogue = {
   language: 'de',
   direction: 'ltr',
   texts: {
+    'page.brand': 'Weir',
     'page.maker': 'Diese Seite kommt von Weir, dem Gateway, das den Webverkehr in diesem Netz prüft.',
     'site.unknown': 'die Website',
     'value.unknown': 'unbekannt',
@@ -41,6 +42,23 @@ export const GERMAN: Catalogue = {
     'block.help.request.2': 'Haben Sie diese Anfrage nicht erwartet, lassen Sie Ihr Gerät untersuchen.',
     'block.help.report':
       'Halten Sie dies für einen Irrtum, wenden Sie sich an Ihren Helpdesk und nennen Sie die Vorgangsnummer unten.',
+
+    'continue.heading': 'Wenn Sie es trotzdem brauchen',
+    'continue.ask':
+      'Sie dürfen fortfahren, wenn Ihre Arbeit es erfordert. Sagen Sie, warum: Ihre Begründung wird mit Ihrem Namen oder Ihrer Adresse festgehalten. Danach gilt sie für {holds}.',
+    'continue.inform':
+      'Sie dürfen fortfahren, wenn Sie wissen, worum es sich handelt. Dass Sie es getan haben, wird mit Ihrem Namen oder Ihrer Adresse festgehalten. Danach gilt es für {holds}.',
+    'continue.reason': 'Ihre Begründung',
+    'continue.missing': 'Bitte geben Sie eine Begründung von mindestens {least} Zeichen an.',
+    'continue.button': 'Fortfahren',
+    'continue.refused.title': 'Fortfahren ist nicht möglich',
+    'continue.refused.lead': 'Die Bestätigung gilt nicht mehr, wurde schon benutzt oder ist nicht für Sie.',
+    'continue.refused.help':
+      'Öffnen Sie die Adresse noch einmal: Wenn Sie fortfahren dürfen, kommt eine neue Seite.',
+    'continue.again.title': 'Sie dürfen es noch einmal senden',
+    'continue.again.lead':
+      'Was Sie an {site} senden wollten, wurde angehalten und nicht aufbewahrt. Ihre Bestätigung ist festgehalten.',
+    'continue.again.help': 'Gehen Sie zurück und senden Sie es noch einmal.',
 
     'error.help.heading': 'Was Sie tun können',
     'error.help.report':

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Catalogue, ErrorText } from './catalogue.ts';
 
 export const en = {
+  'page.brand': 'Weir',
   'page.maker': 'This page was made by Weir, the gateway that inspects web traffic on this network.',
   'site.unknown': 'the site',
   'value.unknown': 'unknown',
@@ -26,6 +27,23 @@ export const en = {
   'block.help.request.2': 'If you did not expect this request, have your device checked.',
   'block.help.report':
     'If you think this is a mistake, contact your help desk and give the incident number below.',
+
+  'continue.heading': 'If you need it nonetheless',
+  'continue.ask':
+    'You may continue if your work needs this. Say why: your reason is recorded together with your name or address. It then holds for {holds}.',
+  'continue.inform':
+    'You may continue if you know what this is. That you did is recorded together with your name or address. It then holds for {holds}.',
+  'continue.reason': 'Your reason',
+  'continue.missing': 'Please give a reason of at least {least} characters.',
+  'continue.button': 'Continue',
+  'continue.refused.title': 'This cannot be continued',
+  'continue.refused.lead':
+    'The confirmation is not valid any more, was used before, or was not made for you.',
+  'continue.refused.help': 'Open the address again: a new page comes if you may continue.',
+  'continue.again.title': 'You may send it again',
+  'continue.again.lead':
+    'What you were sending to {site} was stopped and not kept. Your confirmation is recorded.',
+  'continue.again.help': 'Go back and send it once more.',
 
   'error.help.heading': 'What you can do',
   'error.help.report': 'If it keeps happening, contact your help desk and give the incident number below.',

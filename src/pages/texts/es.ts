@@ -16,6 +16,7 @@ export const SPANISH: Catalogue = {
   language: 'es',
   direction: 'ltr',
   texts: {
+    'page.brand': 'Weir',
     'page.maker': 'Esta página es de Weir, la pasarela que inspecciona el tráfico web de esta red.',
     'site.unknown': 'el sitio',
     'value.unknown': 'desconocido',
@@ -40,6 +41,22 @@ export const SPANISH: Catalogue = {
     'block.help.request.2': 'Si no esperaba esta petición, haga revisar su dispositivo.',
     'block.help.report':
       'Si cree que es un error, póngase en contacto con su servicio de asistencia e indique el número de incidente de abajo.',
+
+    'continue.heading': 'Si aun así lo necesita',
+    'continue.ask':
+      'Puede continuar si su trabajo lo requiere. Diga por qué: su motivo se registra junto con su nombre o su dirección. Después es válido durante {holds}.',
+    'continue.inform':
+      'Puede continuar si sabe de qué se trata. Su decisión se registra junto con su nombre o su dirección. Después es válida durante {holds}.',
+    'continue.reason': 'Su motivo',
+    'continue.missing': 'Indique un motivo de al menos {least} caracteres.',
+    'continue.button': 'Continuar',
+    'continue.refused.title': 'No se puede continuar',
+    'continue.refused.lead': 'La confirmación ya no es válida, ya se usó o no se hizo para usted.',
+    'continue.refused.help': 'Abra de nuevo la dirección: aparecerá una página nueva si puede continuar.',
+    'continue.again.title': 'Puede enviarlo de nuevo',
+    'continue.again.lead':
+      'Lo que enviaba a {site} se detuvo y no se guardó. Su confirmación queda registrada.',
+    'continue.again.help': 'Vuelva atrás y envíelo otra vez.',
 
     'error.help.heading': 'Qué puede hacer',
     'error.help.report':

@@ -16,6 +16,7 @@ export const FRENCH: Catalogue = {
   language: 'fr',
   direction: 'ltr',
   texts: {
+    'page.brand': 'Weir',
     'page.maker': 'Cette page provient de Weir, la passerelle qui inspecte le trafic web de ce réseau.',
     'site.unknown': 'le site',
     'value.unknown': 'inconnu',
@@ -40,6 +41,24 @@ export const FRENCH: Catalogue = {
     'block.help.request.2': 'Si vous n’attendiez pas cette requête, faites examiner votre appareil.',
     'block.help.report':
       'Si vous pensez qu’il s’agit d’une erreur, contactez votre assistance et indiquez le numéro d’incident ci-dessous.',
+
+    'continue.heading': 'Si vous en avez tout de même besoin',
+    'continue.ask':
+      'Vous pouvez continuer si votre travail l’exige. Dites pourquoi : votre motif est enregistré avec votre nom ou votre adresse. Il vaut ensuite pendant {holds}.',
+    'continue.inform':
+      'Vous pouvez continuer si vous savez de quoi il s’agit. Votre choix est enregistré avec votre nom ou votre adresse. Il vaut ensuite pendant {holds}.',
+    'continue.reason': 'Votre motif',
+    'continue.missing': 'Veuillez indiquer un motif d’au moins {least} caractères.',
+    'continue.button': 'Continuer',
+    'continue.refused.title': 'Impossible de continuer',
+    'continue.refused.lead':
+      'La confirmation n’est plus valable, a déjà servi ou n’a pas été faite pour vous.',
+    'continue.refused.help':
+      'Ouvrez de nouveau l’adresse : une nouvelle page s’affiche si vous pouvez continuer.',
+    'continue.again.title': 'Vous pouvez renvoyer',
+    'continue.again.lead':
+      'Ce que vous envoyiez à {site} a été arrêté et n’a pas été conservé. Votre confirmation est enregistrée.',
+    'continue.again.help': 'Revenez en arrière et envoyez-le encore une fois.',
 
     'error.help.heading': 'Ce que vous pouvez faire',
     'error.help.report':

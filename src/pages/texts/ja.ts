@@ -16,6 +16,7 @@ export const JAPANESE: Catalogue = {
   language: 'ja',
   direction: 'ltr',
   texts: {
+    'page.brand': 'Weir',
     'page.maker': 'このページは、このネットワークのウェブ通信を検査するゲートウェイ Weir が作成しました。',
     'site.unknown': 'このサイト',
     'value.unknown': '不明',
@@ -37,6 +38,21 @@ export const JAPANESE: Catalogue = {
     'block.help.request.2': 'このリクエストに心当たりがない場合は、端末を検査してもらってください。',
     'block.help.report':
       '誤りだと思われる場合は、ヘルプデスクに連絡し、下のインシデント番号を伝えてください。',
+
+    'continue.heading': 'それでも必要な場合',
+    'continue.ask':
+      '業務に必要な場合は続行できます。理由を記入してください。理由はお名前またはアドレスとともに記録されます。その後 {holds} 有効です。',
+    'continue.inform':
+      '内容を理解している場合は続行できます。続行したことはお名前またはアドレスとともに記録されます。その後 {holds} 有効です。',
+    'continue.reason': '理由',
+    'continue.missing': '理由を {least} 文字以上で記入してください。',
+    'continue.button': '続行',
+    'continue.refused.title': '続行できません',
+    'continue.refused.lead': 'この確認は期限切れか、すでに使用されたか、あなた宛てのものではありません。',
+    'continue.refused.help': 'もう一度アドレスを開いてください。続行できる場合は新しいページが表示されます。',
+    'continue.again.title': 'もう一度送信できます',
+    'continue.again.lead': '{site} への送信は停止され、内容は保存されていません。確認は記録されました。',
+    'continue.again.help': '前のページに戻り、もう一度送信してください。',
 
     'error.help.heading': 'できること',
     'error.help.report':

@@ -16,6 +16,7 @@ export const CHINESE: Catalogue = {
   language: 'zh',
   direction: 'ltr',
   texts: {
+    'page.brand': 'Weir',
     'page.maker': '本页由 Weir 生成，它是检查此网络上网页流量的网关。',
     'site.unknown': '该网站',
     'value.unknown': '未知',
@@ -35,6 +36,21 @@ export const CHINESE: Catalogue = {
     'block.help.request.1': '没有发送任何内容。如果您点击了链接，请不要再次尝试。',
     'block.help.request.2': '如果这不是您预期的请求，请让人检查您的设备。',
     'block.help.report': '如果您认为这是误判，请联系技术支持，并提供下面的事件编号。',
+
+    'continue.heading': '如果您仍然需要',
+    'continue.ask':
+      '如果工作需要，您可以继续。请说明原因：您的原因将与您的姓名或地址一起被记录。此后在 {holds} 内有效。',
+    'continue.inform':
+      '如果您了解这是什么，您可以继续。您的选择将与您的姓名或地址一起被记录。此后在 {holds} 内有效。',
+    'continue.reason': '您的原因',
+    'continue.missing': '请填写至少 {least} 个字符的原因。',
+    'continue.button': '继续',
+    'continue.refused.title': '无法继续',
+    'continue.refused.lead': '该确认已失效、已被使用，或不是为您生成的。',
+    'continue.refused.help': '请重新打开该地址：如果您可以继续，会出现新的页面。',
+    'continue.again.title': '您可以再次发送',
+    'continue.again.lead': '您发送到 {site} 的内容已被拦截，未被保存。您的确认已被记录。',
+    'continue.again.help': '请返回并再次发送。',
 
     'error.help.heading': '您可以做什么',
     'error.help.report': '如果问题反复出现，请联系技术支持，并提供下面的事件编号。',

@@ -4,7 +4,7 @@
 
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { formatStory } from '../../../src/cli/why-story.ts';
+import { formatStory } from '../../../src/trace/story.ts';
 import type { CurlResult } from '../../support/curl.ts';
 import { rawClient } from '../../support/rawClient.ts';
 import { tempDir } from '../../support/tempDir.ts';

@@ -6,7 +6,7 @@ import { originServer, rawOrigin } from '../../support/originServer.ts';
 import { connectThrough, rawClient, rawClientOn } from '../../support/rawClient.ts';
 import { type LocalWeir, type LogRecord, startTestWeir, type WeirSettings } from '../../support/weir.ts';
 import { traceRecord } from '../../../src/trace/record.ts';
-import { formatStory } from '../../../src/cli/why-story.ts';
+import { formatStory } from '../../../src/trace/story.ts';
 import { type RangedOrigin, rangedOrigin } from './ranged-origin.ts';
 
 let origin: RangedOrigin;

@@ -22,6 +22,7 @@ export type PeerName =
   | 'haproxy'
   | 'microsocks'
   | 'curl'
+  | 'script'
   | 'openssl'
   | 'git'
   | 'wget'

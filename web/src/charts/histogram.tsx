@@ -18,12 +18,25 @@ export function Histogram({ label, buckets }: { label: string; buckets: readonly
   const bound = (upTo: number | null): string => (upTo === null ? '∞' : duration(upTo));
   return (
     <figure class="chart">
-      <svg viewBox={`0 0 ${width} ${HEIGHT}`} class="histogram" role="img" aria-label={label} preserveAspectRatio="none">
+      <svg
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        class="histogram"
+        role="img"
+        aria-label={label}
+        preserveAspectRatio="none"
+      >
         <path d={`M0 ${HEIGHT - 0.5}h${width}`} stroke="var(--line-strong)" />
         {buckets.map((bucket, at) => {
           const height = Math.max(bucket.count === 0 ? 0 : 2, (bucket.count / most) * (HEIGHT - 4));
           return (
-            <rect key={at} x={at * BAR + 2} y={HEIGHT - 1 - height} width={BAR - 4} height={height} fill="var(--brand)">
+            <rect
+              key={at}
+              x={at * BAR + 2}
+              y={HEIGHT - 1 - height}
+              width={BAR - 4}
+              height={height}
+              fill="var(--brand)"
+            >
               <title>{`≤ ${bound(bucket.upTo)}: ${count(bucket.count)}`}</title>
             </rect>
           );

@@ -45,7 +45,7 @@ export function StackedBars({
           {bands.map(({ colour }, at) => (
             <pattern id={`${id}-${at}`} width="6" height="6" patternUnits="userSpaceOnUse" key={at}>
               <rect width="6" height="6" fill={`var(${colour})`} />
-              <path d={PATTERNS[at % PATTERNS.length]!} stroke="var(--panel)" stroke-width="1.4" fill="none" />
+              <path d={PATTERNS[at % PATTERNS.length]} stroke="var(--panel)" stroke-width="1.4" fill="none" />
             </pattern>
           ))}
         </defs>
@@ -80,10 +80,7 @@ export function StackedBars({
             <svg viewBox="0 0 14 14" aria-hidden="true">
               <rect width="14" height="14" rx="2" fill={`url(#${id}-${at})`} />
             </svg>
-            {name}{' '}
-            <strong>
-              {count(moments.reduce((sum, { counts }) => sum + (counts[key] ?? 0), 0))}
-            </strong>
+            {name} <strong>{count(moments.reduce((sum, { counts }) => sum + (counts[key] ?? 0), 0))}</strong>
           </li>
         ))}
       </ul>

@@ -33,7 +33,7 @@ const VIEWS: Readonly<Record<PageName, (props: { route: Route }) => JSX.Element>
 export function App(): JSX.Element {
   const [signedIn, setSignedIn] = useState(true);
   useEffect(() => onSignedOut(() => setSignedIn(false)), []);
-  if (!signedIn) return <SignIn />;
+  if (!signedIn) return <SignIn onDone={() => setSignedIn(true)} />;
   return <Console />;
 }
 

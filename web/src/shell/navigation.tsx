@@ -25,7 +25,11 @@ export function Navigation({ page, onHelp }: { page: PageName; onHelp: () => voi
         <ul class="nav">
           {PAGES.map((name) => (
             <li key={name}>
-              <a href={hrefOf(name)} aria-current={name === page ? 'page' : undefined} title={texts.pages[name]}>
+              <a
+                href={hrefOf(name)}
+                aria-current={name === page ? 'page' : undefined}
+                title={texts.pages[name]}
+              >
                 <Picture name={name} />
                 <span>{texts.pages[name]}</span>
               </a>

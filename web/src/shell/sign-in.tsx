@@ -1,20 +1,28 @@
 // Asks for the token where the server does not know the browser. The token goes to the server once, which
-// answers with a cookie and leads back here; it stays neither in the address nor in the page.
+// answers with a cookie; it stays neither in the address nor in the page.
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { ApiProblem, send } from '../api/client.ts';
 import { Mark } from '../components/icons.tsx';
+import { Problem } from '../components/problem.tsx';
 import { texts } from '../texts/index.ts';
 
-export function SignIn(): JSX.Element {
+export function SignIn({ onDone }: { onDone: () => void }): JSX.Element {
   const [token, setToken] = useState('');
-  const submit = (event: Event): void => {
+  const [problem, setProblem] = useState<ApiProblem | null>(null);
+  const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    location.replace(`/?token=${encodeURIComponent(token.trim())}${location.hash}`);
+    try {
+      await send('POST', '/api/login', { token: token.trim() });
+      onDone();
+    } catch (error) {
+      if (error instanceof ApiProblem) setProblem(error);
+    }
   };
   return (
     <main class="sign-in">
-      <form class="panel panel-body stack" onSubmit={submit}>
+      <form class="panel panel-body stack" onSubmit={(event) => void submit(event)}>
         <div class="row">
           <Mark />
           <h1>{texts.shell.signIn}</h1>
@@ -31,6 +39,7 @@ export function SignIn(): JSX.Element {
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </label>
+        {problem !== null && <Problem problem={problem} />}
         <button type="submit" class="primary">
           {texts.shell.signIn}
         </button>

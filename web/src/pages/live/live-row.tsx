@@ -56,9 +56,9 @@ export function LiveRow({ row }: { row: TransactionSummary }): JSX.Element {
       </span>
       <span role="cell">
         <a class="row-link" href={hrefOf('transaction', row.id)}>
-        {found !== null && <strong class={`ink-${row.verdict}`}>{found} · </strong>}
-        <span class="host">{host}</span>
-        <span class="path">{path}</span>
+          {found !== null && <strong class={`ink-${row.verdict}`}>{found} · </strong>}
+          <span class="host">{host}</span>
+          <span class="path">{path}</span>
         </a>
       </span>
       <span role="cell" class="mono">

@@ -5,7 +5,9 @@ import type { TracedExchange, TraceRecord } from '../../api/types.ts';
 
 /** @returns empty where nothing was sent over ICAP */
 export function icapFile({ reqmod, respmod }: TraceRecord): string {
-  const exchanges = [...reqmod, ...respmod].flatMap(({ services }) => services.flatMap(({ attempts }) => attempts));
+  const exchanges = [...reqmod, ...respmod].flatMap(({ services }) =>
+    services.flatMap(({ attempts }) => attempts),
+  );
   return exchanges.map((exchange) => `${requestText(exchange)}\r\n\r\n${answerText(exchange)}`).join('');
 }
 

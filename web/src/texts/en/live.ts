@@ -8,7 +8,8 @@ export const live = {
   waiting: (amount: string) => `Show ${amount} new`,
   pause: 'Pause',
   goOn: 'Go on',
-  noInspection: 'No TLS is intercepted: HTTPS passes without a look inside. proxy.tls.rules of the configuration says so.',
+  noInspection:
+    'No TLS is intercepted: HTTPS passes without a look inside. proxy.tls.rules of the configuration says so.',
   list: 'Transactions, newest first',
   byVerdict: 'Verdicts shown',
   more: 'More filters',

@@ -32,7 +32,7 @@ export const common = {
   no: 'no',
   unknown: 'not known',
   noAnswer: 'Weir does not answer.',
-  noAnswerHint: 'Look whether it runs: `weir status` on its machine tells.',
+  noAnswerHint: 'Look whether it still runs, and whether it listens at this address.',
   failed: (what: string) => `That did not work: ${what}`,
 } as const;
 
@@ -52,12 +52,12 @@ export const shell = {
     ['Escape', 'Close a dialog'],
   ] as readonly (readonly [string, string])[],
   reconnecting: 'Not connected to Weir.',
-  reconnectingHow: 'What you see may be old. Trying again by itself; `weir status` on the machine tells whether it runs.',
+  reconnectingHow:
+    'What you see may be old. It tries again by itself; look whether Weir still runs.',
   signIn: 'Sign in',
   signInHow:
-    'This console needs the token of the running Weir. `weir start` prints an address with it; it also lies in the file dashboard.token beside the CA, or is what dashboard.token of the configuration says.',
+    'This console needs the token of the running Weir. “weir start” prints an address with it; it also lies in the file dashboard.token beside the CA, or is what dashboard.token of the configuration says.',
   token: 'Token',
-  wrongToken: 'This is not the token of the running Weir.',
 } as const;
 
 export const charts = {

@@ -2,7 +2,7 @@
 // line of the configuration behind it; and traces as a list. Control characters cannot get in.
 
 import { colours, type Paint } from '../telemetry/terminal-line.ts';
-import type { TracedExchange, TracedService, TracedStep, TraceRecord } from '../trace/types.ts';
+import type { TracedExchange, TracedService, TracedStep, TraceRecord } from './types.ts';
 
 export interface StoryOptions {
   /** Header fields too. */

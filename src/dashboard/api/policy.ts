@@ -1,0 +1,103 @@
+// /api/policy: what the configuration says, what it would mean for a request, and how it is changed. Reading,
+// checking and writing it is the source's.
+
+import type { ApiReply } from '../reply.ts';
+import { ok, refused } from '../reply.ts';
+import type { Route } from '../router.ts';
+import { textOf } from './parameters.ts';
+import type { DashboardSources, PolicySource, PolicyWritten } from './sources.ts';
+import type { PolicyTestRequest } from './types.ts';
+
+const MAX_YAML = 256 * 1024; // characters; as a file may have bytes
+const MAX_URL = 8192;
+const MAX_RULES = 1000;
+const OPTIONAL = ['method', 'type', 'clientIp', 'user'] as const;
+
+/** @param onWritten  told of each change that is in force */
+export function policyRoutes(
+  { policy }: DashboardSources,
+  onWritten: (digest: string, applied: readonly string[]) => void,
+): Route[] {
+  const written = (result: PolicyWritten): ApiReply => {
+    if (result.kind === 'done') onWritten(result.reply.digest, result.reply.applied);
+    return replyOf(result);
+  };
+  const route = (
+    method: Route['method'],
+    path: string,
+    answer: (source: PolicySource, body: Readonly<Record<string, unknown>>) => ApiReply | Promise<ApiReply>,
+  ): Route => ({
+    method,
+    path,
+    answer: ({ body }) => (policy === null ? NO_POLICY : answer(policy, body)),
+  });
+  return [
+    route('GET', '/api/policy', async (source) => ok(await source.read())),
+    route('POST', '/api/policy/check', async (source, body) => {
+      const yaml = textOf(body, 'yaml', MAX_YAML);
+      if (typeof yaml !== 'string') return yaml ?? MISSING_YAML;
+      return ok(await source.check(yaml));
+    }),
+    route('POST', '/api/policy/test', async (source, body) => {
+      const request = testRequestOf(body);
+      return 'status' in request ? request : ok(await source.test(request));
+    }),
+    route('PUT', '/api/policy', async (source, body) => {
+      const yaml = textOf(body, 'yaml', MAX_YAML);
+      if (typeof yaml !== 'string') return yaml ?? MISSING_YAML;
+      const digest = textOf(body, 'digest', 64);
+      if (typeof digest !== 'string') return digest ?? MISSING_DIGEST;
+      return written(await source.write(yaml, digest));
+    }),
+    route('POST', '/api/policy/tls-rules', async (source, { rules, ...body }) => {
+      if (!Array.isArray(rules) || rules.length > MAX_RULES) {
+        return refused(400, `rules: expected a list of at most ${MAX_RULES} rules as in proxy.tls.rules`);
+      }
+      const digest = textOf(body, 'digest', 64);
+      if (typeof digest !== 'string') return digest ?? MISSING_DIGEST;
+      return written(await source.writeTlsRules(rules, digest));
+    }),
+  ];
+}
+
+function testRequestOf(body: Readonly<Record<string, unknown>>): PolicyTestRequest | ApiReply {
+  const url = textOf(body, 'url', MAX_URL);
+  if (typeof url !== 'string') return url ?? refused(400, 'url: is missing');
+  if (!/^https?:\/\/[^\s/?#]+/i.test(url) || !URL.canParse(url)) {
+    return refused(400, 'url: expected an absolute URL', { hint: 'e.g. https://example.com/file.zip' });
+  }
+  const more: Partial<Record<(typeof OPTIONAL)[number], string>> = {};
+  for (const name of OPTIONAL) {
+    const value = textOf(body, name, 256);
+    if (typeof value === 'object') return value;
+    if (value !== undefined && value !== '') more[name] = value;
+  }
+  return { url, ...more };
+}
+
+function replyOf(result: PolicyWritten): ApiReply {
+  switch (result.kind) {
+    case 'done':
+      return ok(result.reply);
+    case 'no-file':
+      return refused(409, 'there is no configuration file to write', {
+        hint: 'start Weir with --config and the path of a file',
+      });
+    case 'changed':
+      return refused(409, 'the file has changed meanwhile', {
+        digest: result.digest,
+        hint: 'load it again and make your change anew',
+      });
+    case 'invalid':
+      return refused(422, 'the configuration is not right', { problems: result.problems });
+    case 'refused':
+      return refused(422, `it cannot be put in force: ${result.error}`, {
+        code: result.code,
+        hint: 'the file and what is in force are as they were',
+      });
+  }
+}
+
+const NO_POLICY = refused(404, 'no policy is known');
+const MISSING_YAML = refused(400, 'yaml: is missing');
+const MISSING_DIGEST = refused(400, 'digest: is missing', { hint: 'GET /api/policy tells it' });

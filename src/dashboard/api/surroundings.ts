@@ -1,0 +1,47 @@
+// /api/trust, /api/learned, /api/plugins and their panels: what surrounds the traffic.
+
+import { ok, refused } from '../reply.ts';
+import type { Route } from '../router.ts';
+import type { DashboardSources } from './sources.ts';
+import type { LearnedReply, PluginsReply } from './types.ts';
+
+export function surroundingRoutes({ trust, learned, plugins }: DashboardSources): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/api/trust',
+      answer: () => {
+        const reply = trust(null);
+        return reply === null ? refused(404, 'no proxy runs here, so there is no CA') : ok(reply);
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/learned',
+      answer: () => ok({ items: learned?.list() ?? [] } satisfies LearnedReply),
+    },
+    {
+      method: 'DELETE',
+      path: '/api/learned',
+      answer: ({ query }) => {
+        const host = query.get('host');
+        if (host === null || host === '') return refused(400, 'host: is missing');
+        const removed = learned?.remove(host, query.get('client')) ?? 0;
+        return removed === 0 ? refused(404, 'that host is not spliced') : ok({ removed });
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/plugins',
+      answer: () => ok({ items: plugins?.list() ?? [] } satisfies PluginsReply),
+    },
+    {
+      method: 'GET',
+      path: '/api/panels/:plugin/:id',
+      answer: async ({ params }) => {
+        const panel = (await plugins?.panel(params['plugin']!, params['id']!)) ?? null;
+        return panel === null ? refused(404, 'no such panel') : ok(panel);
+      },
+    },
+  ];
+}

@@ -1,0 +1,60 @@
+// What the ICAP client gets for a blocked message: the UserCheck page, and the fields that other vendors'
+// clients read a verdict from. G-27, K-62.
+
+import { Body } from '../http/body.ts';
+import type { RawHeaders } from '../icap/codec/http-head.ts';
+import type { Adapted, IcapTransaction } from '../icap/service.ts';
+import { audienceOf, blockPage, languageOf } from '../pages/index.ts';
+import type { BlockVerdict } from '../plugin/api.ts';
+
+/** The answer with the page. `incident` is what the page and the log call it by. */
+export function blockOutcome(
+  transaction: IcapTransaction,
+  found: BlockVerdict & { readonly blade: string },
+  about: { readonly incident: string; readonly url: string; readonly profile: string },
+): Adapted {
+  const { request, method } = transaction;
+  const page = blockPage(
+    {
+      threat: found.threat,
+      blade: found.blade,
+      severity: found.severity,
+      reason: found.reason,
+      incident: about.incident,
+      time: new Date(),
+      url: about.url,
+      method: request?.method ?? '',
+      direction: method === 'REQMOD' ? 'request' : 'response',
+      profile: about.profile,
+    },
+    audienceOf(request?.headers ?? null),
+    languageOf(request?.headers ?? null),
+  );
+  const threat = fieldText(found.threat);
+  const headers: RawHeaders = [
+    'X-Infection-Found',
+    `Type=0; Resolution=2; Threat=${threat.replaceAll(';', ',')};`,
+    'X-Virus-ID',
+    threat,
+    'X-Blocked-Reason',
+    fieldText(found.reason),
+    'X-Response-Info',
+    'Blocked',
+    'X-Weir-Blade',
+    found.blade,
+    'X-Weir-Severity',
+    found.severity,
+    'X-Weir-Incident',
+    about.incident,
+  ];
+  const response = { version: '1.1', status: page.status, reason: page.reason, headers: page.headers };
+  return { kind: 'adapted', response, body: Body.of(page.body), serverMade: true, headers };
+}
+
+/** Names and reasons may come from file names inside archives: one printable line for a header field. */
+export function fieldText(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 200)
+    .trim();
+}

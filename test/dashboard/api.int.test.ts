@@ -1,0 +1,374 @@
+// The API of a running Weir: what went through it, what decided, and how the configuration is read and changed.
+
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../src/config/load.ts';
+import { eicar } from '../support/eicar.ts';
+import type { OriginServer } from '../support/originServer.ts';
+import { originServer } from '../support/originServer.ts';
+import type { LocalWeir } from '../support/weir.ts';
+import { startTestWeir } from '../support/weir.ts';
+import { ApiClient } from './api-client.ts';
+
+const HOSTILE = '<script>alert(1)</script>';
+const SHELL = '\'; touch /tmp/owned; echo $(id) `id` "';
+
+let weir: LocalWeir;
+let api: ApiClient;
+let origin: OriginServer;
+let file: string;
+
+beforeAll(async () => {
+  origin = await originServer(
+    (request, response) => {
+      response.setHeader('X-Hostile', HOSTILE);
+      response.end(request.url === '/eicar' ? eicar() : 'content');
+    },
+    { tls: true },
+  );
+  weir = await startTestWeir({
+    proxy: {
+      tls: {
+        rules: [
+          { hosts: ['*.bank.test', 'bank.test'], action: 'splice' },
+          { hosts: ['closed.test'], action: 'terminate' },
+        ],
+      },
+      targets: { deny: ['denied.test'], allow: ['127.0.0.0/8', '::1'] },
+    },
+    adaptation: {
+      rules: [
+        { point: 'respmod', use: ['sandblast'], when: { not: { types: ['image/*'] } } },
+        { point: 'reqmod', use: ['sandblast'], when: { methods: ['POST', 'PUT'] } },
+      ],
+    },
+  });
+  api = new ApiClient(weir);
+  file = weir.folder.join('weir.yaml');
+  weir.weir.dashboard!.attachPolicy({
+    file,
+    reload: async () => weir.weir.reload((await loadConfig({ path: file })).config),
+  });
+  await weir.curl(
+    `${origin.url}/page?q=${encodeURIComponent(HOSTILE)}`,
+    '-H',
+    `X-Note: ${SHELL}`,
+    '-H',
+    'Cookie: secret=1',
+  );
+  await weir.curl(`${origin.url}/eicar`);
+});
+
+afterAll(async () => {
+  await weir[Symbol.asyncDispose]();
+  await origin[Symbol.asyncDispose]();
+});
+
+async function idOf(query: string): Promise<string> {
+  const { json } = await api.ask(`/api/transactions?${query}`);
+  return json.items[0].id as string;
+}
+
+describe('/api/status and /api/overview', () => {
+  test('tell version, addresses, counts and what there is', async () => {
+    const { status, json } = await api.ask('/api/status');
+    expect(status).toBe(200);
+    expect(json).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+/),
+      inspection: true,
+      ready: true,
+      addresses: { proxy: [`127.0.0.1:${weir.proxyPort}`], services: expect.arrayContaining(['/sandblast']) },
+      counts: { transactions: 2, allowed: 1, blocked: 1 },
+      features: { traces: true, policyWritable: true, proxy: true, gateway: true },
+    });
+  });
+
+  test('the time line has a bucket a minute, and the last one what has just happened', async () => {
+    const { json } = await api.ask('/api/overview?minutes=60');
+    expect(json).toMatchObject({ bucketMs: 60_000, totals: { transactions: 2, blocked: 1 } });
+    expect(json.buckets).toHaveLength(60);
+    const sum = json.buckets.reduce((all: number, bucket: { blocked: number }) => all + bucket.blocked, 0);
+    expect(sum).toBe(1);
+    expect(json.top.threats).toEqual([{ name: expect.stringMatching(/eicar/i), count: 1 }]);
+    expect((await api.ask('/api/overview?minutes=1440')).json).toMatchObject({ bucketMs: 720_000 });
+    for (const minutes of ['0', '1441', 'x', '-1', '1e3']) {
+      expect((await api.ask(`/api/overview?minutes=${minutes}`)).status).toBe(400);
+    }
+  });
+});
+
+describe('/api/transactions', () => {
+  test('lists the last ones, newest first, by each condition', async () => {
+    const { json } = await api.ask('/api/transactions');
+    expect(json).toMatchObject({ kept: 2, forgotten: 0, next: null });
+    expect(json.items).toMatchObject([
+      {
+        verdict: 'blocked',
+        status: 403,
+        threat: expect.stringMatching(/eicar/i),
+        tls: 'bump',
+        host: 'localhost',
+      },
+      {
+        verdict: 'allowed',
+        status: 200,
+        method: 'GET',
+        services: [{ name: 'sandblast', method: 'RESPMOD' }],
+      },
+    ]);
+    for (const [query, count] of [
+      ['verdict=blocked', 1],
+      ['verdict=blocked,allowed', 2],
+      ['host=localhost', 2],
+      ['host=other.test', 0],
+      ['method=get&status=4xx', 1],
+      ['status=200', 1],
+      ['q=EICAR', 1],
+      ['service=sandblast', 2],
+      ['client=192.0.2.1', 0],
+      ['limit=1', 1],
+    ] as const) {
+      expect((await api.ask(`/api/transactions?${query}`)).json.items).toHaveLength(count);
+    }
+    expect((await api.ask('/api/transactions?limit=0')).status).toBe(400);
+  });
+
+  test('goes on page by page', async () => {
+    const first = (await api.ask('/api/transactions?limit=1')).json;
+    const second = (await api.ask(`/api/transactions?limit=1&before=${first.next}`)).json;
+    expect([first.items[0].verdict, second.items[0].verdict]).toEqual(['blocked', 'allowed']);
+    expect(second.next).toBeNull();
+  });
+
+  test('tells all of one: trace, story, and the page that the user saw by its id as well', async () => {
+    const { json } = await api.ask('/api/transactions?verdict=blocked');
+    const { id, incident } = json.items[0];
+    const one = (await api.ask(`/api/transactions/${id}`)).json;
+    expect(one.trace).toMatchObject({
+      id,
+      verdict: 'blocked',
+      decided: expect.stringContaining('adaptation.rules'),
+    });
+    expect(one.story[0]).toMatchObject({ mark: 'bad', text: expect.stringContaining(id) });
+    expect((await api.ask(`/api/transactions/${incident}`)).json.summary.id).toBe(id);
+    expect((await api.ask('/api/transactions/W-0000000000000')).status).toBe(404);
+    expect((await api.ask('/api/transactions/%00')).status).toBe(404);
+  });
+
+  test('what peers have sent comes as JSON text that no browser takes for a page, without secrets', async () => {
+    const id = await idOf('verdict=allowed');
+    const { text, headers } = await api.ask(`/api/transactions/${id}`);
+    expect(headers['content-type']).toMatch(/^application\/json/);
+    expect(text).toContain('alert(1)');
+    expect(text).not.toContain('secret=1');
+  });
+
+  test('gives HAR 1.2 with what ICAP did', async () => {
+    const id = await idOf('verdict=blocked');
+    const { headers, json } = await api.ask(`/api/transactions/${id}/har`);
+    expect(headers['content-disposition']).toBe(`attachment; filename="${id}.har"`);
+    expect(json.log).toMatchObject({ version: '1.2', creator: { name: 'Weir' } });
+    const [entry] = json.log.entries;
+    expect(entry).toMatchObject({
+      request: { method: 'GET', url: `${origin.url}/eicar`, cookies: [], queryString: [] },
+      response: { status: 403, content: { size: expect.any(Number) } },
+      timings: { send: 0, wait: expect.any(Number), receive: expect.any(Number) },
+      _verdict: 'blocked',
+      _icap: { respmod: [{ use: 'sandblast' }] },
+    });
+  });
+
+  test('gives commands that a shell takes as they are meant, whatever the peer has sent', async () => {
+    const id = await idOf('verdict=allowed');
+    const { json } = await api.ask(`/api/transactions/${id}/commands`);
+    expect(json.why).toBe(`weir why ${id}`);
+    expect(json.curlThroughProxy).toContain(`-x http://127.0.0.1:${weir.proxyPort}`);
+    expect(json.icap[0].command).toContain('weir icap respmod icap://127.0.0.1:');
+    expect(json.curl).not.toContain('secret');
+    const { words } = await shellWords(json.curl);
+    expect(words).toContain(`X-Note: ${SHELL}`);
+    expect(words.at(-1)).toBe(`${origin.url}/page?q=${encodeURIComponent(HOSTILE)}`);
+  });
+});
+
+describe('/api/services', () => {
+  test('tells latency, verdicts and circuit of each', async () => {
+    const { json } = await api.ask('/api/services');
+    expect(json.services).toMatchObject([
+      {
+        name: 'sandblast',
+        state: 'up',
+        circuit: 'closed',
+        verdicts: { allowed: 1, blocked: 1 },
+        doctor: null,
+      },
+    ]);
+    expect(json.services[0].latency).toMatchObject({ count: 2, p50: expect.any(Number) });
+  });
+
+  test('a doctor examines one, once at a time, and the job tells what it found', async () => {
+    const started = await api.ask('/api/services/sandblast/doctor', { method: 'POST' });
+    expect(started).toMatchObject({ status: 202, json: { job: expect.stringMatching(/^[0-9a-f]{16}$/) } });
+    const again = await api.ask('/api/services/sandblast/doctor', { method: 'POST' });
+    expect(again.json.job).toBe(started.json.job);
+    using viewer = await api.watch();
+    const { job } = await viewer.hears('job', (message) => message.job.state !== 'running');
+    expect(job).toMatchObject({ id: started.json.job, state: 'done', subject: 'sandblast', error: null });
+    expect(job.checks.filter(({ status }) => status === 'pass').length).toBeGreaterThan(20);
+    expect((await api.ask(`/api/jobs/${job.id}`)).json.checks).toHaveLength(job.progress.total);
+    expect((await api.ask('/api/jobs/none')).status).toBe(404);
+    expect((await api.ask('/api/services/none/doctor', { method: 'POST' })).status).toBe(404);
+  });
+});
+
+describe('/api/policy/test', () => {
+  const verdictOn = async (body: object) =>
+    (await api.ask('/api/policy/test', { method: 'POST', body })).json;
+
+  test.each([
+    [{ url: 'https://www.bank.test/' }, 'passed-uninspected', 'splice'],
+    [{ url: 'https://closed.test/' }, 'refused', 'terminate'],
+    [{ url: 'https://denied.test/' }, 'refused', 'bump'],
+    [{ url: 'https://example.com/' }, 'inspected', 'bump'],
+    [{ url: 'https://example.com/a.png', type: 'image/png' }, 'passed-uninspected', 'bump'],
+    [{ url: 'https://example.com/', method: 'POST', type: 'image/png' }, 'inspected', 'bump'],
+  ])('%j would be %s', async (body, outcome, action) => {
+    expect(await verdictOn(body)).toMatchObject({ outcome, tls: { action } });
+  });
+
+  test('says what depends on a type that is not given, and which profile looks', async () => {
+    const found = await verdictOn({ url: 'http://example.com/' });
+    expect(found.tls).toBeNull();
+    expect(found.steps).toMatchObject([
+      { point: 'reqmod', skipped: 'methods', rule: 'adaptation.rules[1]' },
+      { point: 'respmod', skipped: null, use: 'sandblast' },
+    ]);
+    expect(found.profiles).toMatchObject([
+      { service: 'sandblast', blades: expect.arrayContaining(['antivirus']) },
+    ]);
+    expect(found.story.length).toBeGreaterThan(1);
+  });
+
+  test.each([[{}], [{ url: 'x' }], [{ url: 'ftp://a/' }], [{ url: 'http://a/', method: 1 }]])(
+    '%j is refused',
+    async (body) => {
+      expect((await api.ask('/api/policy/test', { method: 'POST', body })).status).toBe(400);
+    },
+  );
+});
+
+describe('/api/policy', () => {
+  test('tells the text, its digest, and the rules as they are written', async () => {
+    const { json } = await api.ask('/api/policy');
+    expect(json).toMatchObject({ file, writable: true, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(json.yaml).toBe(await readFile(file, 'utf8'));
+    expect(json.tlsRules[0]).toMatchObject({
+      path: 'proxy.tls.rules[0]',
+      action: 'splice',
+      match: { hosts: ['*.bank.test', 'bank.test'] },
+    });
+    expect(json.adaptationRules[1]).toMatchObject({ point: 'reqmod', when: { methods: ['POST', 'PUT'] } });
+    expect(
+      json.profiles.find((profile: { usedBy: string[] }) => profile.usedBy.includes('/sandblast')),
+    ).toBeDefined();
+  });
+
+  test('checks a text: problems with place, what was found and what is allowed', async () => {
+    const check = async (yaml: string) =>
+      (await api.ask('/api/policy/check', { method: 'POST', body: { yaml } })).json;
+    expect(await check('proxy:\n  listne: 127.0.0.1:1\n')).toMatchObject({
+      ok: false,
+      problems: [{ path: 'proxy.listne', line: 2, suggestion: 'listen', code: 'ERR_CONFIG_UNKNOWN_KEY' }],
+    });
+    expect((await check('a: [')).problems[0].code).toBe('ERR_CONFIG_SYNTAX');
+    expect(await check('')).toMatchObject({ ok: true, problems: [] });
+  });
+
+  test('is written whole, with its comments and mode, and in force at once; and only what was seen is replaced', async () => {
+    const before = await readFile(file, 'utf8');
+    await chmod(file, 0o600);
+    const { digest } = (await api.ask('/api/policy')).json;
+    const yaml = `# ours\n${before.replace('"closed.test"', '"shut.test"')}`;
+    const put = (body: object) => api.ask('/api/policy', { method: 'PUT', body });
+    const done = await put({ yaml, digest });
+    expect(done).toMatchObject({
+      status: 200,
+      json: { applied: expect.arrayContaining(['proxy.tls.rules']) },
+    });
+    expect(await readFile(file, 'utf8')).toBe(yaml);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const now = await api.ask('/api/policy/test', { method: 'POST', body: { url: 'https://shut.test/' } });
+    expect(now.json.outcome).toBe('refused');
+    const late = await put({ yaml: before, digest });
+    expect(late).toMatchObject({ status: 409, json: { digest: done.json.digest } });
+    const wrong = await put({ yaml: 'proxy: 1', digest: done.json.digest });
+    expect(wrong).toMatchObject({ status: 422, json: { problems: [{ path: 'proxy', line: 1 }] } });
+    expect(await readFile(file, 'utf8')).toBe(yaml);
+  });
+
+  test('that cannot be put in force leaves the file as it was', async () => {
+    const before = await readFile(file, 'utf8');
+    const { digest } = (await api.ask('/api/policy')).json;
+    const yaml = before
+      .replace('"*.bank.test"', '"*.bank.test"')
+      .replace('"proxy": {', '"proxy": { "ca": { "passphraseFile": "/nowhere/at/all" },');
+    const { status, json } = await api.ask('/api/policy', { method: 'PUT', body: { yaml, digest } });
+    expect(status).toBe(422);
+    expect(json.code).toMatch(/^ERR_/);
+    expect(await readFile(file, 'utf8')).toBe(before);
+  });
+
+  test('rules for TLS are replaced alone, and comments stay', async () => {
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.startsWith('#') ? text : `# ours\n${text}`);
+    const { digest } = (await api.ask('/api/policy')).json;
+    const rules = [{ hosts: ['one.test'], action: 'splice' }];
+    const ask = (body: object) => api.ask('/api/policy/tls-rules', { method: 'POST', body });
+    expect((await ask({ rules, digest })).status).toBe(200);
+    expect(await readFile(file, 'utf8')).toMatch(/^# ours\n/);
+    const after = (await api.ask('/api/policy')).json;
+    expect(after.tlsRules).toMatchObject([{ action: 'splice', match: { hosts: ['one.test'] } }]);
+    const bad = await ask({ rules: [{ hosts: ['one.test'], action: 'melt' }], digest: after.digest });
+    expect(bad.json.problems).toMatchObject([{ path: 'proxy.tls.rules[0].action' }]);
+    expect((await ask({ rules: 'x', digest: after.digest })).status).toBe(400);
+  });
+});
+
+describe('what surrounds the traffic', () => {
+  test('the CA with the steps for each platform', async () => {
+    const { json } = await api.ask('/api/trust');
+    expect(json).toMatchObject({
+      fingerprint256: expect.stringMatching(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/),
+      proxy: `127.0.0.1:${weir.proxyPort}`,
+    });
+    expect(json.platforms.map(({ platform }: { platform: string }) => platform)).toContain('windows');
+    for (const { path } of json.downloads) expect((await api.raw(path)).status).toBe(200);
+  });
+
+  test('plugins, learned hosts, incidents', async () => {
+    expect((await api.ask('/api/plugins')).json.items).toMatchObject([
+      { name: 'antivirus', blades: ['antivirus'] },
+    ]);
+    expect((await api.ask('/api/learned')).json).toEqual({ items: [] });
+    expect((await api.ask('/api/learned?host=a.test', { method: 'DELETE' })).status).toBe(404);
+    expect((await api.ask('/api/learned', { method: 'DELETE' })).status).toBe(400);
+    expect((await api.ask('/api/panels/none/none')).status).toBe(404);
+    expect((await api.ask('/api/incidents')).status).toBe(200);
+  });
+});
+
+test('a method that a path does not have is told with those that it has', async () => {
+  const { status, headers } = await api.ask('/api/policy', { method: 'DELETE' });
+  expect(status).toBe(405);
+  expect(headers.allow).toBe('GET, HEAD, PUT');
+  expect(await api.ask('/api/status', { method: 'HEAD' })).toMatchObject({ status: 200, text: '' });
+});
+
+/** The words that sh makes of a command. */
+async function shellWords(command: string): Promise<{ words: string[] }> {
+  const { execFile } = await import('node:child_process');
+  const { promisify } = await import('node:util');
+  const script = `set -- ${command}; printf '%s\\0' "$@"`;
+  const { stdout } = await promisify(execFile)('sh', ['-c', script]);
+  return { words: stdout.split('\0').slice(0, -1) };
+}

@@ -1,0 +1,100 @@
+// What was stopped, and what should have been: newest first, live. A file that was blocked wrongly can be let
+// through once, by its hash.
+
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Incident, IncidentsReply } from '../../api/types.ts';
+import { useResource } from '../../api/use-resource.ts';
+import { Empty, Notice, ScrollBox } from '../../components/panel.tsx';
+import { Problem } from '../../components/problem.tsx';
+import { VerdictShape } from '../../components/verdict.tsx';
+import { dateTime, urlParts } from '../../format.ts';
+import { hrefOf } from '../../router.ts';
+import { useLiveMessages } from '../../state/live-feed.ts';
+import { texts } from '../../texts/index.ts';
+import { ReleaseDialog } from './release-dialog.tsx';
+
+export function Incidents(): JSX.Element {
+  const { data, problem, reload } = useResource<IncidentsReply>('/api/incidents?limit=100');
+  const [allowing, setAllowing] = useState<Incident | null>(null);
+  const words = texts.threats.incidents;
+  useLiveMessages((message) => {
+    if (message.type === 'incident') reload();
+  });
+  if (problem !== null && data === null) return <Problem problem={problem} onRetry={reload} />;
+  if (data === null) return <p class="muted panel-body">{texts.common.loading}</p>;
+  if (data.items.length === 0) return <Empty title={words.none}>{words.noneHow}</Empty>;
+  return (
+    <>
+      <ScrollBox label={words.title} tall>
+        <table>
+          <thead>
+            <tr>
+              <th>{words.time}</th>
+              <th>{words.found}</th>
+              <th>{words.url}</th>
+              <th>{words.client}</th>
+              <th>
+                <span class="hidden-text">{words.allowOnce}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.items.map((incident) => (
+              <Row key={`${incident.id}${incident.kind}`} incident={incident} onAllow={setAllowing} />
+            ))}
+          </tbody>
+        </table>
+      </ScrollBox>
+      {allowing !== null && (
+        <ReleaseDialog
+          title={words.allowOnce}
+          about={words.allowOnceWhat(allowing.threat)}
+          path={`/api/incidents/${encodeURIComponent(allowing.id)}/allow-once`}
+          onClose={() => setAllowing(null)}
+        />
+      )}
+    </>
+  );
+}
+
+function Row({
+  incident,
+  onAllow,
+}: {
+  incident: Incident;
+  onAllow: (incident: Incident) => void;
+}): JSX.Element {
+  const words = texts.threats.incidents;
+  const { kind, time, id, url, client, user, threat, severity, reason, blade, sha256, recipients } = incident;
+  const { host, path } = urlParts(url);
+  return (
+    <tr>
+      <td class="nowrap muted">{dateTime(time)}</td>
+      <td>
+        <span class="verdict">
+          <VerdictShape verdict={kind === 'block' ? 'blocked' : 'error'} />
+          <strong>{threat}</strong>
+        </span>
+        <div class="muted small">{`${severity} · ${blade} · ${reason}`}</div>
+        {kind === 'background' && (
+          <Notice tone="warn" title={words.late(recipients.length + incident.moreRecipients)} />
+        )}
+      </td>
+      <td class="break">
+        <a href={hrefOf('transaction', id)}>
+          {host}
+          {path}
+        </a>
+      </td>
+      <td>{user ?? client ?? texts.common.unknown}</td>
+      <td>
+        {sha256 !== null && (
+          <button type="button" class="small" onClick={() => onAllow(incident)}>
+            {words.allowOnce}
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -35,6 +35,7 @@ import { ProxyServer } from './proxy/proxy-server.ts';
 import { openLog } from './telemetry/log.ts';
 import { tracerOf } from './telemetry/otlp/tracer.ts';
 import { TraceStore } from './trace/store.ts';
+import type { IncidentHub } from './telemetry/incidents.ts';
 import type { Log } from './telemetry/log.ts';
 
 export type { Halves } from './app/running.ts';
@@ -64,6 +65,8 @@ export interface RunningWeir {
   capture(sink: CaptureSink | null): void;
   /** The ICAP services of the proxy as of now: `up`, `probing`, …; absent where it is not known. */
   serviceStates?(): { readonly name: string; readonly state: string }[];
+  /** Blocks and background verdicts of all processes: the last ones, and whoever attaches hears of the next. */
+  readonly incidents: IncidentHub;
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
@@ -180,6 +183,7 @@ async function start(
       if (proxy !== null) proxy.server.captures = sink;
     },
     serviceStates: () => serviceStates(running),
+    incidents: log.incidents,
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
     reload: reloadTo,

@@ -111,7 +111,9 @@ export class Scanner {
       throw new PluginError('ERR_PLUGIN_FAILED', 'body is neither in memory nor in a file');
     }
     const bytes = memory === null ? null : new Uint8Array(memory);
-    const job: ScanJob = { bytes, file, contentEncoding, contentType, budget: this.#budget };
+    const { maxDepth } = this.#budget;
+    const budget = { ...this.#budget, maxDepth: Math.min(maxDepth, message.limits?.depth ?? maxDepth) };
+    const job: ScanJob = { bytes, file, contentEncoding, contentType, budget };
     return this.#pool.run(job, signal, bytes === null ? [] : [bytes.buffer]);
   }
 

@@ -89,7 +89,9 @@ async function bannerInFront(
   const page = await beginning(body, HEAD_REACH + 1); // one more tells that there is more
   const offset = bannerOffset(page, navigation);
   if (offset === null) return null;
-  return { prefix: Buffer.concat([page.subarray(0, offset), banner]), keepFrom: offset };
+  const start = Buffer.concat([page.subarray(0, offset), banner]);
+  // Nothing is left to keep: by the letter of the 206 draft an offset must lie within the body.
+  return offset === body.size ? { body: start } : { prefix: start, keepFrom: offset };
 }
 
 /** A part of an object and text in 16-bit units are left alone. */

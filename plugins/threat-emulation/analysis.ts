@@ -329,7 +329,7 @@ class Analyser {
       return recorder.limit(`more than ${MAX_SCRIPT_FILES} files with scripts`);
     const run = await runScripts(job, this.#job.limits);
     if (run.stopped !== null) recorder.limit(run.stopped);
-    judgeScript(recorder, at, job.host, run.events);
+    judgeScript(recorder, at, job.host, run.events, job.elements !== undefined);
     for (const drop of run.drops) await this.#drop(recorder, at, drop, job.host, depth);
   }
 

@@ -17,6 +17,7 @@ import { formatAuthority } from '../util/authority.ts';
 import { doctorSource } from './dashboard/doctor-source.ts';
 import type { PolicyFile } from './dashboard/policy-source.ts';
 import { policySource } from './dashboard/policy-source.ts';
+import { quarantineSource } from './dashboard/quarantine-source.ts';
 import { report } from './dashboard/services-source.ts';
 import { learnedSource, pluginSource, trustReply } from './dashboard/surroundings-source.ts';
 import type { Metrics } from './metrics-part.ts';
@@ -116,8 +117,8 @@ function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
     get captures() {
       return given.captures;
     },
-    incidents: null,
-    quarantine: null,
+    incidents: running.log.incidents,
+    quarantine: quarantineSource(running),
     policy: policySource(running, () => given.policy),
     learned: learnedSource(running),
     plugins: pluginSource(running),

@@ -28,7 +28,17 @@ export interface ReloadResult {
 }
 
 /** Sections that this module puts in force; a change in any other needs a restart. */
-const APPLIED = ['proxy', 'adaptation', 'gateway', 'profiles', 'plugins', 'log', 'reload', 'shutdown'];
+const APPLIED = [
+  'proxy',
+  'adaptation',
+  'gateway',
+  'profiles',
+  'usercheck',
+  'plugins',
+  'log',
+  'reload',
+  'shutdown',
+];
 
 type Undo = (() => void | Promise<void>)[];
 

@@ -24,6 +24,7 @@ export function watchedFiles({ config, halves, own, workers }: Running): string[
   }
   if (halves.gateway) {
     const { auth, services, listen } = config.gateway;
+    if (config.usercheck.templates !== null) files.push(config.usercheck.templates);
     for (const owner of [{ auth }, ...Object.values(services)]) {
       if (owner.auth !== null) files.push(owner.auth.basic.file);
     }

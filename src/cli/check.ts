@@ -1,8 +1,9 @@
 // `weir check`: is the configuration right? Prints each problem with its place, what was found and what
-// is allowed. Looks at nothing but the file: no port is opened, no plugin loaded.
+// is allowed. Looks at nothing but the file and the templates of pages: no port is opened, no plugin loaded.
 
 import type { Command } from 'commander';
 import { ConfigProblemsError, formatProblems, loadConfig, type LoadedConfig } from '../config/load.ts';
+import { loadLook } from '../pages/index.ts';
 import { type CommandContext, configOption, type ConfigOption, configSource, examples } from './context.ts';
 import { EXIT_USAGE } from './exit-codes.ts';
 import { shortPath } from './shell.ts';
@@ -28,6 +29,8 @@ async function check(options: CheckOptions, terminal: Terminal): Promise<number>
   let loaded: LoadedConfig;
   try {
     loaded = await loadConfig(configSource(options, terminal));
+    const { templates } = loaded.config.usercheck;
+    if (templates !== null) loadLook(templates);
   } catch (error) {
     if (!(error instanceof ConfigProblemsError) || options.json !== true) throw error;
     const { file, problems } = error;

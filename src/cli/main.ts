@@ -12,6 +12,7 @@ import { addIcapCommand } from './icap/index.ts';
 import { addPluginsCommand } from './plugins.ts';
 import { addProxyCommand } from './proxy.ts';
 import { reportError } from './report-error.ts';
+import { addQuarantineCommand } from './quarantine.ts';
 import { addRecordCommand } from './record.ts';
 import { addReplayCommand } from './replay.ts';
 import { addSpliceCommand } from './splice.ts';
@@ -86,6 +87,7 @@ function createProgram(context: CommandContext): Command {
   addCaCommand(program, context);
   addSystemProxyCommand(program, context);
   addPluginsCommand(program, context);
+  addQuarantineCommand(program, context);
   addIcapCommand(program, context);
   addWhyCommand(program, context);
   addRecordCommand(program, context);

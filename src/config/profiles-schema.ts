@@ -19,6 +19,10 @@ const KiB = 1024;
 const GiB = KiB * KiB * KiB;
 const HOUR = 3_600_000; // milliseconds
 const timeLimit = duration(1, 24 * HOUR);
+const action = oneOf('prevent', 'ask', 'inform');
+const ACTION =
+  'What a user may do about a block: nothing, continue with a reason, or continue with a click; see usercheck.md.';
+const remember = duration(60_000, 720 * HOUR);
 const bladeName = text(
   'blade name',
   'a blade name of lower-case letters, digits and dashes',
@@ -43,7 +47,7 @@ export const profiles = mapOf(
         'Largest body that is inspected. Null: no limit. Default: as base.',
       ),
       depth: inherited(
-        orNull(whole(0, 64)),
+        orNull(whole(1, 64)),
         'Levels of archives that blades unpack, where they have no lower limit. Null: theirs. Default: as base.',
       ),
       cache: inherited(
@@ -53,6 +57,11 @@ export const profiles = mapOf(
       quarantine: inherited(
         oneOf('off', 'content', 'all'),
         'Which blocked bodies are kept: none, those that a blade for content has blocked (malware), or all. Default: as base.',
+      ),
+      action: inherited(action, `${ACTION} Default: as base, else prevent.`),
+      remember: inherited(
+        remember,
+        'Time that a user may have what was blocked then. Default: as base, else 1h.',
       ),
       blades: mapOf(
         bladeName,
@@ -67,6 +76,11 @@ export const profiles = mapOf(
               'inline and hold wait for the verdict, hold after all inline ones; background lets the message pass, judges a copy, and blocks the same content from then on. Default: as base, else inline.',
             ),
             timeout: inherited(timeLimit, 'Time for a verdict. Default: as base, else 30s.'),
+            action: inherited(
+              action,
+              "As the profile's, for what this blade blocks. Default: the profile's.",
+            ),
+            remember: inherited(remember, "Likewise. Default: the profile's."),
           },
           'Settings of one blade.',
         ),

@@ -54,13 +54,19 @@ function resolve(name: string, given: UserProfiles): ResolvedProfile {
     if (changes?.depth !== undefined) profile.depth = changes.depth;
     profile.cache = changes?.cache ?? profile.cache;
     profile.quarantine = changes?.quarantine ?? profile.quarantine;
+    profile.action = changes?.action ?? profile.action;
+    profile.rememberMs = changes?.remember ?? profile.rememberMs;
     for (const [blade, settings] of Object.entries(changes?.blades ?? {})) {
       const before = Object.hasOwn(profile.blades, blade) ? profile.blades[blade] : undefined;
       const { enabled, mode, timeoutMs } = before ?? DEFAULT_BLADE;
+      const action = settings.action ?? before?.action;
+      const rememberMs = settings.remember ?? before?.rememberMs;
       profile.blades[blade] = {
         enabled: settings.enabled ?? enabled,
         mode: settings.mode ?? mode,
         timeoutMs: settings.timeout ?? timeoutMs,
+        ...(action === undefined ? {} : { action }),
+        ...(rememberMs === undefined ? {} : { rememberMs }),
       };
     }
   }
@@ -83,6 +89,8 @@ function builtIn(name: string, inlineMs: number, backgroundMs: number): Resolved
     depth: null,
     cache: true,
     quarantine: 'content',
+    action: 'prevent',
+    rememberMs: 3_600_000,
     blades: {
       antivirus: { enabled: true, mode: 'inline', timeoutMs: inlineMs },
       'threat-emulation': { enabled: true, mode: 'background', timeoutMs: backgroundMs },

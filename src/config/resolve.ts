@@ -55,6 +55,12 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
     adaptation: resolveAdaptation(config, absolute, gateway),
     gateway,
     profiles: resolveProfiles(config.profiles),
+    usercheck: {
+      templates: orNull(config.usercheck.templates, absolute),
+      folder: orNull(config.usercheck.folder, absolute) ?? defaultStateFolder('usercheck', place, env),
+      answerWithinMs: config.usercheck.answerWithin,
+      critical: config.usercheck.critical,
+    },
     plugins: config.plugins.map(({ use, with: options }): PluginEntry => {
       // Not the working directory's: what lies there must not run unless a configuration says so.
       return { use, with: options ?? {}, resolveFrom: pluginsGiven ? folder : place.root };

@@ -47,6 +47,7 @@ import {
   whole,
 } from './values.ts';
 import { proxyTlsPolicy } from './tls-schema.ts';
+import { usercheck } from './usercheck-schema.ts';
 import { background, quarantine, serviceRules, verdicts } from './verdicts-schema.ts';
 import { targets, upstreamWays } from './ways-out-schema.ts';
 import { adaptationWebSocket } from './websocket-schema.ts';
@@ -374,6 +375,7 @@ export const configSchema = section(
     adaptation,
     gateway,
     profiles,
+    usercheck,
     plugins: listOfSections(
       {
         use: required(text('path | package', 'a path or a package name', /^[^\0]{1,4096}$/), 'What to load.'),

@@ -15,6 +15,7 @@ export interface ResolvedConfig {
   gateway: GatewayConfig;
   /** By name; the built-in ones are always there. */
   profiles: Record<string, ResolvedProfile>;
+  usercheck: UserCheckConfig;
   plugins: PluginEntry[];
   dashboard: DashboardConfig;
   metrics: MetricsConfig;
@@ -41,6 +42,16 @@ export interface TracingConfig {
   sample: number;
   follow: boolean;
   service: string;
+}
+
+/** Pages for users, and continuing past blocks. */
+export interface UserCheckConfig {
+  /** Folder; null: the built-in page. */
+  templates: string | null;
+  /** Of the key and what was granted. */
+  folder: string;
+  answerWithinMs: number;
+  critical: boolean;
 }
 
 export interface MetricsConfig {
@@ -402,6 +413,10 @@ export interface ResolvedProfile {
   /** Verdicts on content are remembered. */
   cache: boolean;
   quarantine: 'off' | 'content' | 'all';
+  /** What a user may do about a block. */
+  action: 'prevent' | 'ask' | 'inform';
+  /** How long a user may have what was blocked then. */
+  rememberMs: number;
   /** By blade name; a blade that is not here is not enabled. */
   blades: Record<string, BladeSettings>;
 }
@@ -410,6 +425,9 @@ export interface BladeSettings {
   enabled: boolean;
   mode: 'inline' | 'background' | 'hold';
   timeoutMs: number;
+  /** Absent: the profile's. */
+  action?: 'prevent' | 'ask' | 'inform';
+  rememberMs?: number;
 }
 
 export interface PluginEntry {

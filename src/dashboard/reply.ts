@@ -1,6 +1,7 @@
 // What a route answers with, and the refusals that several of them share. How it is written to the socket is
 // server.ts.
 
+import type { Readable } from 'node:stream';
 import { isWeirError, messageOf } from '../errors.ts';
 import type { ApiError } from './api/types.ts';
 
@@ -10,6 +11,8 @@ export interface ApiReply {
   readonly body: unknown;
   readonly text?: string;
   readonly bytes?: Buffer;
+  /** Of a length that is not known beforehand. */
+  readonly stream?: Readable;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -26,8 +29,12 @@ export function refused(status: number, error: string, more: Omit<ApiError, 'err
 /** An error that a route has thrown; what was not thrown on purpose keeps its text to itself. */
 export function failed(error: unknown): ApiReply {
   if (!isWeirError(error)) return refused(500, 'the dashboard failed', { hint: 'see the log of Weir' });
-  return refused(500, messageOf(error), { code: error.code, hint: error.remedy });
+  const status = STATUSES[error.code] ?? 500;
+  return refused(status, messageOf(error), { code: error.code, hint: error.remedy });
 }
+
+/** Errors that say something of what was asked for. */
+const STATUSES: Readonly<Partial<Record<string, number>>> = { ERR_CONFIG_VALUE: 400, ERR_QUARANTINE: 404 };
 
 export const NOT_FOUND: ApiReply = {
   status: 404,

@@ -123,10 +123,11 @@ export class DashboardServer {
     } catch (error) {
       reply = failed(error);
     }
+    const { stream } = reply;
     const body = reply.bytes ?? Buffer.from(reply.text ?? `${JSON.stringify(reply.body, null, 2)}\n`);
     response.writeHead(reply.status, {
       'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': body.length,
+      ...(stream === undefined ? { 'Content-Length': body.length } : {}),
       'Cache-Control': 'no-store',
       'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
       'X-Content-Type-Options': 'nosniff',
@@ -137,7 +138,10 @@ export class DashboardServer {
       ...(request.complete || request.method === 'GET' ? {} : { Connection: 'close' }),
       ...reply.headers,
     });
-    response.end(request.method === 'HEAD' ? undefined : body);
+    if (stream === undefined) return void response.end(request.method === 'HEAD' ? undefined : body);
+    stream.on('error', () => response.destroy());
+    response.on('close', () => stream.destroy());
+    stream.pipe(response);
   }
 
   async #reply(request: IncomingMessage): Promise<ApiReply> {

@@ -8,9 +8,7 @@ export function invitation({ weir, folder, startPage, origin }: RunningLab): str
   const curl = `curl -x ${proxy} --cacert ${weir.ca!.path}`;
   const { dashboard } = weir;
   const status =
-    dashboard === null
-      ? []
-      : [`   dashboard  http://${dashboard.address}/`, `   token      ${dashboard.token}`];
+    dashboard === null ? [] : [`   dashboard  http://${dashboard.address}/?token=${dashboard.token}`];
   return [
     'The lab stays up until Ctrl-C.',
     `   start page ${startPage} (through the proxy)`,

@@ -26,6 +26,8 @@ export interface ScenarioReport {
     readonly label: string | null;
     readonly expected: string;
     readonly seen: string;
+    /** `seen` is what it should be; another server may also answer with the same message again. */
+    readonly ok: boolean;
     readonly steps: readonly StoryStep[];
     /** As `weir why --json` prints it. */
     readonly trace: TraceRecord;
@@ -40,15 +42,15 @@ export function demoReport(
     ok: results.every(({ ok }) => ok),
     chain,
     ms: Math.round(ms),
-    scenarios: results.map(({ scenario, played, failure, ok, ms: took }) => ({
+    scenarios: results.map(({ scenario, played, failure, ok: allOk, ms: took }) => ({
       name: scenario.name,
       title: scenario.title,
-      ok,
+      ok: allOk,
       ms: Math.round(took),
       failure,
       checks: played?.checks ?? [],
-      transactions: (played?.acts ?? []).map(({ label, expected, trace }) => ({
-        ...{ label, expected, seen: trace.verdict, steps: sixSteps(trace), trace },
+      transactions: (played?.acts ?? []).map(({ label, expected, ok, trace }) => ({
+        ...{ label, expected, seen: trace.verdict, ok, steps: sixSteps(trace), trace },
       })),
     })),
   };

@@ -37,9 +37,8 @@ export function formatScenario(result: ScenarioResult, number: number, look: Sto
       ...wrapped(`${mark(ok, look, paint)} ${ok ? what : `NOT TRUE: ${what}`}`, INDENT, `${INDENT}  `, look),
     );
   }
-  for (const { expected, trace } of played?.acts ?? []) {
+  for (const { expected, trace, ok } of played?.acts ?? []) {
     const verdict = paint(trace.verdict, COLOUR[trace.verdict as Verdict]);
-    const ok = trace.verdict === expected;
     lines.push(`${INDENT}${mark(ok, look, paint)} expected ${expected}, seen ${verdict}`);
   }
   return `${lines.join('\n')}\n\n`;

@@ -75,6 +75,7 @@ export async function aftermath(
     moreRecipients: reached?.moreRecipients ?? 0,
   };
   if (reached !== null) alert(inspector, incident);
+  await memory.verdicts.flushFound(); // who hears of it may rely on it: all processes know by now
   memory.incident(incident);
 }
 

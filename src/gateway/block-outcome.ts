@@ -4,14 +4,18 @@
 import { Body } from '../http/body.ts';
 import type { RawHeaders } from '../icap/codec/http-head.ts';
 import type { Adapted, IcapTransaction } from '../icap/service.ts';
+import type { ContinueForm, Look } from '../pages/index.ts';
 import { audienceOf, blockPage, languageOf } from '../pages/index.ts';
 import type { BlockVerdict } from '../plugin/api.ts';
 
-/** The answer with the page. `incident` is what the page and the log call it by. */
+const NO_WAY = { goOn: null, look: null };
+
+/** The answer with the page. `incident` is what the page and the log call it by; `way`: how to continue. */
 export function blockOutcome(
   transaction: IcapTransaction,
   found: BlockVerdict & { readonly blade: string },
   about: { readonly incident: string; readonly url: string; readonly profile: string },
+  way: { readonly goOn: ContinueForm | null; readonly look: Look | null } = NO_WAY,
 ): Adapted {
   const { request, method } = transaction;
   const page = blockPage(
@@ -26,9 +30,11 @@ export function blockOutcome(
       method: request?.method ?? '',
       direction: method === 'REQMOD' ? 'request' : 'response',
       profile: about.profile,
+      goOn: way.goOn,
     },
     audienceOf(request?.headers ?? null),
-    languageOf(request?.headers ?? null),
+    languageOf(request?.headers ?? null, way.look?.catalogues),
+    way.look,
   );
   const threat = fieldText(found.threat);
   const headers: RawHeaders = [

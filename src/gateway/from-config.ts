@@ -2,13 +2,15 @@
 // `weir start` and every worker process build theirs here, so that an option reaches both.
 
 import type { Network } from '../config/addresses.ts';
-import type { GatewayListener, ResolvedConfig } from '../config/types.ts';
+import type { GatewayListener, ResolvedConfig, UserCheckConfig } from '../config/types.ts';
+import { loadLook } from '../pages/index.ts';
 import type { Blade } from '../plugin/api.ts';
 import type { LoadedPlugin } from '../plugin/loader.ts';
 import { loadPlugins } from '../plugin/loader.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayOptions, GatewayPool, ListenerSecurity } from './gateway.ts';
+import type { UserCheckOptions } from './usercheck/usercheck.ts';
 
 /**
  * Loads the plugins of a configuration.
@@ -71,6 +73,7 @@ export function gatewayOptions(
       verdicts: gateway.verdicts,
       background: gateway.background,
       quarantine: gateway.quarantine,
+      usercheck: userCheckOptions(config.usercheck),
     },
     blades,
     pool,
@@ -90,6 +93,17 @@ export function gatewayOptions(
       optionsTtlSeconds: Math.round(service.optionsTtlMs / 1000),
     })),
   };
+}
+
+/** @throws {ConfigError} `ERR_CONFIG_…` for templates that are wrong */
+function userCheckOptions({
+  folder,
+  answerWithinMs,
+  critical,
+  templates,
+}: UserCheckConfig): UserCheckOptions {
+  const look = templates === null ? null : loadLook(templates);
+  return { folder, ticketMs: answerWithinMs, critical, look };
 }
 
 /** What a listener of the configuration has beside its address. */

@@ -10,6 +10,8 @@ import type { BackgroundLimits } from './background/background-queue.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 import type { QuarantineLimits } from './quarantine/quarantine.ts';
 import type { Flights } from './verdicts/remembered.ts';
+import { UserCheck } from './usercheck/usercheck.ts';
+import type { UserCheckOptions } from './usercheck/usercheck.ts';
 import { VerdictStore } from './verdicts/verdict-store.ts';
 
 export interface MemoryOptions {
@@ -22,6 +24,8 @@ export interface MemoryOptions {
   };
   readonly background: BackgroundLimits;
   readonly quarantine: QuarantineLimits;
+  /** What users may continue past; absent or null: nothing. */
+  readonly usercheck?: UserCheckOptions | null;
 }
 
 export class GatewayMemory {
@@ -32,6 +36,7 @@ export class GatewayMemory {
   readonly #floods = new FloodGuard();
   #verdicts: VerdictStore;
   #quarantine: Quarantine;
+  #usercheck: UserCheck | null;
   #options: MemoryOptions;
 
   constructor(options: MemoryOptions, telemetry: Telemetry) {
@@ -39,11 +44,17 @@ export class GatewayMemory {
     this.#options = options;
     this.#verdicts = this.#openVerdicts(options);
     this.#quarantine = new Quarantine(options.quarantine);
+    this.#usercheck = this.#openUserCheck(options);
     this.background = new BackgroundQueue(options.background);
   }
 
   get verdicts(): VerdictStore {
     return this.#verdicts;
+  }
+
+  /** Null: no user may continue past a block. */
+  get usercheck(): UserCheck | null {
+    return this.#usercheck;
   }
 
   get quarantine(): Quarantine {
@@ -58,6 +69,7 @@ export class GatewayMemory {
     if (!isEqual(before.quarantine, options.quarantine)) {
       this.#quarantine = new Quarantine(options.quarantine);
     }
+    this.#usercheck = this.#openUserCheck(options);
     if (!isEqual(before.verdicts, options.verdicts)) this.#verdicts = this.#openVerdicts(options);
   }
 
@@ -84,6 +96,16 @@ export class GatewayMemory {
     if (dropped > 0)
       this.event('warn', 'messages were not judged in the background: Weir stops', { dropped });
     await this.#verdicts.flush();
+    await this.#usercheck?.flush();
+  }
+
+  #openUserCheck({ usercheck = null }: MemoryOptions): UserCheck | null {
+    if (usercheck === null) return null;
+    return new UserCheck(usercheck, {
+      incident: (incident) => this.incident(incident),
+      log: (level, message, fields) => this.#telemetry.event(level, message, fields),
+      event: (level, message, fields) => this.event(level, message, fields),
+    });
   }
 
   #openVerdicts({ verdicts }: MemoryOptions): VerdictStore {

@@ -65,7 +65,8 @@ export interface Asked {
  */
 export type Judge = (blade: Blade, ask: () => Promise<Verdict>) => Promise<Asked | 'released' | 'continued'>;
 
-const ASK: Judge = async (_, ask) => ({ verdict: await ask(), cached: false });
+/** Asks the blade, whatever is known. */
+export const ASK: Judge = async (_, ask) => ({ verdict: await ask(), cached: false });
 
 /** Blades of `all` that the profile enables. */
 export function enabledBlades(all: readonly Blade[], profile: InspectionProfile): readonly Blade[] {

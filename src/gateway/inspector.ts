@@ -15,7 +15,9 @@ import type { GatewayMemory } from './gateway-memory.ts';
 import type { Identity } from './identity.ts';
 import { readIdentity } from './identity.ts';
 import type { BladeTrace, InspectionProfile, InspectionResult, Judge } from './inspection.ts';
-import { awaitedBlades, backgroundBlades, enabledBlades, inspect } from './inspection.ts';
+import { ASK, awaitedBlades, backgroundBlades, enabledBlades, inspect } from './inspection.ts';
+import { hasWayOn } from './usercheck/actions.ts';
+import type { UserCheck } from './usercheck/usercheck.ts';
 import type { Content } from './verdicts/remembered.ts';
 import { judgeOnce, scopeOf, verdictKey } from './verdicts/remembered.ts';
 import type { Release } from './verdicts/verdict-store.ts';
@@ -64,6 +66,7 @@ export class Inspector {
   readonly #awaited: readonly Blade[];
   readonly #background: readonly Blade[];
   readonly #rules: string;
+  readonly #hasWayOn: boolean;
   readonly #scopes = new Map<Blade, { readonly fingerprint: string; readonly scope: string }>();
 
   constructor({ path, profile, blades, memory, usage }: InspectorOptions) {
@@ -74,7 +77,13 @@ export class Inspector {
     this.blades = enabledBlades(blades, profile);
     this.#awaited = awaitedBlades(this.blades, profile);
     this.#background = memory === null ? [] : backgroundBlades(this.blades, profile);
+    this.#hasWayOn = hasWayOn(profile);
     this.#rules = rulesText(profile, this.blades);
+  }
+
+  /** Null where the profile lets no user continue past a block. */
+  get usercheck(): UserCheck | null {
+    return this.#hasWayOn ? (this.memory?.usercheck ?? null) : null;
   }
 
   /** Everything that verdicts depend on beside the message: what the ISTag and remembered verdicts go by. */
@@ -136,15 +145,18 @@ export class Inspector {
     const { memory, profile } = this;
     if (memory === null) return false;
     const { cache = true, quarantine = 'off' } = profile;
+    if (this.usercheck !== null) return true;
     return cache || quarantine !== 'off' || this.#background.length > 0 || memory.verdicts.hasReleases;
   }
 
   async #judge(subject: Subject, signal: AbortSignal): Promise<InspectionResult> {
     const { content, incident, message } = subject;
     const { memory, profile } = this;
-    if (memory === null || content === null) return inspect(this.#awaited, profile, message, signal);
+    if (memory === null || content === null) {
+      return inspect(this.#awaited, profile, message, signal, this.#continuing(ASK, subject));
+    }
     const release = memory.verdicts.releaseOf(content.sha256);
-    const known = release === null ? this.#knownBlock(content) : null;
+    const known = release === null ? await this.#knownBlock(subject, content) : null;
     if (known !== null) return known;
     const { cache = true } = profile;
     const judge: Judge = async (blade, ask) => {
@@ -153,19 +165,33 @@ export class Inspector {
       const key = verdictKey(content, this.scope(blade));
       return judgeOnce(memory.verdicts, memory.flights, key, ask, incident, signal);
     };
-    const result = await inspect(this.#awaited, profile, message, signal, judge);
+    const result = await inspect(this.#awaited, profile, message, signal, this.#continuing(judge, subject));
     if (result.blocked !== null || release !== null || this.#background.length === 0) return result;
     const later: BladeTrace[] = [];
     for (const blade of this.#background) later.push(await judgeLater(this, memory, blade, subject, content));
     return { ...result, trace: [...result.trace, ...later] };
   }
 
+  /** Lets what users have continued past go on to the next blade. */
+  #continuing(judge: Judge, { message, content }: Subject): Judge {
+    const { usercheck, profile } = this;
+    if (usercheck === null) return judge;
+    return async (blade, ask) => {
+      const asked = await judge(blade, ask);
+      if (typeof asked === 'string' || asked.verdict.kind !== 'block') return asked;
+      const finding = { profile, blade: blade.name, verdict: asked.verdict, message, content };
+      return (await usercheck.mayPass(finding)) ? 'continued' : asked;
+    };
+  }
+
   /** A block that a background blade has come to before. */
-  #knownBlock(content: Content): InspectionResult | null {
+  async #knownBlock({ message }: Subject, content: Content): Promise<InspectionResult | null> {
     for (const blade of this.#background) {
       const found = this.memory!.verdicts.get(verdictKey(content, this.scope(blade)));
       if (found === null || found === 'clean') continue;
       const { name } = blade;
+      const finding = { profile: this.profile, blade: name, verdict: found, message, content };
+      if (await this.usercheck?.mayPass(finding)) continue;
       const trace: BladeTrace[] = [{ name, verdict: 'block', ms: 0, cached: true }];
       return { blocked: { ...found, blade: name, cached: true }, modified: null, trace };
     }

@@ -27,6 +27,7 @@ import type { Inspected, Progress } from './inspector.ts';
 import { Inspector } from './inspector.ts';
 import type { ProfileRule } from './profile-choice.ts';
 import { ProfileChoice } from './profile-choice.ts';
+import { isSubmission } from './usercheck/submission.ts';
 
 export interface ScanServiceOptions {
   /** Path of the URI, e.g. `/sandblast`. */
@@ -120,6 +121,10 @@ export class ScanService implements IcapService {
     const identify = (): Identity => (identity ??= this.#options.identify(transaction));
     const inspector = this.#choice.choose(this.#choice.view(transaction.icapClient), identify);
     if (inspector.blades.length === 0) return UNINSPECTED;
+    const { usercheck, profile } = inspector;
+    if (usercheck !== null && isSubmission(transaction)) {
+      return usercheck.answer(transaction, this.path, profile, identify());
+    }
     return this.#counted(transaction, inspector, identify());
   }
 
@@ -147,7 +152,10 @@ export class ScanService implements IcapService {
     try {
       const result = await inspector.inspect(transaction, identity, progress);
       notes.set(transaction, { ...progress, profile, block: result.blocked });
-      if (result.blocked !== null) return await block(transaction, inspector, result, result.blocked);
+      if (result.blocked !== null) {
+        const isOffered = this.methods.includes('REQMOD'); // by which the form comes back
+        return await block(transaction, inspector, result, result.blocked, isOffered);
+      }
       const outcome = result.modified === null ? UNMODIFIED : modifiedOutcome(transaction, result.modified);
       const gap = uninspected(result.trace);
       return gap === null ? outcome : { ...outcome, headers: ['X-Weir-Not-Scanned', gap] };
@@ -180,6 +188,7 @@ async function block(
   inspector: Inspector,
   { subject }: Inspected,
   found: BlockVerdict & { readonly blade: string; readonly cached: boolean },
+  isOffered: boolean,
 ): Promise<IcapOutcome> {
   const { incident, message, content, held } = subject;
   // The body goes with the answer: what is to be kept of it needs a copy that outlives both.
@@ -188,7 +197,13 @@ async function block(
   void aftermath(inspector, { ...subject, held: copy }, content, found, null)
     .catch(() => {})
     .finally(() => copy?.release());
-  return blockOutcome(transaction, found, { incident, url: message.url, profile: inspector.profile.name });
+  const { usercheck, profile, memory, path: service } = inspector;
+  const finding = { profile, blade: found.blade, verdict: found, message, content };
+  const offer = isOffered ? usercheck?.offer(finding, transaction, { incident, service }) : null;
+  const goOn = (await offer) ?? null;
+  const look = memory?.usercheck?.options.look ?? null;
+  const about = { incident, url: message.url, profile: profile.name };
+  return blockOutcome(transaction, found, about, { goOn, look });
 }
 
 /** Why content passed that some blade has not seen into; null where all have. */

@@ -18,9 +18,9 @@ export interface Recipient {
 export interface Incident {
   /**
    * `block`: the message was stopped. `background`: the verdict came after the message had passed;
-   * `recipients` have it.
+   * `recipients` have it. `continued`: the user has gone on past the block that is called by the same id.
    */
-  readonly kind: 'block' | 'background';
+  readonly kind: 'block' | 'background' | 'continued';
   /** Milliseconds since 1970. */
   readonly time: number;
   /** The incident id on the block page and in the log. */
@@ -50,6 +50,9 @@ export interface Incident {
   readonly recipients: readonly Recipient[];
   /** Those beyond the first 100. */
   readonly moreRecipients: number;
+  /** Of a `continued` incident: what the profile let the user do, and the reason that the user gave. */
+  readonly action?: 'ask' | 'inform';
+  readonly justification?: string | null;
 }
 
 /** Hears of incidents. It must return at once, and what it throws is ignored. */

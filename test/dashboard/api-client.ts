@@ -103,7 +103,7 @@ export class LiveClient implements Disposable {
   constructor(socket: WebSocket) {
     this.socket = socket;
     socket.on('message', (data) => {
-      this.messages.push(JSON.parse(String(data as Buffer)) as LiveMessage);
+      this.messages.push(JSON.parse(String(data)) as LiveMessage);
       for (const look of this.#waiting) look();
     });
   }

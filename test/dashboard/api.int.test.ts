@@ -3,13 +3,15 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.ts';
-import { eicar } from '../support/eicar.ts';
+import { eicar, eicarZip } from '../support/eicar.ts';
 import type { OriginServer } from '../support/originServer.ts';
 import { originServer } from '../support/originServer.ts';
 import type { LocalWeir } from '../support/weir.ts';
 import { startTestWeir } from '../support/weir.ts';
 import { ApiClient } from './api-client.ts';
 
+const PACKED = eicarZip();
+const BODIES: Readonly<Record<string, Buffer>> = { '/eicar': eicar(), '/packed': PACKED };
 const HOSTILE = '<script>alert(1)</script>';
 const SHELL = '\'; touch /tmp/owned; echo $(id) `id` "';
 
@@ -22,7 +24,7 @@ beforeAll(async () => {
   origin = await originServer(
     (request, response) => {
       response.setHeader('X-Hostile', HOSTILE);
-      response.end(request.url === '/eicar' ? eicar() : 'content');
+      response.end(BODIES[request.url!] ?? 'content');
     },
     { tls: true },
   );
@@ -35,6 +37,12 @@ beforeAll(async () => {
         ],
       },
       targets: { deny: ['denied.test'], allow: ['127.0.0.0/8', '::1'] },
+    },
+    profiles: { keeping: { base: 'optimized', quarantine: 'content' } },
+    gateway: {
+      services: { sandblast: { profile: 'keeping' } },
+      quarantine: { folder: 'quarantine' },
+      verdicts: { folder: 'verdicts' },
     },
     adaptation: {
       rules: [
@@ -186,7 +194,7 @@ describe('/api/transactions', () => {
     expect(json.icap[0].command).toContain('weir icap respmod icap://127.0.0.1:');
     expect(json.curl).not.toContain('secret');
     const { words } = await shellWords(json.curl);
-    expect(words).toContain(`X-Note: ${SHELL}`);
+    expect(words).toContain(`x-note: ${SHELL}`);
     expect(words.at(-1)).toBe(`${origin.url}/page?q=${encodeURIComponent(HOSTILE)}`);
   });
 });
@@ -207,17 +215,20 @@ describe('/api/services', () => {
   });
 
   test('a doctor examines one, once at a time, and the job tells what it found', async () => {
-    const started = await api.ask('/api/services/sandblast/doctor', { method: 'POST' });
+    const body = { only: ['options', 'istag'] };
+    const started = await api.ask('/api/services/sandblast/doctor', { method: 'POST', body });
     expect(started).toMatchObject({ status: 202, json: { job: expect.stringMatching(/^[0-9a-f]{16}$/) } });
     const again = await api.ask('/api/services/sandblast/doctor', { method: 'POST' });
     expect(again.json.job).toBe(started.json.job);
     using viewer = await api.watch();
     const { job } = await viewer.hears('job', (message) => message.job.state !== 'running');
     expect(job).toMatchObject({ id: started.json.job, state: 'done', subject: 'sandblast', error: null });
-    expect(job.checks.filter(({ status }) => status === 'pass').length).toBeGreaterThan(20);
+    expect(job.checks.filter(({ status }) => status === 'pass').length).toBeGreaterThan(5);
     expect((await api.ask(`/api/jobs/${job.id}`)).json.checks).toHaveLength(job.progress.total);
     expect((await api.ask('/api/jobs/none')).status).toBe(404);
     expect((await api.ask('/api/services/none/doctor', { method: 'POST' })).status).toBe(404);
+    const unknown = { method: 'POST', body: { only: ['nonsense'] } };
+    expect((await api.ask('/api/services/sandblast/doctor', unknown)).status).toBe(400);
   });
 });
 
@@ -354,6 +365,56 @@ describe('what surrounds the traffic', () => {
     expect((await api.ask('/api/learned', { method: 'DELETE' })).status).toBe(400);
     expect((await api.ask('/api/panels/none/none')).status).toBe(404);
     expect((await api.ask('/api/incidents')).status).toBe(200);
+  });
+});
+
+describe('what was blocked', () => {
+  async function blocked(): Promise<string> {
+    const { json } = await api.ask('/api/transactions?verdict=blocked');
+    return json.items[0].incident as string;
+  }
+
+  test('is an incident, told to whoever watches, and kept where the profile says so', async () => {
+    using viewer = await api.watch();
+    await weir.curl(`${origin.url}/packed`);
+    const { incident } = await viewer.hears('incident');
+    expect(incident).toMatchObject({
+      kind: 'block',
+      threat: expect.stringMatching(/eicar/i),
+      quarantined: true,
+    });
+    const { items } = (await api.ask('/api/incidents?limit=1')).json;
+    expect(items).toMatchObject([{ id: incident.id, url: `${origin.url}/packed` }]);
+    const kept = (await api.ask('/api/quarantine')).json;
+    expect(kept.items[0]).toMatchObject({ id: incident.id, bytes: PACKED.length, released: false });
+    expect((await api.ask(`/api/quarantine/${incident.id}`)).json.threat).toBe(incident.threat);
+  });
+
+  test('can be taken out as a file that no browser shows', async () => {
+    const { status, headers, text } = await api.ask(`/api/quarantine/${await blocked()}/download`);
+    expect(status).toBe(200);
+    expect(text).toBe(PACKED.toString());
+    expect(headers).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-disposition': expect.stringMatching(/^attachment; filename="W-\w+\.quarantined"$/),
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+  });
+
+  test('passes once it is allowed or released, with a line in the log, and can be deleted', async () => {
+    const id = await blocked();
+    const post = (path: string) => api.ask(path, { method: 'POST', body: { reason: 'a false alarm' } });
+    expect((await post(`/api/incidents/${id}/allow-once`)).json).toMatchObject({ released: true });
+    expect((await post(`/api/quarantine/${id}/release`)).json.sha256).toMatch(/^[0-9a-f]{64}$/);
+    await weir.logged((record) => record['reason'] === 'a false alarm', 2);
+    expect((await api.ask(`/api/quarantine/${id}`)).json.released).toBe(true);
+    const del = () => api.ask(`/api/quarantine/${id}`, { method: 'DELETE' });
+    expect((await del()).json).toEqual({ removed: true });
+    expect((await del()).status).toBe(404);
+    for (const path of ['/api/quarantine/x/release', '/api/incidents/..%2fx/allow-once']) {
+      expect((await post(path)).status).toBe(404);
+    }
+    expect((await api.ask('/api/quarantine/..%2f..%2fweir.yaml/download')).status).toBe(404);
   });
 });
 

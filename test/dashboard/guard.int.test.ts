@@ -16,7 +16,9 @@ beforeAll(async () => {
   cookie = await api.cookie();
 });
 
-afterAll(() => weir[Symbol.asyncDispose]());
+afterAll(async () => {
+  await weir[Symbol.asyncDispose]();
+});
 
 const READS = [
   '/api/status',

@@ -30,7 +30,7 @@ const scripts = (
 const decisions = readdirSync(path.join(ROOT, 'docs/decisions')).sort();
 
 /** Examples of what a reader would add, or has elsewhere. */
-const INVENTED = ['plugins/no-exe', 'docs/decisions/NNNN-title.md'];
+const INVENTED = ['plugins/no-exe', 'docs/decisions/NNNN-title.md', 'certs/dashboard.token'];
 
 describe.each(pages.map((page) => [page.file, page] as const))('%s', (file, page) => {
   test('links to files that exist', () => {
@@ -69,32 +69,39 @@ describe.each(pages.map((page) => [page.file, page] as const))('%s', (file, page
   });
 });
 
-/** Words of `bin/weir …` in a command line, or null; `npm start` is `bin/weir start`. */
+/** Words of `weir …` in a command line, or null; `npm start` is `weir start`. */
 function weirWords(line: string): string[] | null {
-  const words = line.split(/\s+/);
-  if (words[0] === 'bin/weir') return words.slice(1);
+  const words = line
+    .replace(/\s+#.*$/, '')
+    .replace(/^sudo (?:-\w+ \S+ )*/, '')
+    .split(/\s+/);
   if (words[0] === 'npm' && words[1] === 'start') return ['start', ...words.slice(3)];
-  return null;
+  if (!/^(?:\S*\/)?weir$/.test(words[0]!)) return null;
+  const end = words.findIndex((word) => /^[|>&;]|^2>/.test(word)); // the shell's
+  return (end < 0 ? words : words.slice(0, end)).slice(1);
 }
 
-const weirCommands = [README, CONTRIBUTING].flatMap((page) =>
+const weirCommands = pages.flatMap((page) =>
   commands(page).flatMap((line) => {
     const words = weirWords(line);
-    return words === null ? [] : [{ line, words }];
+    return words === null ? [] : [{ file: page.file, line, words }];
   }),
 );
 
-test('README and CONTRIBUTING show commands of weir', () => {
-  expect(weirCommands.length).toBeGreaterThan(3);
+test('pages show commands of weir', () => {
+  expect(weirCommands.length).toBeGreaterThan(30);
 });
 
-test.each(weirCommands)('`$line` is a command with these flags', async ({ words }) => {
-  const end = words.findIndex((word) => word.startsWith('-') || word.includes('://')); // flags, arguments
-  const command = end < 0 ? words : words.slice(0, end);
-  const { exitCode, stdout } = await runCli([...command, '--help']);
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain(`Usage: weir ${command.join(' ')}`);
-  for (const flag of words.filter((word) => word.startsWith('--'))) expect(stdout).toContain(flag);
+test.each(weirCommands)('$file: `$line` is a command with these flags', async ({ words }) => {
+  const command = words.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 2);
+  // The second word may be an argument.
+  const both = await runCli([...command, '--help']);
+  const help = both.stdout.startsWith(`Usage: weir ${command.join(' ')}`)
+    ? both.stdout
+    : (await runCli([...command.slice(0, 1), '--help'])).stdout;
+  expect(help).toMatch(new RegExp(`^Usage: weir ${command[0] ?? ''}`));
+  for (const flag of words.filter((word) => word.startsWith('--')))
+    expect(help).toContain(flag.replace(/=.*/, ''));
 });
 
 test("README's test command is the one that continuous integration runs", () => {
@@ -107,9 +114,28 @@ test('README shows the line that a start prints', async () => {
   expect(line).toBe('curl -x http://127.0.0.1:8080 --cacert certs/ca.pem https://example.com/');
 });
 
+/** Whole files; a part of one begins with another key, or is indented. */
+const isConfiguration = (text: string): boolean =>
+  new RegExp(
+    `^(?:${[...new Set(configReference().map((entry) => entry.path.split(/[.[]/, 1)[0]!))].join('|')}):`,
+    'm',
+  ).test(text);
 const configurations = [README, CONTRIBUTING].flatMap((page: Page) =>
   blocks(page, 'yaml').map((text) => ({ file: page.file, text })),
 );
+const otherConfigurations = pages
+  .filter((page) => page !== README && page !== CONTRIBUTING)
+  .flatMap((page) =>
+    blocks(page, 'yaml')
+      .filter(isConfiguration)
+      .map((text, index) => ({ file: page.file, number: index + 1, text })),
+  );
+
+test.each(otherConfigurations)('configuration $number in $file is accepted', async ({ text }) => {
+  await using folder = await tempDir();
+  const loaded = await loadConfig({ path: await folder.write('weir.yaml', text) });
+  expect(loaded.config).toBeDefined();
+});
 
 test.each(configurations)('a configuration in $file is accepted without a warning', async ({ text }) => {
   await using folder = await tempDir();

@@ -92,6 +92,7 @@ async function completed(settings: WeirSettings, gatewayPort: number, folder: st
     dashboard: { listen: '127.0.0.1:0' },
     log: { file: `${folder}/log` },
     trace: { folder: `${folder}/trace` },
+    usercheck: { folder: `${folder}/usercheck` },
     ...rest,
   };
   return JSON.stringify(config, null, 2); // every JSON text is YAML too

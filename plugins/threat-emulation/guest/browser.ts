@@ -153,7 +153,7 @@ function fire(target, name, event) {
   var own = target && target['on' + name];
   if (typeof own === 'function') attempt(function () { own.call(target, event); });
   listeners.slice().forEach(function (entry) {
-    if (entry.target === target && entry.name === name) attempt(function () { typeof entry.handler === 'function' ? entry.handler.call(target, event) : entry.handler && entry.handler.handleEvent && entry.handler.handleEvent(event); });
+    if (entry.target === target && entry.name === lower(name)) attempt(function () { typeof entry.handler === 'function' ? entry.handler.call(target, event) : entry.handler && entry.handler.handleEvent && entry.handler.handleEvent(event); });
   });
 }
 function eventOf(name, target) { return { type: name, target: target, currentTarget: target, srcElement: target, key: 'W', keyCode: 87, which: 87, charCode: 87, code: 'KeyW', clientX: 120, clientY: 340, pageX: 120, pageY: 340, button: 0, isTrusted: true, detail: 1, touches: [{ clientX: 1, clientY: 1 }], dataTransfer: { files: [] }, clipboardData: clipboardData, preventDefault: function () {}, stopPropagation: function () {}, stopImmediatePropagation: function () {}, data: '', matches: false }; }

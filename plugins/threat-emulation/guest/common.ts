@@ -9,7 +9,7 @@ var uncurry = Function.prototype.bind.bind(Function.prototype.call);
 var toJson = JSON.stringify, lowerCase = uncurry(String.prototype.toLowerCase);
 var indexOf = uncurry(String.prototype.indexOf), slice = uncurry(String.prototype.slice);
 var charCodeAt = uncurry(String.prototype.charCodeAt), fromCharCode = String.fromCharCode;
-var push = uncurry(Array.prototype.push), define = Object.defineProperty;
+var own = uncurry(Object.prototype.hasOwnProperty), push = uncurry(Array.prototype.push), define = Object.defineProperty;
 var layers = [], phase = 'auto', downloads = 0;
 var MARK = 'weir-download-';
 

@@ -33,7 +33,7 @@ function com(name, members, call) {
       if (key === Symbol.toPrimitive) return function () { return members.$text === undefined ? '[object]' : members.$text; };
       if (typeof key === 'symbol') return undefined;
       var low = lower(key), member = members[low];
-      if (member && member.$get) return member.$get();
+      if (member && own(member, '$get')) return member.$get();
       if (member !== undefined) return member;
       if (low in values) return values[low];
       if (low === 'tostring' || low === 'valueof') return function () { return members.$text === undefined ? '[object]' : members.$text; };
@@ -42,7 +42,7 @@ function com(name, members, call) {
     },
     set: function (target, key, value) {
       var member = members[lower(key)];
-      if (member && member.$set) member.$set(value); else values[lower(key)] = value;
+      if (member && own(member, '$set')) member.$set(value); else values[lower(key)] = value;
       return true;
     },
     apply: function (target, self, args) { return call.apply(self, args); },

@@ -3,7 +3,7 @@
 // nothing; the same in a script that Windows runs counts a little.
 
 import { judgeCommand } from '../command-line.ts';
-import type { BehaviourKind, BehaviourNode, Recorder } from '../report.ts';
+import { Recorder, type BehaviourKind, type BehaviourNode } from '../report.ts';
 import type { HostKind, ScriptEvent } from './sandbox.ts';
 
 /** Where events of one run belong, and which of its facts were met so far. */
@@ -12,6 +12,8 @@ interface Scene {
   readonly host: HostKind;
   /** Windows runs it, with the rights of its user. */
   readonly native: boolean;
+  /** A web page, not a script by itself. */
+  readonly page: boolean;
   readonly seen: Set<string>;
   layers: number;
   victimsChanged: number;
@@ -28,12 +30,13 @@ const GUARD_KEY =
   /disable(?:taskmgr|registrytools|antispyware|cmd|realtimemonitoring)|\\windows defender\\|enablelua|consentpromptbehavioradmin|\\zones\\3\\1[24]0|vbawarnings|accessvbom/i;
 const PROBE =
   /antivirusproduct|win32_(?:bios|videocontroller|diskdrive|baseboard|temperature|cachememory|portconnector)|cachememory|vmware|virtualbox|vbox|qemu/i;
+const DECEIVES = /-w(?:indowstyle)?\s+h|mshta|-e(?:nc?|ncodedcommand)?\s|%temp%|conhost|certutil|\u2705|robot|captcha|verif/i;
 const HIJACK_KEY = /\\software\\classes\\(?:ms-settings|mscfile|exefile|folder)\\shell\\open\\command/i;
 
 const JUDGES: Readonly<Record<string, Judge>> = {
   process: (scene, node, event) => {
     const { recorder } = scene;
-    if (!scene.native && scene.host !== 'acrobat')
+    if (scene.page)
       recorder.score(node, 'page-starts-process', 70, 'a web page tries to start a program');
     recorder.score(node, 'starts-process', 20, `starts ${event.what.slice(0, 120)}`);
     judgeCommand(recorder, node, event.what);
@@ -224,13 +227,11 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   },
   clipboard: (scene, node, event) => {
     const { recorder } = scene;
-    const points = judgeCommand(recorder, node, event.what);
-    const hides =
-      /-w(?:indowstyle)?\s+h|mshta|-e(?:nc?|ncodedcommand)?\s|%temp%|conhost|certutil|✅|robot|captcha|verif/i.test(
-        event.what,
-      );
-    if (points >= 40 && hides)
-      recorder.score(node, 'clipboard-command', 50, 'puts a command on the clipboard for its victim to run');
+    const points = judgeCommand(Recorder.start(''), node, event.what);
+    // Documentation has its readers copy installers; nobody else hides the window or names itself a captcha.
+    if (points < 40 || !DECEIVES.test(event.what)) return;
+    recorder.score(node, 'clipboard-command', 60, 'puts a command on the clipboard for its victim to run');
+    judgeCommand(recorder, node, event.what);
   },
   dialog: (scene, node, event) => {
     if (Number(event['count']) >= 8)
@@ -298,15 +299,20 @@ function victimChanged(scene: Scene, node: BehaviourNode): void {
     scene.recorder.score(node, 'changes-documents', 80, 'changes or deletes the documents of its user');
 }
 
-/** Adds the events of a run under `at`; the node of each event can be found by its number, from 1. */
+/**
+ * Adds the events of a run under `at` and scores them.
+ * @param isPage whether the scripts are those of a web page
+ */
 export function judgeScript(
   recorder: Recorder,
   at: BehaviourNode,
   host: HostKind,
   events: readonly ScriptEvent[],
-): readonly BehaviourNode[] {
+  isPage: boolean,
+): void {
   const native = host === 'windows' || host === 'application';
-  const scene: Scene = { recorder, host, native, seen: new Set(), layers: 0, victimsChanged: 0 };
+  const page = isPage && host === 'browser';
+  const scene: Scene = { recorder, host, native, page, seen: new Set(), layers: 0, victimsChanged: 0 };
   const nodes: BehaviourNode[] = [];
   for (const event of events) {
     const parent = nodes[event.layer - 1] ?? at;
@@ -314,7 +320,6 @@ export function judgeScript(
     nodes.push(own);
     JUDGES[event.kind]?.(scene, own, event);
   }
-  return nodes;
 }
 
 function shownEvent(event: ScriptEvent): string {

@@ -19,14 +19,14 @@ const MAX_KEPT_BYTES = 256 * 1024;
 
 export function doctorSource(running: Running): DoctorSource {
   return {
-    prepare: (name) => {
+    prepare: (name, only) => {
       const { adaptation } = running.config;
       const service = Object.hasOwn(adaptation.services, name) ? adaptation.services[name]! : null;
       if (service === null) return null;
       if (isInProcess(running, service) && gatewayPorts(running).length === 0) {
         return { refusal: 'it is served within this process, and the gateway listens nowhere' };
       }
-      return examinationOf(service, running);
+      return examinationOf(service, running, only);
     },
   };
 }
@@ -36,8 +36,8 @@ function isInProcess({ proxy }: Running, { name }: ServiceConfig): boolean {
   return used?.remote === false;
 }
 
-function examinationOf(service: ServiceConfig, running: Running): Examination {
-  const checks = selectChecks([]);
+function examinationOf(service: ServiceConfig, running: Running, only: readonly string[]): Examination {
+  const checks = selectChecks(only);
   return {
     total: checks.length,
     run: ({ onStart, onReport }) =>

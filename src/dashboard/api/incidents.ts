@@ -31,7 +31,9 @@ export function incidentRoutes({ incidents, quarantine }: DashboardSources): Rou
         return ok({ items } satisfies IncidentsReply);
       },
     },
-    kept('POST', '/api/incidents/:id/allow-once', release),
+    kept('POST', '/api/incidents/:id/allow-once', (source, request) =>
+      release(request, (id, reason) => source.allowOnce(id, reason)),
+    ),
     kept('GET', '/api/quarantine', async (source) => ok((await source.list()) satisfies QuarantineReply)),
     kept('GET', '/api/quarantine/:id', async (source, { params }) => {
       const item = await source.get(params['id']!);
@@ -46,19 +48,24 @@ export function incidentRoutes({ incidents, quarantine }: DashboardSources): Rou
         'Content-Disposition': `attachment; filename="${name}"`,
         'Content-Security-Policy': "default-src 'none'; sandbox",
       };
-      return { status: 200, body: null, bytes: file.bytes, headers };
+      return { status: 200, body: null, stream: file.stream, headers };
     }),
-    kept('POST', '/api/quarantine/:id/release', release),
+    kept('POST', '/api/quarantine/:id/release', (source, request) =>
+      release(request, (id, reason) => source.release(id, reason)),
+    ),
     kept('DELETE', '/api/quarantine/:id', async (source, { params }) => {
       return (await source.remove(params['id']!)) ? ok({ removed: true }) : UNKNOWN;
     }),
   ];
 }
 
-async function release(source: QuarantineSource, { params, body }: ApiRequest): Promise<ApiReply> {
+async function release(
+  { params, body }: ApiRequest,
+  pass: (id: string, reason: string) => Promise<{ readonly sha256: string | null } | null>,
+): Promise<ApiReply> {
   const reason = textOf(body, 'reason', MAX_REASON);
   if (typeof reason === 'object') return reason;
-  const done = await source.release(params['id']!, reason ?? '');
+  const done = await pass(params['id']!, reason ?? '');
   return done === null ? UNKNOWN : ok({ released: true, ...done } satisfies ReleaseReply);
 }
 

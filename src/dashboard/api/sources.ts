@@ -1,6 +1,7 @@
 // Where the API gets what it tells, as narrow interfaces: src/app fills them in for a running Weir. What may
 // be missing (no proxy, no traces, no quarantine yet) is null, and its routes say so.
 
+import type { Readable } from 'node:stream';
 import type { CheckReport, DoctorReport } from '../../icap/doctor/types.ts';
 import type { MeterSnapshot } from '../../metrics/meters.ts';
 import type { Incident } from '../../telemetry/incidents.ts';
@@ -70,10 +71,15 @@ export interface QuarantineSource {
   /** Newest first. */
   list(): Promise<{ items: readonly QuarantineItem[]; bytes: number; maxBytes: number | null }>;
   get(id: string): Promise<QuarantineItem | null>;
-  /** The object as it was transferred, in a form that nothing opens by accident. Null: none of that id. */
-  download(id: string): Promise<{ readonly name: string; readonly bytes: Buffer } | null>;
+  /** The object as it was transferred: malware, most likely. Null: none of that id. */
+  download(id: string): Promise<{ readonly name: string; readonly stream: Readable } | null>;
   /** Null: none of that id. */
   release(id: string, reason: string): Promise<{ readonly sha256: string | null } | null>;
+  /**
+   * For what an incident was about, whether or not it is kept; for a short time. Null: none of that id.
+   * @throws {HttpError} `ERR_QUARANTINE`: it had no content
+   */
+  allowOnce(id: string, reason: string): Promise<{ readonly sha256: string | null } | null>;
   /** False: none of that id. */
   remove(id: string): Promise<boolean>;
 }
@@ -108,8 +114,11 @@ export interface PluginSource {
 }
 
 export interface DoctorSource {
-  /** Null: no such service. `refusal`: why it cannot be examined. */
-  prepare(service: string): Examination | { readonly refusal: string } | null;
+  /**
+   * Null: no such service. `refusal`: why it cannot be examined.
+   * @param only  ids or groups of checks; empty: all. @throws {ConfigError} `ERR_CONFIG_VALUE`: there is no such check
+   */
+  prepare(service: string, only: readonly string[]): Examination | { readonly refusal: string } | null;
 }
 
 export interface Examination {

@@ -24,6 +24,7 @@ import type {
 
 const DAY = 1440; // minutes
 const TOP = 10;
+const MAX_ONLY = 100;
 
 export function statusRoutes(
   sources: DashboardSources,
@@ -59,9 +60,11 @@ export function statusRoutes(
     {
       method: 'POST',
       path: '/api/services/:name/doctor',
-      answer: ({ params }) => {
+      answer: ({ params, body }) => {
         const name = params['name']!;
-        const examination = sources.doctor?.prepare(name) ?? null;
+        const only = body['only'] ?? [];
+        if (!Array.isArray(only) || only.length > MAX_ONLY) return refused(400, 'only: expected a list');
+        const examination = sources.doctor?.prepare(name, only.map(String)) ?? null;
         if (examination === null) return refused(404, 'no service of that name that a rule uses');
         if ('refusal' in examination) return refused(409, examination.refusal);
         if (jobs.running(name) === null && jobs.isFull) {

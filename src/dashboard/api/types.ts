@@ -280,6 +280,11 @@ export interface ServicesReply extends ServicesReport {
 }
 
 /** POST /api/services/:name/doctor */
+export interface DoctorRequest {
+  /** Ids or groups of checks, as `weir icap doctor --list` prints them; default: all. */
+  readonly only?: readonly string[];
+}
+
 export interface DoctorStarted {
   readonly job: string;
 }
@@ -511,6 +516,11 @@ export interface TrustReply {
     readonly name: string;
     readonly steps: readonly TrustStep[];
   }[];
+}
+
+/** DELETE /api/learned, /api/quarantine/:id */
+export interface RemovedReply {
+  readonly removed: number | boolean;
 }
 
 /** GET /api/learned; DELETE /api/learned?host=…&client=… */

@@ -20,7 +20,7 @@ export class Viewer {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (data, isBinary) => this.#hear(isBinary ? null : String(data as Buffer)));
+    socket.on('message', (data, isBinary) => this.#hear(isBinary ? null : String(data)));
     socket.on('pong', () => (this.#lives = true));
     socket.on('error', () => socket.terminate());
   }

@@ -18,13 +18,12 @@ function formWith(name: string, content: Buffer): Buffer {
 export const forbiddenUpload: Scenario = {
   name: 'forbidden-upload',
   title: 'An upload that must not leave',
-  about:
-    'A list of customers with their card numbers is sent to a site. It is judged first, and the origin never hears of it.',
+  about: 'A form with customer data is sent. It is judged first, and the origin never hears of it.',
   pages: {},
   visit: null,
   ownGatewayOnly: false,
   async play({ client, origin, traced, chain }) {
-    // Not every scanner looks for card numbers; each knows EICAR.
+    // Not every scanner looks for card numbers; each knows EICAR, which is the data then.
     const form = chain === null ? formWith('customers.csv', customerList()) : formWith('report.com', eicar());
     const url = origin.url('share', '/upload');
     const answer = await client.request(url, {
@@ -37,8 +36,8 @@ export const forbiddenUpload: Scenario = {
     return {
       acts: [{ label: null, expected: 'blocked', trace }],
       checks: [
-        { what: `the origin saw ${requests} requests and ${bytes} bytes of it`, ok: requests === 0 },
-        { what: `the user got ${answer.status} with the reason`, ok: answer.status >= 400 },
+        { what: `the origin saw nothing of it (${requests} requests, ${bytes} bytes)`, ok: requests === 0 },
+        { what: `the user was refused (status ${answer.status})`, ok: answer.status >= 400 },
       ],
     };
   },

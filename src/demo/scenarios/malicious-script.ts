@@ -21,7 +21,7 @@ export const maliciousScript: Scenario = {
       acts: [{ label: null, expected: 'blocked', trace }],
       checks: [
         {
-          what: `no line of the script reached the user, who got ${answer.status}`,
+          what: `no line of the script reached the user (status ${answer.status})`,
           ok: answer.status >= 400 && !answer.body.includes(SCRIPT.subarray(0, 40)),
         },
       ],

@@ -19,7 +19,7 @@ export const requestSatisfaction: Scenario = {
       acts: [{ label: null, expected: 'modified', trace }],
       checks: [
         { what: 'the user got the notice of the ICAP server', ok: answer.body.includes(NOTICE) },
-        { what: `the origin saw ${requests} requests`, ok: requests === 0 },
+        { what: `the origin saw nothing of it (${requests} requests)`, ok: requests === 0 },
       ],
     };
   },

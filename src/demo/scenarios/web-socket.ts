@@ -5,6 +5,7 @@ import { eicar } from '../samples.ts';
 import type { Scenario } from '../scenario.ts';
 
 const HELLO = 'hello, is anybody there?';
+const NORMAL = 1000; // RFC 6455 §7.4.1
 const POLICY_VIOLATION = 1008;
 
 const PAGE = `<!doctype html>
@@ -32,16 +33,17 @@ export const webSocket: Scenario = {
   async play({ client, origin, traced }) {
     const malware = eicar().toString();
     const talk = await client.converse(origin.url('chat', '/socket'), [HELLO, malware]);
-    const trace = await traced(
-      ({ webSocketMessage, url }) => webSocketMessage !== undefined && url.endsWith('/socket'),
-    );
+    const trace = await traced(({ url, webSocket: connection, webSocketMessage: message }) => {
+      // A message has a record of its own only where it was stopped.
+      return url.endsWith('/socket') && (talk.closeCode === NORMAL ? connection : message) !== undefined;
+    });
     return {
       acts: [{ label: null, expected: 'blocked', trace }],
       checks: [
         { what: 'the first message came back from the origin', ok: talk.received[0] === `echo: ${HELLO}` },
         { what: 'the second never reached it', ok: !origin.messages.includes(malware) },
         {
-          what: `the connection was closed with ${talk.closeCode}`,
+          what: `the connection was closed for its content, with 1008 (seen: ${talk.closeCode})`,
           ok: talk.closeCode === POLICY_VIOLATION,
         },
       ],

@@ -2,8 +2,8 @@
 // named after the incident, in a folder that all processes and `weir quarantine` share. Bounded by age and
 // size; what is kept at all, the profile says. See docs/quarantine.md.
 
-import { createReadStream } from 'node:fs';
-import { open, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -165,8 +165,7 @@ export class Quarantine {
     if (stored) {
       const part = `${this.#file(entry.id, BODY)}.part`;
       try {
-        await using file = await open(part, 'wx', 0o600);
-        await pipeline(content(), masking(), file.createWriteStream({ autoClose: false }));
+        await pipeline(content(), masking(), createWriteStream(part, { flags: 'wx', mode: 0o600 }));
         await rename(part, this.#file(entry.id, BODY));
       } catch (error) {
         await rm(part, { force: true });

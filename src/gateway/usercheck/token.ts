@@ -30,8 +30,7 @@ export interface Ticket {
 }
 
 export type OpenedTicket =
-  | { readonly state: 'valid'; readonly ticket: Ticket }
-  | { readonly state: 'forged' | 'foreign' | 'expired' };
+  { readonly state: 'valid'; readonly ticket: Ticket } | { readonly state: 'forged' | 'foreign' | 'expired' };
 
 const VERSION = 'w1';
 const MAX_TOKEN = 12_000; // characters

@@ -34,6 +34,9 @@ export class Journal {
   readonly #own: string[] = [];
   #ownBytes = 0; // of the last of #own
   #unwritten = '';
+  #appended = 0; // lines
+  #settled = 0; // of these, written or lost
+  readonly #flushing: { readonly lines: number; resolve(): void }[] = [];
   #writing: Promise<void> | null = null;
   #reading: Promise<void> | null = null;
 
@@ -45,12 +48,14 @@ export class Journal {
   append(line: object): void {
     if (this.#unwritten.length > MAX_UNWRITTEN) return;
     this.#unwritten += `${JSON.stringify(line)}\n`;
+    this.#appended++;
     this.#writing ??= Promise.resolve().then(() => this.#write());
   }
 
-  /** Resolves when everything that was appended is in the file, or cannot be. */
-  async flush(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+  /** Resolves when everything that was appended before is in the file, or cannot be. */
+  flush(): Promise<void> {
+    if (this.#settled === this.#appended) return Promise.resolve();
+    return new Promise((resolve) => this.#flushing.push({ lines: this.#appended, resolve }));
   }
 
   /** Reads what other processes have appended since the last call; the first call reads all there is. */
@@ -64,21 +69,24 @@ export class Journal {
   }
 
   async #write(): Promise<void> {
-    try {
-      while (this.#unwritten !== '') {
-        const text = this.#unwritten;
-        this.#unwritten = '';
+    while (this.#unwritten !== '') {
+      const text = this.#unwritten;
+      const lines = this.#appended;
+      this.#unwritten = '';
+      try {
         if (this.#own.length === 0 || this.#ownBytes > this.#options.maxBytes / 4) await this.#newSegment();
         await appendFile(path.join(this.#options.folder, this.#own.at(-1)!), text, { mode: 0o600 });
         this.#ownBytes += Buffer.byteLength(text);
+      } catch (error) {
+        this.#own.length = 0; // somebody may have removed the folder: the next line begins a new one
+        this.#options.onTrouble(error);
       }
-    } catch (error) {
-      this.#own.length = 0; // somebody may have removed the folder: the next line begins a new one
-      this.#options.onTrouble(error);
-    } finally {
-      this.#writing = null;
+      this.#settled = lines;
+      while (this.#flushing[0] !== undefined && this.#flushing[0].lines <= lines) {
+        this.#flushing.shift()!.resolve();
+      }
     }
-    if (this.#unwritten !== '') this.#writing = this.#write();
+    this.#writing = null;
   }
 
   /** Names sort by time: `found-lx2k7q0d-4711-9f3a.jsonl`. */
@@ -123,7 +131,9 @@ export class Journal {
 
   async #readOthers(): Promise<void> {
     const { folder } = this.#options;
-    for (const name of await this.#names()) {
+    const names = await this.#names();
+    for (const name of this.#others.keys()) if (!names.includes(name)) this.#others.delete(name);
+    for (const name of names) {
       if (this.#own.includes(name)) continue;
       let segment = this.#others.get(name);
       if (segment === undefined) this.#others.set(name, (segment = { offset: 0 }));

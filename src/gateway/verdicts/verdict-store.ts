@@ -129,7 +129,12 @@ export class VerdictStore {
     this.#foundJournal.append({ time: Date.now(), ...release });
   }
 
-  /** Resolves when everything is on disk, or cannot be. */
+  /** Resolves when all blocks and releases so far are on disk, where the other processes see them, or cannot be. */
+  flushFound(): Promise<void> {
+    return this.#foundJournal.flush();
+  }
+
+  /** Resolves when everything so far is on disk, or cannot be. */
   async flush(): Promise<void> {
     await Promise.all([this.#cleanJournal.flush(), this.#foundJournal.flush()]);
   }

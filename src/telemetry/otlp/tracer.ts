@@ -22,6 +22,8 @@ export interface TracerOptions {
   readonly follow: boolean;
   /** `service.name`. */
   readonly service: string;
+  /** Milliseconds until the next try after a failure; default 5000. */
+  readonly pauseMs?: number;
 }
 
 /** Takes what goes wrong. */
@@ -101,7 +103,11 @@ export class Tracer {
     this.#sending = this.#post(batch).finally(() => {
       this.#sending = null;
       if (this.#closed || this.#waiting.length === 0) return;
-      const wait = this.#failing ? PAUSE_MS : this.#waiting.length >= BATCH ? 0 : EVERY_MS;
+      const wait = this.#failing
+        ? (this.#options.pauseMs ?? PAUSE_MS)
+        : this.#waiting.length >= BATCH
+          ? 0
+          : EVERY_MS;
       this.#timer ??= setTimeout(() => this.#send(), wait).unref();
     });
   }

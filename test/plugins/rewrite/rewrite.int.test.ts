@@ -14,7 +14,7 @@ const BANNER = /<body><div style="background:gold;[^>]*>Staging: nothing here is
 let weir: LocalWeir;
 let origin: OriginServer;
 beforeAll(async () => {
-  weir = await startTestWeir((await configurationOf('blades/rewrite.md')) as WeirSettings);
+  weir = await startTestWeir(await configurationOf('blades/rewrite.md'));
   origin = await originServer((request, response) => {
     response.setHeader('Server', 'secret/1.0');
     response.setHeader('Content-Type', request.url === '/' ? 'text/html' : 'application/json');
@@ -43,7 +43,7 @@ test('texts are replaced where the rule says', async () => {
   expect(kept.body.toString()).toBe('{"at":"http://intern.example/x"}');
 });
 
-test('S-23 an ICAP client that allows 206 keeps its page behind the banner', async () => {
+test('C-61 an ICAP client that allows 206 keeps its page behind the banner', async () => {
   const request = 'GET http://app.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n';
   const response = `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: ${PAGE.length}\r\n\r\n`;
   const socket = net.connect(weir.gatewayPort, '127.0.0.1');

@@ -179,7 +179,10 @@ test('nothing is sent of what is not in the sample', async () => {
 test('a collector that is busy gets the spans later, one that refuses them does not, and each is said once', async () => {
   await using sink = await Collector.open(503);
   const said: string[] = [];
-  const options = { endpoint: sink.url, headers: {}, sample: 1, follow: false, service: 'lab' };
+  const options = {
+    ...{ endpoint: sink.url, headers: {}, sample: 1, follow: false, service: 'lab' },
+    pauseMs: 10,
+  };
   const tracer = new Tracer(options, (level, message) => said.push(`${level} ${message}`));
   const span = (name: string) => ({
     ...{ traceId: '1'.repeat(32), spanId: '2'.repeat(16), parentId: null, name, error: null },

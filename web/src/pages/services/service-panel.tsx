@@ -1,10 +1,10 @@
 // One ICAP service: its state and why, connections, times, former states, and OPTIONS as they came.
 
 import type { JSX } from 'preact';
-import type { ServiceDetail } from '../../api/types.ts';
+import type { OptionsReport, ServiceDetail } from '../../api/types.ts';
 import { Histogram } from '../../charts/histogram.tsx';
 import { Facts, Notice, Panel } from '../../components/panel.tsx';
-import { count, dateTime, duration } from '../../format.ts';
+import { bytes, count, dateTime, duration } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
 import { texts } from '../../texts/index.ts';
 import { Doctor } from './doctor.tsx';
@@ -70,9 +70,10 @@ export function ServicePanel({ service }: { service: ServiceDetail }): JSX.Eleme
           </ul>
         </details>
       )}
+      {service.options !== null && <Offers options={service.options} />}
       {service.optionsReceived !== null && (
         <details>
-          <summary>{words.options}</summary>
+          <summary>{words.optionsReceived}</summary>
           <pre class="head">
             {service.optionsReceived.map(([field, value]) => `${field}: ${value}`).join('\n')}
           </pre>
@@ -80,6 +81,26 @@ export function ServicePanel({ service }: { service: ServiceDetail }): JSX.Eleme
       )}
       <Doctor service={service} />
     </Panel>
+  );
+}
+
+/** What the service offered in its answer to OPTIONS. */
+function Offers({ options }: { options: OptionsReport }): JSX.Element {
+  const words = texts.services.offers;
+  const { methods, preview, allow204, maxConnections, istag } = options;
+  return (
+    <details>
+      <summary>{texts.services.options}</summary>
+      <Facts
+        facts={[
+          [words.methods, methods?.join(', ')],
+          [words.preview, preview === null ? null : bytes(preview)],
+          [words.allow204, allow204 ? texts.common.yes : texts.common.no],
+          [words.maxConnections, maxConnections === null ? null : count(maxConnections)],
+          [words.istag, <code class="break">{istag}</code>],
+        ]}
+      />
+    </details>
   );
 }
 

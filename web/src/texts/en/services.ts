@@ -36,7 +36,15 @@ export const services = {
   histogram: (name: string, p50: string, p95: string) =>
     `Times of ${name}: half of the answers within ${p50}, 95 percent within ${p95}`,
   history: (amount: number) => `Former states (${amount})`,
-  options: 'OPTIONS as received',
+  options: 'What it offers (OPTIONS)',
+  optionsReceived: 'OPTIONS as received',
+  offers: {
+    methods: 'Methods',
+    preview: 'Preview',
+    allow204: '204 outside previews',
+    maxConnections: 'Connections at most',
+    istag: 'Version (ISTag)',
+  },
   doctor: {
     run: 'Run doctor',
     running: 'Doctor at work …',

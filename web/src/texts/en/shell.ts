@@ -52,8 +52,7 @@ export const shell = {
     ['Escape', 'Close a dialog'],
   ] as readonly (readonly [string, string])[],
   reconnecting: 'Not connected to Weir.',
-  reconnectingHow:
-    'What you see may be old. It tries again by itself; look whether Weir still runs.',
+  reconnectingHow: 'What you see may be old. It tries again by itself; look whether Weir still runs.',
   signIn: 'Sign in',
   signInHow:
     'This console needs the token of the running Weir. “weir start” prints an address with it; it also lies in the file dashboard.token beside the CA, or is what dashboard.token of the configuration says.',

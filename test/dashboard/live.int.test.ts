@@ -1,0 +1,92 @@
+// The live feed of a running Weir: what viewers see, what is left out, and that nobody watching costs nothing.
+
+import { once } from 'node:events';
+import { describe, expect, test } from '@jest/globals';
+import { eicar } from '../support/eicar.ts';
+import { originServer } from '../support/originServer.ts';
+import { freePort } from '../support/supervised.ts';
+import { startTestWeir } from '../support/weir.ts';
+import { ApiClient } from './api-client.ts';
+
+test('viewers see what goes through, each what its filter wants, and how much there was in all', async () => {
+  await using origin = await originServer((request, response) => {
+    response.end(request.url === '/eicar' ? eicar() : 'content');
+  });
+  await using weir = await startTestWeir();
+  const api = new ApiClient(weir);
+  using all = await api.watch();
+  using blocked = await api.watch();
+  blocked.subscribe({ filter: { verdict: 'blocked' } });
+  blocked.socket.send('nonsense');
+  await blocked.hears('problem'); // so that what came before it has been read
+  await weir.curl(`${origin.url}/fine`);
+  await weir.curl(`${origin.url}/eicar`);
+  const isBlock = ({ verdict }: { verdict: string }): boolean => verdict === 'blocked';
+  await all.hears('transactions', ({ items }) => items.some(isBlock));
+  const items = all.messages.flatMap((message) => (message.type === 'transactions' ? message.items : []));
+  expect(items.map(({ url }) => url)).toEqual([`${origin.url}/fine`, `${origin.url}/eicar`]);
+  await blocked.hears('transactions', (message) => message.items.some(isBlock));
+  const seen = blocked.messages.flatMap((message) => (message.type === 'transactions' ? message.items : []));
+  expect(seen).toMatchObject([{ verdict: 'blocked' }]);
+  const { json } = await api.ask('/api/status');
+  expect(json.viewers).toBe(2);
+});
+
+test('a paused viewer sees no transaction, and states of services all the same', async () => {
+  await using origin = await originServer((_, response) => void response.end('content'));
+  const services = { scan: { url: `icap://127.0.0.1:${await freePort()}/scan`, onError: 'bypass' } };
+  await using weir = await startTestWeir({
+    adaptation: { services, rules: [{ point: 'respmod', use: ['scan'] }] },
+  });
+  const api = new ApiClient(weir);
+  using viewer = await api.watch();
+  viewer.subscribe({ paused: true });
+  viewer.socket.send('[]');
+  await viewer.hears('problem');
+  await weir.curl(origin.url);
+  const told = await viewer.hears('transactions', ({ total }) => total > 0);
+  expect(told).toMatchObject({ items: [], skipped: 0, total: 1 });
+  const { services: states } = await viewer.hears('services');
+  expect(states).toMatchObject([{ name: 'scan', state: 'down' }]);
+  const { json } = await api.ask('/api/services');
+  expect(json.services[0]).toMatchObject({ circuit: 'open', cause: { code: 'ERR_ADAPT_UNAVAILABLE' } });
+  expect(json.services[0].history).toMatchObject([{ state: 'down', cause: 'ERR_ADAPT_UNAVAILABLE' }]);
+});
+
+describe('where the log has no records', () => {
+  test('none is made as long as nobody watches, and counts are there nevertheless', async () => {
+    await using origin = await originServer((_, response) => void response.end('content'));
+    await using weir = await startTestWeir({ log: { level: 'warn' } });
+    const api = new ApiClient(weir);
+    await weir.curl(`${origin.url}/before`);
+    const before = (await api.ask('/api/transactions?q=before')).json;
+    expect(before.kept).toBe(0);
+    expect(before.items).toHaveLength(1); // from its trace
+    expect((await api.ask('/api/status')).json.counts.transactions).toBe(1);
+    using viewer = await api.watch();
+    await weir.curl(`${origin.url}/after`);
+    await viewer.hears('transactions', ({ items }) => items[0]?.url === `${origin.url}/after`);
+    expect((await api.ask('/api/transactions')).json.items).toHaveLength(1);
+  });
+});
+
+test('a message that is too long ends the connection of its viewer, and nobody else’s', async () => {
+  await using weir = await startTestWeir();
+  const api = new ApiClient(weir);
+  using good = await api.watch();
+  using bad = await api.watch();
+  const closed = once(bad.socket, 'close') as Promise<[number]>;
+  bad.socket.send('x'.repeat(20_000));
+  expect((await closed)[0]).toBe(1009);
+  good.socket.send('{}');
+  await good.hears('problem');
+});
+
+test('the twenty-first viewer is turned away', async () => {
+  await using weir = await startTestWeir();
+  const api = new ApiClient(weir);
+  const viewers = await Promise.all(Array.from({ length: 20 }, () => api.watch()));
+  const headers = { cookie: await api.cookie(), origin: api.origin };
+  expect(await api.refusedUpgrade(headers)).toBe(503);
+  for (const viewer of viewers) viewer[Symbol.dispose]();
+});

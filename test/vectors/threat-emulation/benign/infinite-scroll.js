@@ -1,0 +1,1 @@
+var page = 1, busy = false; window.addEventListener("scroll", function () { if (busy || window.innerHeight + window.scrollY < document.body.scrollHeight - 200) return; busy = true; fetch("/items?page=" + ++page).then(function (r) { return r.text(); }).then(function (h) { document.body.insertAdjacentHTML("beforeend", h); busy = false; }); });

@@ -1,0 +1,2 @@
+var define, require; (function () { var waiting = {}; define = function (name, deps, f) { waiting[name] = { deps: deps, f: f }; }; require = function (names, f) { f.apply(null, names.map(function (n) { var m = waiting[n]; if (!m) { var s = document.createElement("script"); s.async = true; s.src = "/js/" + n + ".js"; s.onload = function () {}; document.head.appendChild(s); return {}; } return m.f(); })); }; })();
+define("a", [], function () { return { n: 1 }; }); require(["a", "b"], function (a) { console.log(a.n); });

@@ -1,0 +1,1 @@
+if ("serviceWorker" in navigator) { window.addEventListener("load", function () { navigator.serviceWorker.register("/sw.js").then(function (r) { console.log("ready", r.scope); }, function (e) { console.error(e); }); }); }

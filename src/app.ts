@@ -5,7 +5,7 @@ import { addressesOf } from './app/addresses.ts';
 import { loadCa, RotationTimer } from './app/ca-part.ts';
 import { makeAccessPart } from './app/access-part.ts';
 import { BladeSet } from './app/blade-set.ts';
-import { openDashboard } from './app/dashboard-part.ts';
+import { openDashboard, wantsDashboard } from './app/dashboard-part.ts';
 import type { Dashboard } from './app/dashboard-part.ts';
 import { entranceOptions } from './app/entrance-options.ts';
 import { listenerTlsSource } from './app/listener-tls.ts';
@@ -93,7 +93,7 @@ export async function startWeir(
 ): Promise<RunningWeir> {
   const meters = config.metrics.enabled ? new Meters() : null;
   const tracer = tracerOf(config.tracing, (...event) => log.event(...event));
-  const activity = halves.proxy && config.dashboard.listen !== null ? new Activity() : null;
+  const activity = wantsDashboard(config, halves) ? new Activity() : null;
   const log = tapped(openLog({ ...config.log, meters, tracer }), hooks, activity);
   const started: (() => void | Promise<void>)[] = [() => log.close(), () => tracer?.close()];
   try {
@@ -133,9 +133,7 @@ async function start(
   started.push(() => metrics?.close());
   const addresses = () => addressesOf(running);
   const dashboard =
-    proxy === null || activity === null
-      ? null
-      : await openDashboard({ running, proxy, activity, metrics, traces, addresses });
+    activity === null ? null : await openDashboard({ running, activity, metrics, traces, addresses });
   started.push(() => dashboard?.close());
   if (dashboard !== null) proxy?.server.protectPort(dashboard.port);
   await metrics?.listen(config, dashboard?.token ?? null);

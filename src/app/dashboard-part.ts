@@ -22,7 +22,7 @@ import { report } from './dashboard/services-source.ts';
 import { learnedSource, pluginSource, trustReply } from './dashboard/surroundings-source.ts';
 import type { Metrics } from './metrics-part.ts';
 import { metricsRoute } from './metrics-part.ts';
-import type { ProxyHalf, Running } from './running.ts';
+import type { Halves, Running } from './running.ts';
 import { idleWarnings } from './running.ts';
 
 export type { PolicyFile } from './dashboard/policy-source.ts';
@@ -45,7 +45,6 @@ export interface Dashboard {
 
 export interface DashboardParts {
   readonly running: Running;
-  readonly proxy: ProxyHalf;
   readonly activity: Activity;
   readonly metrics: Metrics | null;
   readonly traces: TraceStore | null;
@@ -54,13 +53,25 @@ export interface DashboardParts {
 }
 
 /**
+ * Whether there is to be one. A gateway alone has one only where `dashboard.listen` is not the default: it
+ * may run beside a proxy that has that address.
+ */
+export function wantsDashboard({ dashboard: { listen } }: ResolvedConfig, { proxy }: Halves): boolean {
+  if (listen === null || proxy) return listen !== null;
+  return listen.host !== DEFAULT_HOST || listen.port !== DEFAULT_PORT;
+}
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 8090;
+
+/**
  * Opens the dashboard.
  * @returns null where the configuration wants none
  * @throws {ConfigError} `ERR_LISTEN`
  */
 export async function openDashboard(parts: DashboardParts): Promise<Dashboard | null> {
-  const { running, proxy, activity, metrics } = parts;
-  const { config, log } = running;
+  const { running, activity, metrics } = parts;
+  const { config, log, proxy } = running;
   const { listen, token: configured } = config.dashboard;
   if (listen === null) return null;
   const file = tokenFileIn(config.proxy.certs);
@@ -71,7 +82,7 @@ export async function openDashboard(parts: DashboardParts): Promise<Dashboard | 
     token,
     console: { sources: sourcesOf(parts, given), activity, ...FOLDERS },
     metrics: metrics === null ? null : metricsRoute(config, metrics, token),
-    site: (request, seenAs) => proxy.site.reply(request, seenAs),
+    site: proxy === null ? null : (request, seenAs) => proxy.site.reply(request, seenAs),
   });
   const { port } = await server.listen();
   return {
@@ -96,20 +107,25 @@ interface Given {
 }
 
 function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
-  const { running, proxy, traces, addresses } = parts;
+  const { running, traces, addresses } = parts;
+  const { proxy } = running;
   const startedAt = new Date();
-  const inForce = () => ({ config: running.config, adaptation: proxy.parts.adaptation });
   return {
-    services: { report: () => report(inForce(), startedAt) },
+    services: {
+      report: async () => {
+        if (proxy === null) return { services: [], steps: [] };
+        return report({ config: running.config, adaptation: proxy.parts.adaptation }, startedAt);
+      },
+    },
     about: () => ({
       startedAt: startedAt.toISOString(),
       addresses: addresses(),
-      inspection: isInspecting(running.config),
+      inspection: proxy !== null && isInspecting(running.config),
       warnings: idleWarnings(running),
       features: {
         policyWritable: (given.policy?.file ?? null) !== null,
         gateway: running.halves.gateway,
-        proxy: true,
+        proxy: proxy !== null,
       },
     }),
     meters: () => running.log.meters?.snapshot() ?? NO_METERS,

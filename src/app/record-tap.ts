@@ -21,6 +21,8 @@ export interface RecordObserver {
   proxy(record: ProxyRecord): void;
   gateway(record: GatewayRecord): void;
   event(fields: object): void;
+  /** Lines of JSON that another process has logged. */
+  lines(text: string): void;
 }
 
 /** The log itself where nobody else wants to know. */
@@ -59,7 +61,10 @@ export function tapped(
       onEvent?.(level, message, fields);
       observer?.event(fields);
     },
-    lines: (text) => log.lines(text),
+    lines: (text) => {
+      log.lines(text);
+      observer?.lines(text);
+    },
     flush: () => log.flush(),
     close: () => log.close(),
     prepare: (options) => log.prepare(options),

@@ -36,6 +36,7 @@ const APPLIED = [
   'usercheck',
   'plugins',
   'log',
+  'webhooks',
   'reload',
   'shutdown',
 ];

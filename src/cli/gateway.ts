@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { type CommandContext, configOption, examples } from './context.ts';
 import { addPasswdCommand } from './passwd.ts';
-import { gatewayListenOption } from './overrides.ts';
+import { dashboardListenOption, gatewayListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 
 export function addGatewayCommand(program: Command, context: CommandContext): void {
@@ -13,6 +13,7 @@ export function addGatewayCommand(program: Command, context: CommandContext): vo
     .helpCommand(false)
     .addOption(configOption())
     .addOption(gatewayListenOption())
+    .addOption(dashboardListenOption())
     .addHelpText('after', examples('weir gateway --gateway-listen 127.0.0.1:1345'))
     .action(async (options: ServeOptions) => {
       context.exitCode = await serve({ proxy: false, gateway: true }, options, context.terminal);

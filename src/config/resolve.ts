@@ -15,6 +15,7 @@ import {
 } from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
 import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
+import { resolveSyslog, resolveWebhooks } from './siem-resolve.ts';
 import { resolveTls } from './tls-rules.ts';
 import type {
   AdaptationConfig,
@@ -68,7 +69,12 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
     metrics: config.metrics,
     tracing: config.tracing,
-    log: { level: config.log.level, file: orNull(config.log.file, absolute) },
+    log: {
+      level: config.log.level,
+      file: orNull(config.log.file, absolute),
+      syslog: resolveSyslog(config.log.syslog, absolute),
+    },
+    webhooks: resolveWebhooks(config.webhooks, absolute, defaultStateFolder('webhooks', place, env)),
     trace: {
       enabled: config.trace.enabled,
       folder: orNull(config.trace.folder, absolute) ?? defaultTraceFolder(place, env),

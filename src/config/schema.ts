@@ -47,6 +47,7 @@ import {
   whole,
 } from './values.ts';
 import { proxyTlsPolicy } from './tls-schema.ts';
+import { syslog, webhooks } from './siem-schema.ts';
 import { usercheck } from './usercheck-schema.ts';
 import { background, quarantine, serviceRules, verdicts } from './verdicts-schema.ts';
 import { targets, upstreamWays } from './ways-out-schema.ts';
@@ -390,7 +391,7 @@ export const configSchema = section(
     ),
     dashboard: section(
       {
-        listen: key(orNull(listen), '127.0.0.1:8090', 'Address and port of `start` and `proxy`. Null: none.'),
+        listen: key(orNull(listen), '127.0.0.1:8090', 'Address and port of `start` and `proxy`; of `gateway` where it is not the default. Null: none.'),
         token: key(
           orNull(secret(text('text', 'text', /^[!-~]{1,256}$/))),
           null,
@@ -409,9 +410,11 @@ export const configSchema = section(
           'Least severity that is written.',
         ),
         file: key(orNull(filePath), null, 'File that records are appended to. Null: standard output.'),
+        syslog,
       },
       'The log.',
     ),
+    webhooks,
     trace: section(
       {
         enabled: key(flag, true, 'Whether the steps of each transaction are kept for `weir why`.'),

@@ -3,10 +3,12 @@
 
 import type { ProxyAuthConfig, ProxyClientsConfig, ProxyListener } from './access-types.ts';
 import type { IcapUrl, ListenAddress, Network } from './addresses.ts';
+import type { SyslogConfig, WebhookConfig } from './siem-types.ts';
 import type { TlsConfig } from './tls-rules.ts';
 import type { TargetsConfig, WaysOutConfig } from './ways-out.ts';
 
 export type * from './access-types.ts';
+export type * from './siem-types.ts';
 export type { SelfHealingConfig, TlsConfig, TlsRule } from './tls-rules.ts';
 
 export interface ResolvedConfig {
@@ -20,7 +22,8 @@ export interface ResolvedConfig {
   dashboard: DashboardConfig;
   metrics: MetricsConfig;
   tracing: TracingConfig;
-  log: { level: LogLevel; file: string | null };
+  log: { level: LogLevel; file: string | null; syslog: SyslogConfig[] };
+  webhooks: WebhookConfig[];
   trace: TraceConfig;
   reload: { watch: boolean };
   shutdown: { graceMs: number };

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
 import { COMMANDS_PAGE, commandsPage, WRITE_COMMANDS_PAGE } from './commands-page.ts';
+import { LOG_PAGE, logPage, WRITE_LOG_PAGE } from './log-page.ts';
 import { PICTURES, PICTURES_FOLDER, svgOf } from './sequence-pictures.ts';
 
 test('docs/commands.md is the help of every command', async () => {
@@ -22,4 +23,8 @@ test('there is no picture that nothing draws', () => {
       .map((name) => `${name}.svg`)
       .sort(),
   );
+});
+
+test('docs/log.md has the fields of the records', () => {
+  if (readFileSync(LOG_PAGE, 'utf8') !== logPage()) throw new Error(`run ${WRITE_LOG_PAGE}`);
 });

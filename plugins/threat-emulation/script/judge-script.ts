@@ -30,14 +30,14 @@ const GUARD_KEY =
   /disable(?:taskmgr|registrytools|antispyware|cmd|realtimemonitoring)|\\windows defender\\|enablelua|consentpromptbehavioradmin|\\zones\\3\\1[24]0|vbawarnings|accessvbom/i;
 const PROBE =
   /antivirusproduct|win32_(?:bios|videocontroller|diskdrive|baseboard|temperature|cachememory|portconnector)|cachememory|vmware|virtualbox|vbox|qemu/i;
-const DECEIVES = /-w(?:indowstyle)?\s+h|mshta|-e(?:nc?|ncodedcommand)?\s|%temp%|conhost|certutil|\u2705|robot|captcha|verif/i;
+const DECEIVES =
+  /-w(?:indowstyle)?\s+h|mshta|-e(?:nc?|ncodedcommand)?\s|%temp%|conhost|certutil|\u2705|robot|captcha|verif/i;
 const HIJACK_KEY = /\\software\\classes\\(?:ms-settings|mscfile|exefile|folder)\\shell\\open\\command/i;
 
 const JUDGES: Readonly<Record<string, Judge>> = {
   process: (scene, node, event) => {
     const { recorder } = scene;
-    if (scene.page)
-      recorder.score(node, 'page-starts-process', 70, 'a web page tries to start a program');
+    if (scene.page) recorder.score(node, 'page-starts-process', 70, 'a web page tries to start a program');
     recorder.score(node, 'starts-process', 20, `starts ${event.what.slice(0, 120)}`);
     judgeCommand(recorder, node, event.what);
     const [origin, path] = String(event['runs'] ?? '').split('|');

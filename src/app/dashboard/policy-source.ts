@@ -44,7 +44,7 @@ export function policySource(running: Running, place: () => PolicyFile | null): 
   return {
     read: () => replyOf(running, place()?.file ?? null),
     check: (yaml) => checked(yaml, place()?.file ?? null),
-    test: (request) => testPolicy(running.config, running.proxy!, request),
+    test: (request) => (running.proxy === null ? null : testPolicy(running.config, running.proxy, request)),
     write: (yaml, digest) => edit(digest, () => yaml),
     writeTlsRules: (rules, digest) => edit(digest, (text) => withTlsRules(text, rules)),
   };

@@ -40,7 +40,9 @@ export function policyRoutes(
     }),
     route('POST', '/api/policy/test', async (source, body) => {
       const request = testRequestOf(body);
-      return 'status' in request ? request : ok(await source.test(request));
+      if ('status' in request) return request;
+      const found = await source.test(request);
+      return found === null ? refused(404, 'no proxy runs here') : ok(found);
     }),
     route('PUT', '/api/policy', async (source, body) => {
       const yaml = textOf(body, 'yaml', MAX_YAML);

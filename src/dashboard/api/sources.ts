@@ -86,7 +86,8 @@ export interface QuarantineSource {
 
 export interface PolicySource {
   read(): Promise<PolicyReply>;
-  test(request: PolicyTestRequest): PolicyTestReply | Promise<PolicyTestReply>;
+  /** Null: no proxy runs here. */
+  test(request: PolicyTestRequest): PolicyTestReply | null;
   check(yaml: string): PolicyCheckReply | Promise<PolicyCheckReply>;
   write(yaml: string, digest: string): Promise<PolicyWritten>;
   /** Replaces proxy.tls.rules in the text that has the digest, comments elsewhere kept. */

@@ -54,6 +54,20 @@ export class Activity {
     this.#take(record.verdict, () => gatewaySummary(record, Date.now()));
   }
 
+  /** Lines of JSON of a worker's log; as many are read as are wanted. */
+  lines(text: string): void {
+    for (const line of text.split('\n')) {
+      if (!line.includes('"kind":"gateway"')) continue;
+      const isWanted = this.recent.wants(line.includes('"verdict":"allowed"') ? 'allowed' : 'error');
+      if (!isWanted && !this.isWatched) continue;
+      const record = gatewayRecordOf(line);
+      if (record === null) continue;
+      const summary = gatewaySummary(record, Date.now());
+      if (isWanted) this.recent.add(summary);
+      for (const viewer of this.#viewers) viewer.offer(() => summary);
+    }
+  }
+
   /** A line of the log: of a service, its states are kept. */
   event(fields: object): void {
     const { service, state, code = null } = fields as Record<string, unknown>;
@@ -121,5 +135,15 @@ export class Activity {
     if (this.#viewers.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
+  }
+}
+
+/** Written by ourselves; a line that was cut off is none. */
+function gatewayRecordOf(line: string): GatewayRecord | null {
+  try {
+    const record = JSON.parse(line) as GatewayRecord;
+    return Array.isArray(record.blades) && typeof record.url === 'string' ? record : null;
+  } catch {
+    return null;
   }
 }

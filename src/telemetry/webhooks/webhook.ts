@@ -26,6 +26,8 @@ export interface WebhookOptions {
   readonly maxEntries: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;
+  /** Resolves when nobody else works on the folder; default: at once. */
+  readonly after?: Promise<unknown>;
   /** First pause after a failure; doubles up to 5 minutes. Default 1000. */
   readonly pauseMs?: number;
 }
@@ -55,10 +57,10 @@ export class Webhook implements IncidentSink {
   constructor(options: WebhookOptions, log: WebhookLog) {
     this.options = options;
     this.#log = log;
-    const { folder, maxEntries, maxBytes, maxAgeMs } = options;
+    const { folder, maxEntries, maxBytes, maxAgeMs, after } = options;
     this.#queue = new DiskQueue(folder, { entries: maxEntries, bytes: maxBytes, ageMs: maxAgeMs });
-    this.#writing = this.#queue
-      .open()
+    this.#writing = Promise.resolve(after)
+      .then(() => this.#queue.open())
       .catch((error: unknown) => this.#onDisk(error))
       .then(() => this.#wake());
   }
@@ -106,6 +108,7 @@ export class Webhook implements IncidentSink {
       .catch((error: unknown) => this.#onDisk(error))
       .finally(() => {
         this.#sending = null;
+        if (this.#queue.length > 0 && !isFailing) this.#wake(); // came at the last moment
       });
   }
 

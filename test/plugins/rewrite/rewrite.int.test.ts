@@ -6,7 +6,7 @@ import net from 'node:net';
 import { once } from 'node:events';
 import { configurationOf } from '../../support/blade.ts';
 import { originServer, type OriginServer } from '../../support/originServer.ts';
-import { startTestWeir, type LocalWeir, type WeirSettings } from '../../support/weir.ts';
+import { startTestWeir, type LocalWeir } from '../../support/weir.ts';
 
 const PAGE = `<!doctype html><html><body><p>${'text '.repeat(1000)}</p>`;
 const BANNER = /<body><div style="background:gold;[^>]*>Staging: nothing here is real<\/div><p>text text/;

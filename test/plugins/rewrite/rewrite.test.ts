@@ -18,7 +18,7 @@ const page = (content: string, headers: string[] = []): Partial<MessageParts> =>
 
 async function ask(options: object, message: Partial<MessageParts>) {
   await using blade = await bladeOf(rewrite, options);
-  return blade.ask(message);
+  return await blade.ask(message);
 }
 
 /** The body after the change, and whether the client may keep the rest of its own. */

@@ -28,18 +28,25 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
 
 /** The samples of one half of the corpus. */
 export function corpus(half: 'malicious' | 'benign'): Sample[] {
-  return readdirSync(`${VECTORS}/${half}`).map((name) => sample(name, readFileSync(`${VECTORS}/${half}/${name}`)));
+  return readdirSync(`${VECTORS}/${half}`).map((name) =>
+    sample(name, readFileSync(`${VECTORS}/${half}/${name}`)),
+  );
 }
 
 function sample(name: string, content: Buffer): Sample {
   const ending = name.replace(/^.*\./, '');
-  if (ending === 'bas') return { name, body: macroDocument([content]), headers: download(name.replace('.bas', '.doc')) };
+  if (ending === 'bas')
+    return { name, body: macroDocument([content]), headers: download(name.replace('.bas', '.doc')) };
   const part = /^\w+\.(\w+)\.xml(\.rels)?$/.exec(name);
   if (part !== null) {
     const path = part[2] === undefined ? `word/${part[1]!}.xml` : `word/_rels/${part[1]!}.xml.rels`;
     return { name, body: wordDocument([{ name: path, data: content }]), headers: download('letter.docx') };
   }
-  return { name, body: content, headers: { 'content-type': MEDIA_TYPES[ending] ?? 'application/octet-stream', ...download(name) } };
+  return {
+    name,
+    body: content,
+    headers: { 'content-type': MEDIA_TYPES[ending] ?? 'application/octet-stream', ...download(name) },
+  };
 }
 
 function download(name: string): Record<string, string> {
@@ -51,13 +58,19 @@ export function macroDocument(modules: readonly Buffer[]): Buffer {
   const container = CFB.utils.cfb_new();
   CFB.utils.cfb_add(container, '/WordDocument', Buffer.alloc(64));
   for (const [index, source] of modules.entries()) {
-    CFB.utils.cfb_add(container, `/Macros/VBA/Module${index}`, Buffer.concat([Buffer.alloc(20, 0x11), compressed(source)]));
+    CFB.utils.cfb_add(
+      container,
+      `/Macros/VBA/Module${index}`,
+      Buffer.concat([Buffer.alloc(20, 0x11), compressed(source)]),
+    );
   }
   return Buffer.from(CFB.write(container, { type: 'buffer' }) as Buffer);
 }
 
 export function wordDocument(parts: readonly { name: string; data: Buffer }[]): Buffer {
-  const types = Buffer.from('<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>');
+  const types = Buffer.from(
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+  );
   return zipOf([{ name: '[Content_Types].xml', data: types }, ...parts]);
 }
 
@@ -67,7 +80,8 @@ function compressed(source: Buffer): Buffer {
   for (let at = 0; at < source.length; at += 3600) {
     const tokens: Buffer[] = [];
     const chunk = source.subarray(at, at + 3600);
-    for (let from = 0; from < chunk.length; from += 8) tokens.push(Buffer.of(0), chunk.subarray(from, from + 8));
+    for (let from = 0; from < chunk.length; from += 8)
+      tokens.push(Buffer.of(0), chunk.subarray(from, from + 8));
     const data = Buffer.concat(tokens);
     const head = Buffer.alloc(2);
     head.writeUInt16LE(0xb000 | (data.length - 1));
@@ -77,7 +91,17 @@ function compressed(source: Buffer): Buffer {
 }
 
 /** A shell link that starts a program. [MS-SHLLINK] 2.1, 2.4 */
-export function shortcut({ target, args = '', icon = '', show = 1 }: { target: string; args?: string; icon?: string; show?: number }): Buffer {
+export function shortcut({
+  target,
+  args = '',
+  icon = '',
+  show = 1,
+}: {
+  target: string;
+  args?: string;
+  icon?: string;
+  show?: number;
+}): Buffer {
   const header = Buffer.alloc(76);
   Buffer.from('4c0000000114020000000000c000000000000046', 'hex').copy(header);
   header.writeUInt32LE(0x80 | 0x08 | (args === '' ? 0 : 0x20) | (icon === '' ? 0 : 0x40), 20);
@@ -87,11 +111,19 @@ export function shortcut({ target, args = '', icon = '', show = 1 }: { target: s
     length.writeUInt16LE(value.length);
     return Buffer.concat([length, Buffer.from(value, 'utf16le')]);
   };
-  return Buffer.concat([header, text(target), ...[args, icon].filter((value) => value !== '').map(text), Buffer.alloc(4)]);
+  return Buffer.concat([
+    header,
+    text(target),
+    ...[args, icon].filter((value) => value !== '').map(text),
+    Buffer.alloc(4),
+  ]);
 }
 
 /** A 32-bit program with one section that holds its imports of kernel32. */
-export function program(imports: readonly string[], { code = Buffer.alloc(0x400), writable = false } = {}): Buffer {
+export function program(
+  imports: readonly string[],
+  { code = Buffer.alloc(0x400), writable = false } = {},
+): Buffer {
   const section = Buffer.alloc(0x1000);
   const base = 0x1000;
   let at = 0x400;
@@ -115,7 +147,14 @@ export function program(imports: readonly string[], { code = Buffer.alloc(0x400)
   head.writeUInt16LE(0x102, 0x96);
   head.writeUInt16LE(0x10b, 0x98);
   head.writeUInt32LE(base, 0x98 + 96 + 8);
-  const entry = (index: number, name: string, address: number, raw: number, size: number, flags: number): void => {
+  const entry = (
+    index: number,
+    name: string,
+    address: number,
+    raw: number,
+    size: number,
+    flags: number,
+  ): void => {
     const place = 0x98 + 224 + index * 40;
     head.write(name, place, 'latin1');
     head.writeUInt32LE(size, place + 8);

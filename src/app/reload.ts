@@ -68,6 +68,8 @@ async function prepare(
   const before = running.config;
   const nextLog = log.prepare(config.log);
   undo.push(() => nextLog.discard());
+  const nextOutlets = running.outlets.prepare(config);
+  undo.push(() => nextOutlets.discard());
   const nextProxy = proxy === null ? null : await prepareProxy(running, proxy, config, undo);
   const nextGateway = own === null ? null : await prepareGateway(running, own, config, undo);
   // Last, because clients may connect as soon as an address is open.
@@ -92,6 +94,7 @@ async function prepare(
     nextGateway?.apply();
     nextProxy?.apply();
     nextLog.apply();
+    nextOutlets.apply();
     running.config = config;
     const problems: string[] = [];
     for (const change of changes) problems.push(...(await change.apply()));

@@ -12,6 +12,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { AccessPart } from './access-part.ts';
 import type { BladeSet } from './blade-set.ts';
 import type { Listeners } from './listeners.ts';
+import type { Outlets } from './outlets.ts';
 import type { ProxyParts } from './proxy-parts.ts';
 import type { ReverseProxy } from './reverse.ts';
 import type { SetupSite } from './setup-part.ts';
@@ -56,6 +57,7 @@ export interface OwnGateway {
 export interface Running {
   readonly halves: Halves;
   readonly log: Log;
+  readonly outlets: Outlets;
   /** Null where workers do all of the gateway's work. */
   readonly own: OwnGateway | null;
   /** The gateway's worker processes; null where it is in this one. */

@@ -80,6 +80,11 @@ function checkServiceRules(
   rules: readonly unknown[],
   known: readonly string[],
 ): UnplacedProblem[] {
+  if (rules.length > 0 && service !== DEFAULT_SERVICE && BUILT_IN_SERVICES.includes(service)) {
+    const message = `has no effect: ${service} does not scan; remove it`;
+    const path = ['gateway', 'services', service, 'rules'];
+    return [problem(path, message, { allowed: 'no rules', found: shown(rules) })];
+  }
   return rules.flatMap((rule, index) => {
     const path = ['gateway', 'services', service, 'rules', index];
     const { icapClients, clients, profile } = tree(rule);

@@ -56,7 +56,7 @@ export const profiles = mapOf(
       ),
       quarantine: inherited(
         oneOf('off', 'content', 'all'),
-        'Which blocked bodies are kept: none, those that a blade for content has blocked (malware), or all. Default: as base.',
+        'Which blocked bodies are kept: none; what users would have received, and of what they send what a blade for content has blocked (malware); or all. Default: as base.',
       ),
       action: inherited(action, `${ACTION} Default: as base, else prevent.`),
       remember: inherited(

@@ -67,6 +67,7 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
       return { use, with: options ?? {}, resolveFrom: pluginsGiven ? folder : place.root };
     }),
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
+    capture: config.capture,
     metrics: config.metrics,
     tracing: config.tracing,
     log: {

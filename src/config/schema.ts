@@ -16,6 +16,7 @@ import {
 import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
 import { http2 } from './http2-schema.ts';
 import { proxyLimits } from './limits-schema.ts';
+import { capture } from './capture-schema.ts';
 import { metrics } from './metrics-schema.ts';
 import { tracing } from './tracing-schema.ts';
 import { notAllowed } from './problems.ts';
@@ -400,6 +401,7 @@ export const configSchema = section(
       },
       'The dashboard.',
     ),
+    capture,
     metrics,
     tracing,
     log: section(

@@ -20,6 +20,7 @@ export interface ResolvedConfig {
   usercheck: UserCheckConfig;
   plugins: PluginEntry[];
   dashboard: DashboardConfig;
+  capture: CaptureConfig;
   metrics: MetricsConfig;
   tracing: TracingConfig;
   log: { level: LogLevel; file: string | null; syslog: SyslogConfig[] };
@@ -34,6 +35,15 @@ export interface DashboardConfig {
   listen: ListenAddress | null;
   /** Null: a random one. */
   token: string | null;
+}
+
+/** What the dashboard may show of messages; sizes in bytes. */
+export interface CaptureConfig {
+  enabled: boolean;
+  bodies: number;
+  wire: number;
+  memory: number;
+  secrets: boolean;
 }
 
 /** Where spans of transactions are sent. */

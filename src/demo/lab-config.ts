@@ -3,7 +3,8 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { packagePlace } from '../config/package-root.ts';
+import { checkConfigObject } from '../config/load.ts';
+import { defaultStateFolder, packagePlace } from '../config/package-root.ts';
 import type { ResolvedConfig } from '../config/types.ts';
 import { LAB_DOMAIN } from './origin.ts';
 import { SANDBOX } from './sandbox.ts';
@@ -24,10 +25,18 @@ export interface LabPlaces {
 }
 
 /**
- * The configuration as checkConfigObject() takes it, and the plugins that it has beside the default ones. The
- * gateway is reached over a connection, so that ICAP can be watched.
+ * The configuration of a lab.
+ * @throws {ConfigProblemsError} for a `chain` that is no ICAP URL
  */
-export function labConfig(places: LabPlaces): object {
+export function labConfig(places: LabPlaces): ResolvedConfig {
+  const { folder } = places;
+  const { config } = checkConfigObject(settings(places), folder);
+  moveFolders(config, defaultStateFolder('', packagePlace(), process.env), folder);
+  return { ...config, plugins: [...config.plugins, ...labPlugins(config)] };
+}
+
+/** As a file would say it. The gateway is reached over a connection, so that ICAP can be watched. */
+function settings(places: LabPlaces): object {
   const { folder, originCa, notice, gatewayPort, chain } = places;
   const judge = chain === null ? 'sandblast' : 'yours';
   const own = (name: string) => ({ url: `icap://127.0.0.1:${gatewayPort}/${name}`, inProcess: false });
@@ -60,8 +69,6 @@ export function labConfig(places: LabPlaces): object {
     },
     gateway: {
       listen: `127.0.0.1:${gatewayPort}`,
-      verdicts: { folder: path.join(folder, 'verdicts') },
-      quarantine: { folder: path.join(folder, 'quarantine') },
       services: Object.fromEntries(MODES.map((mode) => [mode, { profile: mode }])),
     },
     profiles: {
@@ -70,17 +77,25 @@ export function labConfig(places: LabPlaces): object {
     },
     dashboard: { listen: '127.0.0.1:0' },
     log: { file: path.join(folder, 'weir.log') },
-    trace: { folder: path.join(folder, 'trace') },
   };
 }
 
 /** The plugins that the lab needs beside those of the configuration. */
-export function withLabPlugins(config: ResolvedConfig): ResolvedConfig {
+function labPlugins({ plugins }: ResolvedConfig): ResolvedConfig['plugins'] {
   const { root } = packagePlace();
-  const isThere = (use: string): boolean => config.plugins.some((plugin) => plugin.use === use);
-  const dlp = './plugins/dlp';
   const sandbox = fileURLToPath(new URL(`./sandbox${path.extname(import.meta.url)}`, import.meta.url));
-  const added = [dlp, sandbox].filter((use) => !isThere(use));
-  const plugins = added.map((use) => ({ use, with: {}, resolveFrom: root }));
-  return { ...config, plugins: [...config.plugins, ...plugins] };
+  return ['./plugins/dlp', sandbox]
+    .filter((use) => plugins.every((plugin) => plugin.use !== use))
+    .map((use) => ({ use, with: {}, resolveFrom: root }));
+}
+
+/** Whatever key has its default below `from` lies in the lab's folder: nothing real is read or left behind. */
+function moveFolders(part: object, from: string, folder: string): void {
+  for (const [key, value] of Object.entries(part)) {
+    if (typeof value === 'string' && value.startsWith(from)) {
+      (part as Record<string, string>)[key] = path.join(folder, value.slice(from.length));
+    } else if (typeof value === 'object' && value !== null) {
+      moveFolders(value as object, from, folder);
+    }
+  }
 }

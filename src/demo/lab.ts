@@ -9,13 +9,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { startWeir, type RunningWeir } from '../app.ts';
 import { subjectOf } from '../ca/authority.ts';
-import { checkConfigObject } from '../config/load.ts';
 import { HttpError, isWeirError } from '../errors.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import type { TraceRecord } from '../trace/types.ts';
 import { LabClient } from './client.ts';
 import { indexPage } from './index-page.ts';
-import { labConfig, withLabPlugins } from './lab-config.ts';
+import { labConfig } from './lab-config.ts';
 import { startNoticeService, type NoticeService } from './notice-service.ts';
 import { startOrigin, type LabOrigin, type LabPage } from './origin.ts';
 import type { Lab, Scenario } from './scenario.ts';
@@ -54,7 +53,7 @@ export async function startLab({ scenarios, chain }: LabOptions): Promise<Runnin
   const close = async (): Promise<void> => {
     await parts.weir?.stop(STOP_GRACE_MS);
     await Promise.all([parts.origin?.close(), parts.notice?.close()]);
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     process.off('exit', removeNow);
   };
   try {
@@ -97,11 +96,10 @@ async function startOnFreePort(
 ): Promise<RunningWeir> {
   for (let attempt = 1; ; attempt++) {
     const gatewayPort = await freePort();
-    const settings = labConfig({ folder, originCa: origin.caPath, notice: notice.url, gatewayPort, chain });
-    const { config } = checkConfigObject(settings, folder);
+    const config = labConfig({ folder, originCa: origin.caPath, notice: notice.url, gatewayPort, chain });
     try {
       const halves = { proxy: true, gateway: true };
-      return await startWeir(withLabPlugins(config), halves, { onRecord: (record) => records.add(record) });
+      return await startWeir(config, halves, { onRecord: (record) => records.add(record) });
     } catch (error) {
       if (attempt === PORT_ATTEMPTS || !isWeirError(error) || error.code !== 'ERR_LISTEN') throw error;
     }

@@ -24,9 +24,8 @@ export function isKept(inspector: Inspector, subject: Subject, found: Found): bo
   const { quarantine = 'off' } = profile;
   if (memory === null || subject.content === null || subject.held === null) return false;
   if (quarantine === 'off' || found.cached) return false;
-  return (
-    quarantine === 'all' || blades.some(({ name, judges }) => name === found.blade && judges === 'content')
-  );
+  if (quarantine === 'all' || subject.message.direction === 'response') return true;
+  return blades.some(({ name, judges }) => name === found.blade && judges === 'content');
 }
 
 /**

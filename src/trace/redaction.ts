@@ -32,6 +32,19 @@ export function withoutSecrets(headers: RawHeaders): RawHeaders {
   });
 }
 
+/**
+ * Bytes of HTTP or ICAP messages in which the values of secret fields are asterisks; nothing moves. Lines of bodies
+ * that look like such fields are overwritten as well.
+ */
+export function overwrittenSecrets(bytes: Buffer): Buffer {
+  const text = bytes
+    .toString('latin1')
+    .replace(/^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}):([^\r\n]*)/gm, (line, name: string, value: string) =>
+      SECRET_FIELD.test(name) ? `${name}:${value.replace(/[^ \t]/g, '*')}` : line,
+    );
+  return Buffer.from(text, 'latin1');
+}
+
 /** An ICAP header as sent, line by line, secrets left out. */
 export function keptHeadLines(head: string): readonly string[] {
   const end = head.indexOf('\r\n\r\n');

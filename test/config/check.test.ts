@@ -36,6 +36,19 @@ describe('crossCheck', () => {
     ]);
   });
 
+  test('refuses rules of a service that are for nobody, name no profile, or do not scan', () => {
+    const rules = [
+      { icapClients: ['10.0.0.1'], profile: 'strict' },
+      { clients: ['10.0.0.0/8'], profile: 'stric' },
+      { profile: 'basic' },
+    ];
+    expect(told({ gateway: { services: { sandblast: { rules }, echo: { rules } } } })).toEqual([
+      'gateway.services.sandblast.rules[1].profile: no profile is named "stric"strict',
+      'gateway.services.sandblast.rules[2]: is for nobody in particular: name icapClients or clients, or use `profile` of the service',
+      'gateway.services.echo.rules: has no effect: echo does not scan; remove it',
+    ]);
+  });
+
   test('refuses a group with the name of a service, the built-in one included', () => {
     expect(told({ adaptation: { groups: { sandblast: {} } } })).toEqual([
       'adaptation.groups.sandblast: is the name of a service as well: rename one of them',

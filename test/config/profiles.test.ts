@@ -53,6 +53,16 @@ describe('resolveProfiles', () => {
     expect(profiles['x']?.blades['antivirus']?.mode).toBe('hold');
   });
 
+  test('takes limits from the base, and null lifts one', () => {
+    const profiles = profilesOf({
+      a: { base: 'strict', timeout: '1m', maxSize: '10MB', depth: 4, cache: false, quarantine: 'all' },
+      b: { base: 'a', maxSize: null, timeout: null },
+    });
+    const limits = { depth: 4, cache: false, quarantine: 'all' };
+    expect(profiles['a']).toMatchObject({ ...limits, timeoutMs: 60_000, maxSize: 10_000_000 });
+    expect(profiles['b']).toMatchObject({ ...limits, timeoutMs: null, maxSize: null });
+  });
+
   test('lets no change reach the built-in profiles of a later call', () => {
     profilesOf({ basic: { blades: { antivirus: { enabled: false } } } });
     expect(profilesOf({})['basic']?.blades['antivirus']?.enabled).toBe(true);

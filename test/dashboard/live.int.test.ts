@@ -2,9 +2,14 @@
 
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
+import { startWeir } from '../../src/app.ts';
+import { wantsDashboard } from '../../src/app/dashboard-part.ts';
+import { checkConfigObject } from '../../src/config/load.ts';
 import { eicar } from '../support/eicar.ts';
 import { originServer } from '../support/originServer.ts';
+import { rawExchange } from '../support/rawClient.ts';
 import { freePort } from '../support/supervised.ts';
+import { tempDir } from '../support/tempDir.ts';
 import { startTestWeir } from '../support/weir.ts';
 import { ApiClient } from './api-client.ts';
 
@@ -68,6 +73,39 @@ describe('where the log has no records', () => {
     await viewer.hears('transactions', ({ items }) => items[0]?.url === `${origin.url}/after`);
     expect((await api.ask('/api/transactions')).json.items).toHaveLength(1);
   });
+});
+
+test('a gateway alone shows what its ICAP clients have asked, where its dashboard has an address of its own', async () => {
+  await using folder = await tempDir();
+  const port = await freePort();
+  const settings = {
+    gateway: { listen: `127.0.0.1:${port}`, workers: { min: 0 } },
+    dashboard: { listen: '127.0.0.1:0' },
+    proxy: { certs: 'certs' },
+    log: { file: 'log' },
+  };
+  const { config } = checkConfigObject(settings, folder.path);
+  const weir = await startWeir(config, { proxy: false, gateway: true });
+  try {
+    const api = new ApiClient({ weir });
+    using viewer = await api.watch();
+    const http = 'GET http://www.test/ HTTP/1.1\r\nHost: www.test\r\n\r\n';
+    const head = `REQMOD icap://127.0.0.1/sandblast ICAP/1.0\r\nHost: 127.0.0.1\r\nAllow: 204\r\nConnection: close\r\n`;
+    await rawExchange(port, `${head}Encapsulated: req-hdr=0, null-body=${http.length}\r\n\r\n${http}`);
+    const { items } = await viewer.hears('transactions', (message) => message.items.length > 0);
+    expect(items).toMatchObject([
+      { kind: 'gateway', method: 'REQMOD', url: 'http://www.test/', client: '127.0.0.1', verdict: 'allowed' },
+    ]);
+    expect((await api.ask('/api/status')).json).toMatchObject({
+      ready: true,
+      features: { proxy: false, gateway: true },
+    });
+    const test = await api.ask('/api/policy/test', { method: 'POST', body: { url: 'http://a.test/' } });
+    expect([test.status, (await api.ask('/api/trust')).status]).toEqual([404, 404]);
+    expect(wantsDashboard(checkConfigObject({}).config, { proxy: false, gateway: true })).toBe(false);
+  } finally {
+    await weir.stop(0);
+  }
 });
 
 test('a message that is too long ends the connection of its viewer, and nobody else’s', async () => {

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, jest, test } from '@jest/globals';
 import type { WebSocket } from 'ws';
 import type { TransactionSummary } from '../../src/dashboard/api/types.ts';
+import { Activity } from '../../src/dashboard/live/activity.ts';
 import { filterOf, filterOfQuery, matcherOf } from '../../src/dashboard/live/filter.ts';
 import { CAPACITY, RecentTransactions } from '../../src/dashboard/live/recent.ts';
 import { hostOf, proxySummary } from '../../src/dashboard/live/summary.ts';
@@ -12,13 +13,32 @@ import { MAX_ITEMS, Viewer } from '../../src/dashboard/live/viewer.ts';
 import { Sessions } from '../../src/dashboard/sessions.ts';
 import { TokenAttempts } from '../../src/dashboard/token-attempts.ts';
 import { Meters } from '../../src/metrics/meters.ts';
-import type { ProxyRecord } from '../../src/telemetry/records.ts';
+import type { GatewayRecord, ProxyRecord } from '../../src/telemetry/records.ts';
 
 const RECORD: ProxyRecord = {
   ...{ id: 'W-1KYSNCG0GCA5N', client: '192.0.2.1', user: 'ada', method: 'GET', incident: null, ms: 1.2345 },
   ...{ url: 'https://me:secret@www.example.com/path?q=1', status: 200, bytesIn: 0, bytesOut: 7 },
   tls: { version: 'TLSv1.3', sni: 'www.example.com', alpn: null, action: 'bump' },
   ...{ adaptation: [], verdict: 'allowed', threat: null },
+};
+
+const GATEWAY_RECORD: GatewayRecord = {
+  ...{
+    id: 'W-1KYSNCG0GCA5P',
+    icapClient: '192.0.2.2',
+    service: '/sandblast',
+    method: 'RESPMOD',
+    icapStatus: 204,
+  },
+  ...{
+    clientIp: null,
+    serverIp: null,
+    user: null,
+    url: 'http://www.test/',
+    verdict: 'allowed',
+    threat: null,
+  },
+  ...{ blades: [{ name: 'antivirus', verdict: 'allowed', ms: 1 }], bytes: 7, ms: 2 },
 };
 
 function summary(change: Partial<ProxyRecord> = {}): TransactionSummary {
@@ -137,6 +157,16 @@ describe('a viewer', () => {
     viewer.flush();
     expect(socket.sent).toMatchObject([{ skipped: 10_000 - MAX_ITEMS, total: 10_000 }]);
   });
+});
+
+test('lines of a worker’s log are rows too, as far as they are records', () => {
+  const activity = new Activity();
+  const record = { kind: 'gateway', ...GATEWAY_RECORD };
+  activity.lines(`${JSON.stringify(record)}\n{"kind":"gateway","verdict":"allowed","ur\n{"msg":"x"}\n`);
+  activity.gateway({ ...GATEWAY_RECORD, icapClient: 'in-process' }); // told by the proxy
+  expect(activity.recent.newest()).toMatchObject([
+    { kind: 'gateway', status: 204, host: 'www.test', services: [{ name: 'antivirus' }] },
+  ]);
 });
 
 describe('the time line', () => {

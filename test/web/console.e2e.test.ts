@@ -5,7 +5,6 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import axe, { type AxeResults } from 'axe-core';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
-import { loadConfig } from '../../src/config/load.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { requirePeer } from '../support/peers/requirePeer.ts';
 import { keepAliveLoad } from './load.ts';
@@ -239,14 +238,6 @@ describeWithPeer(['chromium'], () => {
     });
 
     test('names the line of a mistake, and writes and applies what is right, comments kept', async () => {
-      const file = await stage.weir.folder.write(
-        'edited.yaml',
-        `# who keeps this file: nobody\n${await readFile(stage.weir.folder.join('weir.yaml'), 'utf8')}`,
-      );
-      stage.weir.weir.dashboard!.attachPolicy({
-        file,
-        reload: async () => stage.weir.weir.reload((await loadConfig({ path: file })).config),
-      });
       await open('#/policy?tab=edit');
       const text = page.getByLabel('Text of the configuration file');
       const before = await text.inputValue();
@@ -260,7 +251,7 @@ describeWithPeer(['chromium'], () => {
       await page.getByText('it can be saved').waitFor();
       await page.getByRole('button', { name: 'Save and reload' }).click();
       await page.getByText(/^Saved/).waitFor();
-      const written = await readFile(file, 'utf8');
+      const written = await readFile(stage.file, 'utf8');
       expect(written).toContain('# who keeps this file: nobody');
       expect(written).toContain('bank.test');
       await page.getByRole('tab', { name: 'Rules in force' }).click();

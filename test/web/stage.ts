@@ -1,14 +1,18 @@
 // What the tests of the console and its screenshots share: a Weir whose gateway is asked over a real ICAP
 // connection, origins with something of everything, and the traffic that fills the pages.
 
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32, deflateSync } from 'node:zlib';
-import { eicar, eicarZip } from '../support/eicar.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { eicar } from '../support/eicar.ts';
 import { type OriginServer, originServer } from '../support/originServer.ts';
 import { type LocalWeir, startTestWeir } from '../support/weir.ts';
 
 export interface Stage extends AsyncDisposable {
   readonly weir: LocalWeir;
+  /** Configuration file that the console edits. */
+  readonly file: string;
   readonly secure: OriginServer;
   readonly plain: OriginServer;
   /** Of the dashboard. */
@@ -44,7 +48,6 @@ function png(): Buffer {
 const CONTENT: Readonly<Record<string, readonly [type: string, body: () => Buffer]>> = {
   '/': ['text/html', () => Buffer.from('<!doctype html><title>Shop</title><h1>Welcome</h1>')],
   '/eicar.com': ['application/octet-stream', eicar],
-  '/invoice.zip': ['application/zip', () => eicarZip('invoice.pdf.exe')],
   '/api/prices.json': ['application/json', () => Buffer.from('{"items":[{"name":"tea","price":3.5}]}')],
   '/logo.png': ['image/png', png],
 };
@@ -78,10 +81,16 @@ export async function startStage(): Promise<Stage> {
       ],
     },
   }));
-  const { address, token } = weir.weir.dashboard!;
+  const { address, token, attachPolicy } = weir.weir.dashboard!;
+  const file = await weir.folder.write(
+    'edited.yaml',
+    `# who keeps this file: nobody\n${await readFile(weir.folder.join('weir.yaml'), 'utf8')}`,
+  );
+  attachPolicy({ file, reload: async () => weir.weir.reload((await loadConfig({ path: file })).config) });
   const shop = `https://localhost:${secure.port}`;
   return {
     weir,
+    file,
     secure,
     plain,
     origin: `http://${address}`,
@@ -90,7 +99,6 @@ export async function startStage(): Promise<Stage> {
       await Promise.all([
         weir.curl(`${shop}/`, `${shop}/api/prices.json`, `${shop}/logo.png`, `${shop}/missing`),
         weir.curl(`${shop}/eicar.com`),
-        weir.curl(`${shop}/invoice.zip`),
         weir.curl('--data', 'name=tea&amount=2', `${shop}/`),
         weir.curl('--insecure', `https://127.0.0.1:${secure.port}/`),
         weir.curl('http://gone.test:1/'),

@@ -105,10 +105,10 @@ export class Webhook implements IncidentSink {
   #wake(): void {
     if (this.#stopped.signal.aborted || this.#pause !== null) return;
     this.#sending ??= this.#send()
-      .catch((error: unknown) => this.#onDisk(error))
+      .catch((error: unknown) => this.#onFailure({ reason: messageOf(error), retryAfterMs: null }))
       .finally(() => {
         this.#sending = null;
-        if (this.#queue.length > 0 && !isFailing) this.#wake(); // came at the last moment
+        if (this.#queue.length > 0) this.#wake(); // came at the last moment
       });
   }
 

@@ -25,6 +25,7 @@ export type PeerName =
   | 'script'
   | 'openssl'
   | 'git'
+  | 'apt-get'
   | 'wget'
   | 'tshark'
   | 'java'

@@ -15,6 +15,7 @@ const MAX_ROWS = 5000;
 const SEED_ROWS = 200;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
+const QUIET_MS = 1500; // without a batch: the rate falls
 
 export interface LiveState {
   readonly connection: 'connecting' | 'open' | 'lost';
@@ -45,6 +46,7 @@ let retryMs = FIRST_RETRY_MS;
 let retryTimer = 0;
 let wanted: LiveSubscribe = { type: 'subscribe', paused: true };
 let lastBatchAt = 0;
+let quietTimer = 0;
 let seedTurn = 0;
 const watchers = new Set<(next: LiveState) => void>();
 const listeners = new Set<(message: LiveMessage) => void>();
@@ -78,6 +80,8 @@ export function openLive(): void {
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   const opened = new WebSocket(url);
   socket = opened;
+  clearInterval(quietTimer);
+  quietTimer = window.setInterval(calmDown, QUIET_MS);
   opened.onopen = () => {
     retryMs = FIRST_RETRY_MS;
     lastBatchAt = performance.now();
@@ -97,9 +101,16 @@ export function openLive(): void {
 
 export function closeLive(): void {
   clearTimeout(retryTimer);
+  clearInterval(quietTimer);
   const open = socket;
   socket = null;
   open?.close();
+}
+
+/** No batch comes while nothing happens. */
+function calmDown(): void {
+  if (state.rate === 0 || performance.now() - lastBatchAt < QUIET_MS) return;
+  update({ rate: state.rate < 0.1 ? 0 : state.rate / 4 });
 }
 
 function take(message: LiveMessage): void {

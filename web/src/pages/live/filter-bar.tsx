@@ -36,6 +36,15 @@ export function FilterBar({ query }: { query: URLSearchParams }): JSX.Element {
             </button>
           ))}
         </div>
+        <button
+          type="button"
+          class="chip"
+          aria-pressed={query.has('icap')}
+          title={texts.live.icapWhat}
+          onClick={() => setFilters({ icap: query.has('icap') ? '' : '1' })}
+        >
+          {texts.live.icap}
+        </button>
         <button type="button" class="small quiet" aria-expanded={more} onClick={() => setMore(!more)}>
           {more ? texts.live.fewer : texts.live.more}
         </button>

@@ -4,7 +4,7 @@
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { useResource } from '../../api/use-resource.ts';
-import type { StatusReply } from '../../api/types.ts';
+import type { StatusReply, TransactionSummary } from '../../api/types.ts';
 import { Picture } from '../../components/icons.tsx';
 import { VirtualList } from '../../components/virtual-list.tsx';
 import { count } from '../../format.ts';
@@ -18,13 +18,19 @@ import { LiveHead, LiveRow, ROW_HEIGHT } from './live-row.tsx';
 import { NoTransactions } from './no-transactions.tsx';
 
 export function LivePage({ route }: { route: Route }): JSX.Element {
-  const { rows, waiting, skipped, rate, paused, seeded } = useLive();
+  const live = useLive();
+  const { skipped, rate, paused, seeded } = live;
   const [stopped, setStopped] = useState(false);
   const [away, setAway] = useState(false);
   const status = useResource<StatusReply>('/api/status', 10_000).data;
+  // What the own proxy asks the gateway is told by its transactions; others' ICAP is there when wanted.
+  const withIcap = status?.features.proxy === false || route.query.has('icap');
+  const rows = useMemo(() => shownOf(live.rows, withIcap), [live.rows, withIcap]);
+  const waiting = useMemo(() => shownOf(live.waiting, withIcap), [live.waiting, withIcap]);
   const text = route.query.toString();
   const filter = useMemo(() => filterOf(new URLSearchParams(text)), [text]);
-  useEffect(() => void watchTransactions(filter, queryOf(filter)), [filter]);
+  const wanted = JSON.stringify(filter);
+  useEffect(() => void watchTransactions(filter, queryOf(filter)), [wanted]);
   useEffect(
     () => () => {
       pause(false);
@@ -50,7 +56,7 @@ export function LivePage({ route }: { route: Route }): JSX.Element {
       <div class="page-head">
         <h1>{texts.pages.live}</h1>
         <p class="about">
-          {words.rate(count(Math.round(rate)))}
+          {words.rate(rate < 10 ? rate.toFixed(1) : count(Math.round(rate)))}
           {status !== null && words.since(count(status.counts.transactions), count(status.counts.blocked))}
           {skipped > 0 && (
             <span class="tag" title={words.skippedWhy}>
@@ -89,6 +95,10 @@ export function LivePage({ route }: { route: Route }): JSX.Element {
       </section>
     </div>
   );
+}
+
+function shownOf(rows: readonly TransactionSummary[], withIcap: boolean): readonly TransactionSummary[] {
+  return withIcap ? rows : rows.filter(({ kind }) => kind === 'proxy');
 }
 
 /** Moves the focus along the rows in view; the browser scrolls as it likes. */

@@ -108,9 +108,11 @@ function Table({
   );
 }
 
+const FITS_ALL: ReadonlySet<string> = new Set(['*', '*/*', '', 'null']);
+
 /** `host: *.bank.example; not: …`, as short as it can be read. */
 function conditions(match: Readonly<Record<string, unknown>>): string {
-  const entries = Object.entries(match);
+  const entries = Object.entries(match).filter(([, value]) => !FITS_ALL.has(listed(value)));
   if (entries.length === 0) return texts.policy.always;
   return entries.map(([key, value]) => `${key}: ${listed(value)}`).join('; ');
 }

@@ -3,7 +3,7 @@
 
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { TransactionsReply } from '../../api/types.ts';
+import type { TransactionsReply, TransactionSummary } from '../../api/types.ts';
 import { useResource } from '../../api/use-resource.ts';
 import { Empty, Panel } from '../../components/panel.tsx';
 import { Problem } from '../../components/problem.tsx';
@@ -46,10 +46,16 @@ export function FindTransaction({ bare = false }: { bare?: boolean }): JSX.Eleme
               <a href={hrefOf('live')}>{words.live}</a>
             </Empty>
           ) : (
-            <TransactionTable rows={data.items} />
+            <TransactionTable rows={ofProxy(data.items)} />
           )}
         </Panel>
       )}
     </div>
   );
+}
+
+/** Those of the proxy; a gateway alone has none, and shows its own. */
+function ofProxy(items: readonly TransactionSummary[]): readonly TransactionSummary[] {
+  const own = items.filter(({ kind }) => kind === 'proxy');
+  return own.length === 0 ? items : own;
 }

@@ -85,7 +85,11 @@ function Encapsulated({ lines }: { lines: readonly string[] }): JSX.Element | nu
       {parts.map(({ name, from, to, about }) => (
         <li key={name} title={about}>
           <code>{name}</code>
-          <span>{texts.transaction.icap.offsets(from, to)}</span>
+          <span>
+            {name === 'null-body'
+              ? texts.transaction.icap.endsAt(from)
+              : texts.transaction.icap.offsets(from, to)}
+          </span>
           <span class="muted">{about}</span>
         </li>
       ))}

@@ -39,6 +39,7 @@ export const icap = {
   parts: 'Parts of the encapsulated message',
   offsets: (from: number, to: number | null) =>
     to === null ? `from byte ${from}, chunked` : `bytes ${from} to ${to}`,
+  endsAt: (at: number) => `nothing after byte ${at}`,
   preview: (size: string) => `Preview, ${size}`,
   ieof: (announced: number) =>
     `Shorter than the ${announced} bytes announced: that was the whole body, so it ends with "0; ieof" and no 100 Continue will follow.`,

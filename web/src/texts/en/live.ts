@@ -12,6 +12,8 @@ export const live = {
     'No TLS is intercepted: HTTPS passes without a look inside. proxy.tls.rules of the configuration says so.',
   list: 'Transactions, newest first',
   byVerdict: 'Verdicts shown',
+  icap: 'ICAP too',
+  icapWhat: 'Show what the gateway is asked over ICAP as rows of their own',
   more: 'More filters',
   fewer: 'Fewer filters',
   clear: 'Clear filters',

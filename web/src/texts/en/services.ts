@@ -16,7 +16,7 @@ export const services = {
   url: 'Address',
   place: 'Runs',
   inProcess: 'in this process',
-  network: 'over the network',
+  network: 'elsewhere, asked over ICAP connections',
   since: 'Since',
   circuit: 'Circuit',
   circuits: {

@@ -1,6 +1,7 @@
 // Compiles src/ and plugins/ into dist/ with the TypeScript compiler (tsconfig.build.json), and bundles the
-// dashboard's pages in web/ into dist/web. The output is written beside dist/ and renamed into place, so that a process which starts meanwhile sees either
-// the old build or the new one, and files of deleted sources do not linger. Prints to standard error.
+// dashboard's pages in web/ into dist/web. The output is written beside dist/ and renamed into place, so that a
+// process which starts meanwhile sees either the old build or the new one, and files of deleted sources do not
+// linger. Prints to standard error.
 
 import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

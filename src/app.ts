@@ -151,7 +151,7 @@ async function start(
   const traces =
     halves.proxy && config.trace.enabled ? new TraceStore({ ...config.trace, telemetry: log }) : null;
   started.push(() => traces?.close());
-  const proxy = halves.proxy ? await startProxy(config, own!.gateway, halves, log, traces, started) : null;
+  const proxy = halves.proxy ? await startProxy(config, own!, halves, log, traces, started) : null;
   const running: Running = {
     ...{ halves, log, outlets, own, workers, proxy, config, configAtStart: config },
     stopping: false,
@@ -244,7 +244,7 @@ async function startGateway(
 ): Promise<OwnGateway> {
   const blades = await BladeSet.load(config, log);
   started.push(() => blades.close());
-  const gateway = makeGateway(config, blades.blades, log, poolOf(workers));
+  const gateway = makeGateway(config, blades.blades, log, poolOf(workers), blades.services);
   started.push(() => gateway.close(0));
   const listeners = new Listeners<GatewayListener>({
     listen: (listener) => gateway.listen(listener.port, listener.host, listenerSecurity(listener)),
@@ -255,7 +255,7 @@ async function startGateway(
 
 async function startProxy(
   config: ResolvedConfig,
-  gateway: Gateway,
+  { gateway, blades: { hooks } }: OwnGateway,
   halves: Halves,
   log: Log,
   traces: TraceStore | null,
@@ -263,7 +263,7 @@ async function startProxy(
 ): Promise<ProxyHalf> {
   const ca = await loadCa(config.proxy, null, (message) => log.event('warn', message, {}));
   const tls = await makeTlsPart(config.proxy, null, log);
-  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null, tls);
+  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null, tls, hooks);
   const access = makeAccessPart(config.proxy, null, log);
   started.push(() => access.close());
   const tlsSource = listenerTlsSource(ca.authority);

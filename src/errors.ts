@@ -347,6 +347,7 @@ export const ERRORS = {
   ERR_PLUGIN_LOAD: spec(500, 500, false, 'Check the path or package name and its default export.'),
   ERR_PLUGIN_OPTIONS: spec(500, 500, false, "Check the plugin's options."),
   ERR_PLUGIN_FAILED: spec(500, 502, true, "See the plugin's log."),
+  ERR_PLUGIN_HOOK: spec(500, 502, true, "See the plugin's log, or take it out of `plugins`."),
   ERR_SCAN_TIMEOUT: spec(500, 504, true, 'Raise the time limit of the profile.'),
   ERR_SCAN_SIZE: spec(
     500,

@@ -108,6 +108,7 @@ export default defineConfig({
           page('Metrics', '/operations/metrics'),
           page('Traces', '/operations/tracing'),
           page('SIEM and webhooks', '/operations/siem'),
+          page('Dashboard', '/dashboard'),
           page('Dashboard API', '/dashboard-api'),
         ],
       },

@@ -19,12 +19,21 @@ import {
   readRelationships,
   sourceOf,
   typeOfPart,
+  type ContentTypes,
   type Relationship,
 } from './package-parts.ts';
 import { withoutPrograms, withoutReferences } from './references.ts';
 import { withoutSheetNames } from './workbook.ts';
 import { changeTags, xmlText } from './xml.ts';
-import { packMember, readZip, unpackMember, writeZip, ZipError, type ZipMember } from './zip-file.ts';
+import {
+  packMember,
+  readZip,
+  TooLargeError,
+  unpackMember,
+  writeZip,
+  ZipError,
+  type ZipMember,
+} from './zip-file.ts';
 
 export interface CleanOptions {
   readonly remove: readonly Kind[];
@@ -45,7 +54,7 @@ export interface CleanOptions {
 export type CleanResult =
   | { readonly outcome: 'none' | 'clean' | 'signed' }
   | { readonly outcome: 'cleaned'; readonly document: Buffer; readonly removed: readonly string[] }
-  | { readonly outcome: 'unreadable'; readonly why: string };
+  | { readonly outcome: 'unreadable'; readonly why: string; readonly tooLarge: boolean };
 
 const MARKER = Buffer.from('[Content_Types].xml');
 const PROGRAMS = [
@@ -63,7 +72,8 @@ export async function cleanDocument(bytes: Buffer, options: CleanOptions): Promi
     return await new Cleaning(members, options).run();
   } catch (error) {
     if (!bytes.includes(MARKER)) return { outcome: 'none' };
-    return { outcome: 'unreadable', why: error instanceof Error ? error.message : String(error) };
+    const { message } = error as Error;
+    return { outcome: 'unreadable', why: message, tooLarge: error instanceof TooLargeError };
   }
 }
 
@@ -101,7 +111,7 @@ class Cleaning {
     }
     this.#dropOrphans(relationships);
     const kept = this.#keptRelationships(relationships);
-    const edited = await this.#editParts();
+    const edited = await this.#editParts(types);
     if (this.#removed.length === 0) return { outcome: 'clean' };
     if (isSigned && !this.#options.stripSignature) return { outcome: 'signed' };
     return await this.#write(contentTypes, kept, edited);
@@ -178,12 +188,13 @@ class Cleaning {
   }
 
   /** Texts of parts that change. */
-  async #editParts(): Promise<Map<string, string>> {
+  async #editParts(types: ContentTypes): Promise<Map<string, string>> {
     const edited = new Map<string, string>();
     for (const [part, member] of this.#byPart) {
       if (this.#gone.has(part) || sourceOf(part) !== null || part === CONTENT_TYPES) continue;
       const ids = this.#goneIds.get(part);
-      const isXml = /\.(?:xml|vml)$/.test(part);
+      const type = typeOfPart(part, types);
+      const isXml = /\.(?:xml|vml)$/.test(part) || /xml$/i.test(type);
       if (!isXml) {
         const onlyMacros = [...this.#gone.values()].every((kind) => kind === 'macros');
         if (ids !== undefined && !(onlyMacros && part.endsWith('.bin')))
@@ -191,7 +202,7 @@ class Cleaning {
         continue;
       }
       const isSearched =
-        this.#options.remove.includes('fields') && /^(?:word|xl\/externallinks|ppt)\//.test(part);
+        this.#options.remove.includes('fields') && !/\.(?:worksheet|sharedStrings)\+xml$/.test(type);
       if (ids === undefined && !isSearched) continue;
       const content = await this.#bytes(member);
       const isWide = content[0] === 0xff || content[0] === 0xfe || content.subarray(0, 4).includes(0);
@@ -213,7 +224,7 @@ class Cleaning {
     kept: Map<string, string>,
     edited: Map<string, string>,
   ): Promise<CleanResult> {
-    if (this.#options.stripSignature) this.#dropSignature(kept);
+    if (this.#options.stripSignature) await this.#dropSignature(kept);
     const types = changeTags(contentTypes, ({ name, attributes }) => {
       if (name === 'Override')
         return this.#gone.has(partName(attributes.get('PartName') ?? '')) ? 'remove' : null;
@@ -232,11 +243,10 @@ class Cleaning {
     return { outcome: 'cleaned', document: writeZip(members), removed: this.#removed };
   }
 
-  #dropSignature(kept: Map<string, string>): void {
+  async #dropSignature(kept: Map<string, string>): Promise<void> {
     for (const part of this.#byPart.keys())
       if (part.startsWith('_xmlsignatures/')) this.#gone.set(part, 'signature');
-    const root = kept.get('_rels/.rels');
-    if (root === undefined) return;
+    const root = kept.get('_rels/.rels') ?? (await this.#text('_rels/.rels'));
     const without = changeTags(root, ({ name, attributes }) =>
       name === 'Relationship' && isSignature(attributes.get('Type') ?? '') ? 'remove' : null,
     );
@@ -244,12 +254,15 @@ class Cleaning {
   }
 
   async #text(part: string): Promise<string> {
-    return xmlText(await this.#bytes(this.#byPart.get(part)!));
+    const member = this.#byPart.get(part);
+    if (member === undefined) throw new ZipError(`${part} is missing`);
+    return xmlText(await this.#bytes(member));
   }
 
   async #bytes(member: ZipMember): Promise<Buffer> {
     this.#unpacked += member.size;
-    if (this.#unpacked > this.#options.maxTotalBytes) throw new ZipError('its parts are too large together');
+    if (this.#unpacked > this.#options.maxTotalBytes)
+      throw new TooLargeError('its parts are too large together');
     return await unpackMember(member, this.#options.maxPartBytes);
   }
 }

@@ -5,7 +5,7 @@ import { changeTags, withoutAttributes } from './xml.ts';
 
 /** Elements that mean nothing without what they point at. */
 const WHOLE = new Set(
-  'attachedTemplate control OLEObject oleObject sheet subDoc altChunk externalReference webextensionref'.split(
+  'attachedTemplate control OLEObject oleObject sheet subDoc altChunk externalReference externalData webextensionref'.split(
     ' ',
   ),
 );

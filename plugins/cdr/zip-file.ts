@@ -22,6 +22,9 @@ const deflate = promisify<Buffer, Buffer>(deflateRaw);
 /** The file cannot be taken apart with certainty; the message says why. */
 export class ZipError extends Error {}
 
+/** It is larger than the caller allows. */
+export class TooLargeError extends ZipError {}
+
 export interface ZipMember {
   readonly name: string;
   /** 0 stored, 8 deflated. */
@@ -91,7 +94,7 @@ function readMember(bytes: Buffer, at: number, nameLength: number, end: number):
 
 /** @throws {ZipError} longer than `limit`, damaged, or not what its checksum says */
 export async function unpackMember(member: ZipMember, limit: number): Promise<Buffer> {
-  if (member.size > limit) throw new ZipError(`${member.name} is larger than ${limit} bytes`);
+  if (member.size > limit) throw new TooLargeError(`${member.name} is larger than ${limit} bytes`);
   let content = member.packed;
   if (member.method === 8) {
     try {

@@ -2,6 +2,7 @@
 // numbers. Made of a folder by `fingerprintFolder`, or from the command line by make-fingerprints.ts.
 
 import { readdir, readFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import path from 'node:path';
 import { fileSource, Ledger, walk } from 'weir/detect';
 import { z } from 'zod';
@@ -88,5 +89,9 @@ async function fingerprintFile(file: string): Promise<Uint32Array> {
 }
 
 function numbersOf(bytes: Buffer): Uint32Array {
-  return Uint32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readUInt32LE(4 * i));
+  const aligned = new Uint8Array(bytes.length - (bytes.length % 4));
+  bytes.copy(aligned);
+  const numbers = new Uint32Array(aligned.buffer);
+  if (endianness() === 'BE') Buffer.from(aligned.buffer).swap32();
+  return numbers;
 }

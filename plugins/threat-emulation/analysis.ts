@@ -13,7 +13,7 @@ import {
   type UnpackBudget,
 } from 'weir/detect';
 import { judgeCommand } from './command-line.ts';
-import { contentKind, isProgramName, judgeName, textOf, type ContentKind } from './content-kind.ts';
+import { contentKind, isProgramName, judgeName, readRest, textOf, type ContentKind } from './content-kind.ts';
 import { judgeBasic } from './documents/basic.ts';
 import { judgeRtf, judgeTable, OfficeDocument } from './documents/office.ts';
 import { PdfDocument } from './documents/pdf.ts';
@@ -188,7 +188,7 @@ class Analyser {
       return this.#named(parent, own, path);
     }
     const limit = TEXT_KINDS.has(kind) ? MAX_TEXT : MAX_DOCUMENT;
-    const bytes = await rest(head, iterator, limit);
+    const bytes = await readRest(head, iterator, limit);
     if (bytes === null) return parent.limit(`not emulated, larger than ${limit} bytes: ${own}`);
     if (isPart) return this.#part(within, path, kind, bytes);
     if (/^(?:program|shortcut|application|basic|job|internet-shortcut)$/.test(kind) || isProgramName(own))
@@ -396,16 +396,4 @@ class Analyser {
     this.#scopes.push(scope);
     return scope;
   }
-}
-
-/** All bytes, or null where there are more than `limit`. */
-async function rest(head: Buffer, iterator: AsyncIterator<Buffer>, limit: number): Promise<Buffer | null> {
-  const parts = [head];
-  let size = head.length;
-  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-    size += next.value.length;
-    if (size > limit) return null;
-    parts.push(Buffer.from(next.value));
-  }
-  return parts.length === 1 ? head : Buffer.concat(parts);
 }

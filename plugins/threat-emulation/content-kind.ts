@@ -162,3 +162,19 @@ export function judgeName(recorder: Recorder, at: BehaviourNode, name: string): 
   if (new RegExp(`\\s{10,}\\.(?:${PROGRAMS})\\s*$`, 'i').test(name))
     recorder.score(at, 'padded-name', 70, `hides the end of its name: ${name}`);
 }
+
+/** All bytes of a content whose first chunk is `head`, or null where there are more than `limit`. */
+export async function readRest(
+  head: Buffer,
+  iterator: AsyncIterator<Buffer>,
+  limit: number,
+): Promise<Buffer | null> {
+  const parts = [head];
+  let size = head.length;
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+    size += next.value.length;
+    if (size > limit) return null;
+    parts.push(Buffer.from(next.value));
+  }
+  return parts.length === 1 ? head : Buffer.concat(parts);
+}

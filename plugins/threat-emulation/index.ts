@@ -14,12 +14,14 @@ import {
   type PluginContext,
   type Verdict,
 } from 'weir';
+import { decodeContent, DEFAULT_BUDGET, Ledger, parseCodings } from 'weir/detect';
 import type { Analysis, AnalysisJob, FileDrop } from './analysis.ts';
+import { CapeClient, type CapeResult } from './cape.ts';
 import { optionsSchema, type EmulationOptions } from './options.ts';
 import { shown, verdictOf, type DroppedFile, type EmulationReport } from './report.ts';
+import { reportPanel } from './report-panel.ts';
 import { ReportStore } from './report-store.ts';
 import { EmulationPool } from './worker-pool.ts';
-import { DEFAULT_BUDGET } from 'weir/detect';
 
 export type {
   BehaviourKind,
@@ -35,7 +37,9 @@ export default definePlugin<EmulationOptions>({
   version: '0.1.0',
   options: optionsSchema,
   setup(context) {
-    context.blade(new ThreatEmulation(context));
+    const blade = new ThreatEmulation(context);
+    context.blade(blade);
+    context.panel({ id: 'reports', title: 'Threat emulation', data: () => reportPanel(blade.reports) });
   },
 });
 
@@ -48,18 +52,20 @@ class ThreatEmulation implements Blade {
   readonly #options: EmulationOptions;
   readonly #context: PluginContext<EmulationOptions>;
   readonly #pool: EmulationPool;
-  readonly #reports: ReportStore;
+  readonly #cape: CapeClient | null;
+  readonly reports: ReportStore;
 
   constructor(context: PluginContext<EmulationOptions>) {
     const { options } = context;
     this.#context = context;
+    this.#cape = options.cape === null ? null : new CapeClient(options.cape);
     this.#options = options;
     this.#pool = new EmulationPool({
       size: options.workers,
       timeoutMs: options.timeout,
       maxQueue: options.maxQueue,
     });
-    this.#reports = new ReportStore(options.reports.folder, options.reports.keep);
+    this.reports = new ReportStore(options.reports.folder, options.reports.keep);
   }
 
   async inspect(message: BladeMessage, signal: AbortSignal): Promise<Verdict> {
@@ -71,7 +77,7 @@ class ThreatEmulation implements Blade {
     const { job, transfer } = jobOf(message, this.#options);
     const analysis = await this.#pool.run(job, signal, transfer);
     const { files, threat } = await this.#antivirus(analysis.drops, message, signal);
-    const report = reportOf(
+    const local = reportOf(
       message,
       analysis,
       files,
@@ -79,9 +85,10 @@ class ThreatEmulation implements Blade {
       this.#options.threshold,
       performance.now() - begun,
     );
+    const report = await this.#remote(local, job.name, message, signal);
     if (report.verdict !== 'clean' || this.#options.reports.clean) await this.#keep(report);
     if (report.verdict !== 'malicious')
-      return allow(analysis.limits.length > 0 ? 'emulation limit' : undefined);
+      return allow(report.limits.length > 0 ? 'emulation limit' : undefined);
     const [first] = report.reasons;
     return block({
       threat: report.threat ?? 'Behaviour',
@@ -92,7 +99,7 @@ class ThreatEmulation implements Blade {
 
   async close(): Promise<void> {
     await this.#pool.close();
-    await this.#reports.close();
+    await this.reports.close();
   }
 
   /** Files that the content made, judged by the anti-virus blade where one is loaded. */
@@ -120,10 +127,36 @@ class ThreatEmulation implements Blade {
     return { files, threat };
   }
 
+  /** Programs, and what stays in doubt, are run by CAPE where one is configured. */
+  async #remote(
+    report: EmulationReport,
+    name: string,
+    message: BladeMessage,
+    signal: AbortSignal,
+  ): Promise<EmulationReport> {
+    if (this.#cape === null || report.verdict === 'malicious') return report;
+    if (report.verdict === 'clean' && report.type !== 'pe') return report;
+    try {
+      const found = await this.#cape.detonate(
+        name,
+        await decodedBody(message, this.#options.maxSize),
+        signal,
+      );
+      return withRemote(report, found, this.#options.cape!.score);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#context.log.warn({ report: report.id, error: String(error) }, 'remote sandbox not asked');
+      return {
+        ...report,
+        limits: [...report.limits, `remote sandbox: ${shown(String((error as Error).message), 200)}`],
+      };
+    }
+  }
+
   /** A report that cannot be written is no reason to let content pass, nor to hold it back. */
   async #keep(report: EmulationReport): Promise<void> {
     try {
-      await this.#reports.save(report);
+      await this.reports.save(report);
     } catch (error) {
       this.#context.log.warn({ report: report.id, error: String(error) }, 'emulation report not saved');
     }
@@ -225,6 +258,33 @@ function reportOf(
     ms: Math.round(ms),
     remote: null,
   };
+}
+
+/** The report with what the remote sandbox says. */
+function withRemote(
+  report: EmulationReport,
+  { task, score, name }: CapeResult,
+  limit: number,
+): EmulationReport {
+  const remote = { task, score };
+  if (score === null || score < limit) return { ...report, remote };
+  const text = `is malicious in the remote sandbox${name === null ? '' : `: ${shown(name, 100)}`} (${score} of 10)`;
+  const reasons = [{ rule: 'remote', text, score: report.threshold }, ...report.reasons];
+  const total = report.score + report.threshold;
+  const threat = name === null ? 'Behaviour.remote' : shown(name, 100);
+  return { ...report, remote, reasons, score: total, verdict: 'malicious', threat };
+}
+
+async function decodedBody(message: BladeMessage, limit: number): Promise<Buffer> {
+  const codings = parseCodings(message.header('content-encoding'));
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of decodeContent(message.body!.stream(), codings, new Ledger())) {
+    size += part.length;
+    if (size > limit) break;
+    parts.push(Buffer.from(part));
+  }
+  return Buffer.concat(parts);
 }
 
 /** A message that carries only that content, for another blade. */

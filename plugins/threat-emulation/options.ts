@@ -2,7 +2,6 @@
 // milliseconds or text such as `30s`.
 
 import { availableParallelism } from 'node:os';
-import { DEFAULT_BUDGET } from 'weir/detect';
 import { z } from 'zod';
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {

@@ -4,7 +4,7 @@
 import type { ResolvedConfig } from '../config/types.ts';
 import { PluginError, messageOf } from '../errors.ts';
 import { loadBlades } from '../gateway/from-config.ts';
-import type { Blade } from '../plugin/api.ts';
+import type { Blade, RegisteredHook, RegisteredService } from '../plugin/api.ts';
 import type { LoadedPlugin } from '../plugin/loader.ts';
 import { closePlugins } from '../plugin/loader.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -30,6 +30,14 @@ export class BladeSet {
       await set.close();
       throw error;
     }
+  }
+
+  get services(): readonly RegisteredService[] {
+    return this.plugins.flatMap((plugin) => plugin.services);
+  }
+
+  get hooks(): readonly RegisteredHook[] {
+    return this.plugins.flatMap((plugin) => plugin.hooks);
   }
 
   /** Paths that the plugins want to be loaded anew for. */

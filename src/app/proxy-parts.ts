@@ -10,6 +10,8 @@ import type { AdaptationService } from '../icap/client/adaptation.ts';
 import type { IcapServiceHost } from '../icap/service.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import type { AdaptationStep, StepService } from '../proxy/adaptation/step.ts';
+import type { RegisteredHook } from '../plugin/api.ts';
+import { ProxyHooks } from '../proxy/hooks/proxy-hooks.ts';
 import type { ProxyArrangementOptions } from '../proxy/arrangement.ts';
 import { RangeObjects } from '../proxy/ranges/range-objects.ts';
 import { StreamAdaptation } from '../proxy/streams/stream-adaptation.ts';
@@ -62,6 +64,7 @@ export function makeProxyParts(
   telemetry: Telemetry,
   before: ProxyParts | null,
   tls: TlsPart,
+  hooks: readonly RegisteredHook[] = [],
 ): ProxyParts {
   const { limits, upstream, targets, http2 } = config.proxy;
   const ca = trustOf(upstream.trust);
@@ -78,6 +81,7 @@ export function makeProxyParts(
     patience: patienceOf(config.adaptation),
     streams: adaptation.streams,
     webSocket: config.adaptation.webSocket,
+    hooks: ProxyHooks.of(hooks),
     ranges: adaptation.ranges,
     tlsRules: tls.rules,
     nonTls: config.proxy.tls.nonTls,

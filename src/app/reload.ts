@@ -8,6 +8,7 @@ import { ConfigError } from '../errors.ts';
 import { gatewayOptions } from '../gateway/from-config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { poolRule } from '../gateway/workers/pool-rule.ts';
+import type { RegisteredHook } from '../plugin/api.ts';
 import { makeAccessPart } from './access-part.ts';
 import { BladeSet } from './blade-set.ts';
 import { loadCa } from './ca-part.ts';
@@ -70,8 +71,9 @@ async function prepare(
   undo.push(() => nextLog.discard());
   const nextOutlets = running.outlets.prepare(config);
   undo.push(() => nextOutlets.discard());
-  const nextProxy = proxy === null ? null : await prepareProxy(running, proxy, config, undo);
   const nextGateway = own === null ? null : await prepareGateway(running, own, config, undo);
+  const hooks = nextGateway?.hooks ?? [];
+  const nextProxy = proxy === null ? null : await prepareProxy(running, proxy, config, hooks, undo);
   // Last, because clients may connect as soon as an address is open.
   const changes: ListenerChange[] = [];
   undo.push(() => changes.forEach((change) => change.discard()));
@@ -110,7 +112,6 @@ async function prepare(
       ],
       needsRestart: [
         ...changedKeys(running.configAtStart, config).filter(waits),
-        ...(nextGateway?.outdated ?? []),
         ...problems,
       ],
       warnings: idleWarnings(running),
@@ -121,8 +122,7 @@ async function prepare(
 }
 
 interface NextGateway {
-  /** Plugins whose code has changed; it runs as it was. */
-  readonly outdated: readonly string[];
+  readonly hooks: readonly RegisteredHook[];
   apply(): void;
   /** What changed, once it is applied. */
   applied(): string[];
@@ -144,18 +144,19 @@ async function prepareGateway(
   };
   bladeSets.add(blades);
   undo.push(() => close(blades));
-  const takeOver = gateway.prepare(gatewayOptions(config, blades.blades, log, poolOf(workers)));
+  const takeOver = gateway.prepare(gatewayOptions(config, blades.blades, log, poolOf(workers), blades.services));
   return {
-    outdated: blades.plugins.flatMap(({ name, outdated }) =>
-      outdated ? [`the code of plugin ${name}`] : [],
-    ),
+    hooks: blades.hooks,
     apply: () => {
       own.blades = blades;
       void takeOver().then(() => close(former));
     },
     applied: () => {
       const now = [...tagsOf(gateway)];
-      return now.filter(([path, tag]) => (tags.get(path) ?? tag) !== tag).map(([path]) => `ISTag of ${path}`);
+      return [
+        ...changedPlugins(former, blades).map((name) => `the code of plugin ${name}`),
+        ...now.filter(([path, tag]) => (tags.get(path) ?? tag) !== tag).map(([path]) => `ISTag of ${path}`),
+      ];
     },
   };
 }
@@ -170,12 +171,13 @@ async function prepareProxy(
   { halves, log, own }: Running,
   proxy: ProxyHalf,
   config: ResolvedConfig,
+  hooks: readonly RegisteredHook[],
   undo: Undo,
 ): Promise<NextProxy> {
   const before = proxy.parts;
   const ca = await loadCa(config.proxy, proxy.ca, (message) => log.event('warn', message, {}));
   const tls = await makeTlsPart(config.proxy, before.tls, log);
-  const parts = makeProxyParts(config, ca.contexts, own!.gateway, halves, log, before, tls);
+  const parts = makeProxyParts(config, ca.contexts, own!.gateway, halves, log, before, tls, hooks);
   const replaced = parts.adaptation === before.adaptation ? null : before.adaptation;
   undo.push(() => {
     if (replaced !== null) for (const service of parts.adaptation.services) void service.close();
@@ -224,6 +226,13 @@ function protect(
 
 function isIn(key: string, sections: readonly string[]): boolean {
   return sections.some((section) => key === section || key.startsWith(`${section}.`));
+}
+
+function changedPlugins(before: BladeSet, now: BladeSet): string[] {
+  const changes = new Map(before.plugins.map(({ name, changed }) => [name, changed]));
+  return now.plugins
+    .filter(({ name, changed }) => changes.has(name) && changes.get(name) !== changed)
+    .map(({ name }) => name);
 }
 
 function tagsOf(gateway: Gateway): Map<string, string> {

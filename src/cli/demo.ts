@@ -46,6 +46,7 @@ export function addDemoCommand(program: Command, context: CommandContext): void 
 }
 
 async function demo(options: DemoOptions, terminal: Terminal): Promise<number> {
+  const chain = chainOf(options);
   using handlers = processHandlers();
   let stopped = false;
   void handlers.stopRequested.then(() => {
@@ -55,16 +56,12 @@ async function demo(options: DemoOptions, terminal: Terminal): Promise<number> {
   progress.show('starting the lab …');
   const startedAt = performance.now();
   const { startLab, SCENARIOS, playScenario, formatScenario, demoReport } = await loadDemo();
-  const chain = chainOf(options);
   const scenarios = SCENARIOS.filter(({ ownGatewayOnly }) => chain === null || !ownGatewayOnly);
-  const lab = await startLab({ scenarios, chain });
+  const lab = await startLab({ scenarios, chain }).finally(() => progress.clear());
   try {
     const look = lookOf(terminal);
     const results: ScenarioResult[] = [];
-    if (options.json !== true) {
-      progress.clear();
-      terminal.stdout.write(opening(lab));
-    }
+    if (options.json !== true) terminal.stdout.write(opening(lab));
     for (const [index, scenario] of scenarios.entries()) {
       if (stopped) break;
       progress.show(`${index + 1} of ${scenarios.length}: ${scenario.title} …`);
@@ -102,19 +99,8 @@ function chainOf({ chain }: DemoOptions): string | null {
   }
 }
 
-const openBrowser = async (lab: RunningLab) => (await import('../demo/browser.ts')).openBrowser(lab);
-
 /** Loaded late, because --help needs none of it. */
-async function loadDemo() {
-  const [lab, scenarios, scenario, story, report] = await Promise.all([
-    import('../demo/lab.ts'),
-    import('../demo/scenarios/index.ts'),
-    import('../demo/scenario.ts'),
-    import('../demo/story.ts'),
-    import('../demo/report.ts'),
-  ]);
-  return { ...lab, ...scenarios, ...scenario, ...story, ...report };
-}
+const loadDemo = (): Promise<typeof import('../demo/index.ts')> => import('../demo/index.ts');
 
 interface End {
   readonly lab: RunningLab;
@@ -128,7 +114,7 @@ interface End {
 /** The table, and with --keep what can be done now, until a signal. */
 async function tellEnd(results: readonly ScenarioResult[], end: End): Promise<void> {
   const { lab, options, ms, look, terminal, handlers } = end;
-  const { formatSummary } = await import('../demo/story.ts');
+  const { formatSummary, invitation, openBrowser } = await loadDemo();
   const seconds = (ms / 1000).toFixed(1);
   terminal.stdout.write(`${formatSummary(results, look)}It took ${seconds} s.\n`);
   if (lab.chain !== null && results.some(({ ok }) => !ok)) {
@@ -138,7 +124,6 @@ async function tellEnd(results: readonly ScenarioResult[], end: End): Promise<vo
     terminal.stdout.write('weir demo --keep leaves the lab up; weir start is the real thing.\n');
     return;
   }
-  const { invitation } = await import('../demo/invitation.ts');
   terminal.stdout.write(`\n${invitation(lab)}`);
   if (options.browser === true) {
     const browser = await openBrowser(lab);

@@ -7,6 +7,7 @@ import { shown, type ConfigPath, type UnplacedProblem } from './problems.ts';
 import { baseOf, BUILT_IN_PROFILES } from './profiles.ts';
 import { BUILT_IN_SERVICES, DEFAULT_SERVICE } from './resolve.ts';
 import { checkRule } from './rules-check.ts';
+import { checkSiem } from './siem-check.ts';
 import { checkTlsRules } from './tls-rules.ts';
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -19,6 +20,7 @@ export function crossCheck(raw: unknown): UnplacedProblem[] {
     ...checkProfiles(at(raw, 'profiles')),
     ...checkAccess(at(raw, 'proxy')),
     ...checkTlsRules(at(at(raw, 'proxy'), 'tls')['rules']),
+    ...checkSiem(raw),
   ];
 }
 

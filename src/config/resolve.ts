@@ -62,9 +62,10 @@ export function resolveConfig(config: CheckedConfig, surroundings: Surroundings)
       answerWithinMs: config.usercheck.answerWithin,
       critical: config.usercheck.critical,
     },
-    plugins: config.plugins.map(({ use, with: options }): PluginEntry => {
+    plugins: config.plugins.map(({ use, with: options, isolate }): PluginEntry => {
       // Not the working directory's: what lies there must not run unless a configuration says so.
-      return { use, with: options ?? {}, resolveFrom: pluginsGiven ? folder : place.root };
+      const thread = isolate === null ? {} : { isolate };
+      return { use, with: options ?? {}, ...thread, resolveFrom: pluginsGiven ? folder : place.root };
     }),
     dashboard: { listen: config.dashboard.listen, token: config.dashboard.token },
     capture: config.capture,

@@ -13,6 +13,7 @@ import {
   parseTrustedBalancers,
   parseUrl,
 } from './addresses.ts';
+import { plugins } from './plugins-schema.ts';
 import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
 import { http2 } from './http2-schema.ts';
 import { proxyLimits } from './limits-schema.ts';
@@ -378,21 +379,14 @@ export const configSchema = section(
     gateway,
     profiles,
     usercheck,
-    plugins: listOfSections(
-      {
-        use: required(text('path | package', 'a path or a package name', /^[^\0]{1,4096}$/), 'What to load.'),
-        with: key(
-          read('any', (input) => input),
-          null,
-          'Options; the plugin says which.',
-        ),
-      },
-      { preset: ['./plugins/antivirus'], short: 'use' },
-      'Plugins: folders, files or npm packages, seen from the folder of this file.',
-    ),
+    plugins,
     dashboard: section(
       {
-        listen: key(orNull(listen), '127.0.0.1:8090', 'Address and port of `start` and `proxy`; of `gateway` where it is not the default. Null: none.'),
+        listen: key(
+          orNull(listen),
+          '127.0.0.1:8090',
+          'Address and port of `start` and `proxy`; of `gateway` where it is not the default. Null: none.',
+        ),
         token: key(
           orNull(secret(text('text', 'text', /^[!-~]{1,256}$/))),
           null,

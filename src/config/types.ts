@@ -448,6 +448,8 @@ export interface PluginEntry {
   use: string;
   /** Options as written; an empty map when none were. */
   with: unknown;
+  /** Bytes of memory of a thread of its own; null: it has none. */
+  isolate?: number | null;
   /** Absolute path of the folder that `use` is seen from. */
   resolveFrom: string;
 }

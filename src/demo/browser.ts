@@ -1,11 +1,10 @@
 // Opens Chromium or Chrome on the lab, set up for it: a profile of its own, the proxy, and trust in the lab's
-// CA, by the profile's certificate database or, where certutil is missing, by the hash of the CA's key. The
-// browser goes with the lab, and so does all that it has written.
+// CA, by the profile's certificate database or, where certutil is missing, by the hashes of the keys that it
+// will be shown. The browser goes with the lab, and so does all that it has written.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createHash, X509Certificate } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { RunningLab } from './lab.ts';
@@ -81,24 +80,33 @@ export function findBrowser(env: NodeJS.ProcessEnv): string | null {
   return firstProgram(given === '' ? BROWSERS : [given, ...BROWSERS], env);
 }
 
-async function trustArguments({ weir }: RunningLab, home: string, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const file = weir.ca!.path;
+/** Both: the CA of the proxy, and for what is spliced the one of the origin. */
+async function trustArguments(lab: RunningLab, home: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const files = [lab.weir.ca!.path, lab.origin.caPath];
   const certutil = firstProgram(['certutil', 'nss-certutil'], env);
   if (certutil !== null) {
     const store = path.join(home, '.pki', 'nssdb');
+    const database = ['-d', `sql:${store}`];
     const options = { timeout: CERTUTIL_MS };
     try {
       await mkdir(store, { recursive: true });
-      await run(certutil, ['-d', `sql:${store}`, '-N', '--empty-password'], options);
-      await run(certutil, ['-d', `sql:${store}`, '-A', '-t', 'C,,', '-n', 'Weir demo', '-i', file], options);
+      await run(certutil, [...database, '-N', '--empty-password'], options);
+      for (const [index, file] of files.entries()) {
+        await run(
+          certutil,
+          [...database, '-A', '-t', 'C,,', '-n', `Weir demo ${index}`, '-i', file],
+          options,
+        );
+      }
       return [];
     } catch {
       // Another program of that name: the other way does as well.
     }
   }
-  const key = new X509Certificate(await readFile(file)).publicKey.export({ type: 'spki', format: 'der' });
-  const hash = createHash('sha256').update(key).digest('base64');
-  return [`--ignore-certificate-errors-spki-list=${hash}`];
+  // Neither server sends its CA along: what can be named is the key that it shows, one for all hosts.
+  const urls = ['www', 'bank'].map((host) => lab.origin.url(host, '/key'));
+  const answers = await Promise.all(urls.map((url) => lab.client.request(url)));
+  return [`--ignore-certificate-errors-spki-list=${answers.map(({ keyHash }) => keyHash).join(',')}`];
 }
 
 function firstProgram(names: readonly string[], env: NodeJS.ProcessEnv): string | null {

@@ -1,6 +1,7 @@
 // The lab's client: what a browser behind the proxy does, by hand. It asks the proxy for a tunnel, speaks TLS
 // inside, verifies the certificate that it is shown, and keeps that certificate for the story.
 
+import { createHash, type X509Certificate } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
@@ -17,6 +18,8 @@ export interface LabAnswer {
   /** Common name of whoever signed the certificate, and its SHA-256 in hex pairs. */
   readonly issuer: string;
   readonly fingerprint256: string;
+  /** SHA-256 of the certificate's key (SubjectPublicKeyInfo) in base64, as browsers name keys. */
+  readonly keyHash: string;
 }
 
 export interface LabRequest {
@@ -53,6 +56,7 @@ export class LabClient {
       const socket = await this.#tunnel(target, signal);
       try {
         const { issuer, fingerprint256 } = socket.getPeerCertificate();
+        const keyHash = hashOfKey(socket.getPeerX509Certificate()!);
         const length = body === undefined ? {} : { 'Content-Length': String(body.length) };
         const response = await answerTo(target, socket, body, {
           method,
@@ -67,6 +71,7 @@ export class LabClient {
           body: bytes,
           issuer: String(issuer.CN),
           fingerprint256,
+          keyHash,
         };
       } finally {
         socket.destroy();
@@ -102,6 +107,7 @@ export class LabClient {
       });
       secure.once('secureConnect', () => resolve(secure));
       secure.on('error', reject); // also stays for what comes later
+      signal.addEventListener('abort', () => secure.destroy(new Error('no answer in time')));
     });
   }
 
@@ -139,6 +145,12 @@ function answerTo(
     request.on('error', reject);
     request.end(body);
   });
+}
+
+function hashOfKey({ publicKey }: X509Certificate): string {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64');
 }
 
 async function bodyOf(response: IncomingMessage): Promise<Buffer> {

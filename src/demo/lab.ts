@@ -53,6 +53,7 @@ export async function startLab({ scenarios, chain }: LabOptions): Promise<Runnin
   const close = async (): Promise<void> => {
     await parts.weir?.stop(STOP_GRACE_MS);
     await Promise.all([parts.origin?.close(), parts.notice?.close()]);
+    // Whatever is being put away still, such as a quarantined file, may be a moment behind.
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     process.off('exit', removeNow);
   };

@@ -4,7 +4,8 @@
 import type { Network } from '../config/addresses.ts';
 import type { GatewayListener, ResolvedConfig, UserCheckConfig } from '../config/types.ts';
 import { loadLook } from '../pages/index.ts';
-import type { Blade } from '../plugin/api.ts';
+import { PluginError } from '../errors.ts';
+import type { Blade, RegisteredService } from '../plugin/api.ts';
 import type { LoadedPlugin } from '../plugin/loader.ts';
 import { loadPlugins } from '../plugin/loader.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -34,22 +35,26 @@ export function makeGateway(
   blades: readonly Blade[],
   log: Log,
   pool: GatewayPool | null = null,
+  pluginServices: readonly RegisteredService[] = [],
 ): Gateway {
-  return new Gateway(gatewayOptions(config, blades, log, pool));
+  return new Gateway(gatewayOptions(config, blades, log, pool, pluginServices));
 }
 
 /**
  * What the configuration says of the gateway, for a new one or for `reconfigure`.
  * @param pool  the processes that it shares its load with; null where it runs alone
+ * @throws {PluginError} `ERR_PLUGIN_LOAD`: a service of a plugin has the path of one in gateway.services
  */
 export function gatewayOptions(
   config: ResolvedConfig,
   blades: readonly Blade[],
   log: Log,
   pool: GatewayPool | null = null,
+  pluginServices: readonly RegisteredService[] = [],
 ): GatewayOptions {
   const { gateway, profiles } = config;
   const mostAtOnce = pool?.peers == null ? Infinity : pool.handlers;
+  refuseClash(config, pluginServices);
   return {
     via: gateway.via ? gateway.name : null,
     strict: gateway.strict,
@@ -76,6 +81,10 @@ export function gatewayOptions(
       usercheck: userCheckOptions(config.usercheck),
     },
     blades,
+    pluginServices: pluginServices.map((service) => ({
+      service,
+      maxConnections: Math.min(PLUGIN_SERVICE_CONNECTIONS, mostAtOnce),
+    })),
     pool,
     services: Object.values(gateway.services).map((service) => ({
       name: service.name,
@@ -93,6 +102,16 @@ export function gatewayOptions(
       optionsTtlSeconds: Math.round(service.optionsTtlMs / 1000),
     })),
   };
+}
+
+const PLUGIN_SERVICE_CONNECTIONS = 100;
+
+function refuseClash({ gateway }: ResolvedConfig, services: readonly RegisteredService[]): void {
+  for (const { path, plugin } of services) {
+    if (!Object.values(gateway.services).some(({ name }) => `/${name}` === path)) continue;
+    const text = `plugin ${plugin}: its service ${path} has the path of one in gateway.services: rename that one`;
+    throw new PluginError('ERR_PLUGIN_LOAD', text, { plugin, path });
+  }
 }
 
 /** @throws {ConfigError} `ERR_CONFIG_…` for templates that are wrong */

@@ -19,7 +19,7 @@ import type {
 import type { Meters } from '../metrics/meters.ts';
 import { infoPage } from '../pages/index.ts';
 import type { Page, PageAudience } from '../pages/index.ts';
-import type { Blade } from '../plugin/api.ts';
+import type { Blade, RegisteredService } from '../plugin/api.ts';
 import { FloodGuard } from '../telemetry/flood-guard.ts';
 import { gatewaySpans } from './spans.ts';
 import type { GatewayRecord, Telemetry } from '../telemetry/records.ts';
@@ -34,6 +34,7 @@ import type { Identity } from './identity.ts';
 import { IdentityPolicy, readIdentity } from './identity.ts';
 import type { InspectionProfile } from './inspection.ts';
 import type { ProfileRule } from './profile-choice.ts';
+import { PluginService } from './plugin-service.ts';
 import { inspectionNoteOf, ScanService } from './scan-service.ts';
 import { EchoService, InfoService } from './simple-services.ts';
 import type { PoolStatus, WorkerState } from './workers/messages.ts';
@@ -56,6 +57,11 @@ export interface GatewayOptions {
   readonly via: string | null;
   readonly services: readonly GatewayServiceOptions[];
   readonly blades: readonly Blade[];
+  /** Services of plugins, at paths of their own. Default none. */
+  readonly pluginServices?: readonly {
+    readonly service: RegisteredService;
+    readonly maxConnections: number;
+  }[];
   readonly strict: boolean;
   readonly allow: readonly string[];
   /** Networks of ICAP clients whose word on the user is taken; default none but loopback. */
@@ -240,11 +246,16 @@ export class Gateway implements IcapServiceHost {
     await this.#memory?.close(graceMs);
   }
 
-  #install({ services, blades }: GatewayOptions): void {
+  #install({ services, blades, pluginServices = [] }: GatewayOptions): void {
     this.#services = new Map();
     this.#blades = blades;
     this.#usage = new Usage();
     for (const service of services) this.#add(service, blades);
+    for (const added of pluginServices) {
+      const identify = (transaction: IcapTransaction): Identity => this.#identity.believed(transaction);
+      const service = new PluginService({ ...added, usage: this.#usage, identify });
+      this.#services.set(service.path, service);
+    }
   }
 
   #add(options: GatewayServiceOptions, blades: readonly Blade[]): void {

@@ -156,7 +156,8 @@ export class Inspector {
       return inspect(this.#awaited, profile, message, signal, this.#continuing(ASK, subject));
     }
     const release = memory.verdicts.releaseOf(content.sha256);
-    const known = release === null ? await this.#knownBlock(subject, content) : null;
+    const wasFound = release === null && this.#isFound(content);
+    const known = wasFound ? await this.#knownBlock(subject, content) : null;
     if (known !== null) return known;
     const { cache = true } = profile;
     const judge: Judge = async (blade, ask) => {
@@ -167,6 +168,9 @@ export class Inspector {
     };
     const result = await inspect(this.#awaited, profile, message, signal, this.#continuing(judge, subject));
     if (result.blocked !== null || release !== null || this.#background.length === 0) return result;
+    // A background blade may have come to its verdict meanwhile.
+    const late = wasFound || !this.#isFound(content) ? null : await this.#knownBlock(subject, content);
+    if (late !== null) return { ...late, trace: [...result.trace, ...late.trace] };
     const later: BladeTrace[] = [];
     for (const blade of this.#background) later.push(await judgeLater(this, memory, blade, subject, content));
     return { ...result, trace: [...result.trace, ...later] };
@@ -184,7 +188,15 @@ export class Inspector {
     };
   }
 
-  /** A block that a background blade has come to before. */
+  /** A background blade has blocked it before. */
+  #isFound(content: Content): boolean {
+    return this.#background.some((blade) => {
+      const known = this.memory!.verdicts.get(verdictKey(content, this.scope(blade)));
+      return known !== null && known !== 'clean';
+    });
+  }
+
+  /** A block that a background blade has come to before, unless the user may continue past it. */
   async #knownBlock({ message }: Subject, content: Content): Promise<InspectionResult | null> {
     for (const blade of this.#background) {
       const found = this.memory!.verdicts.get(verdictKey(content, this.scope(blade)));

@@ -65,6 +65,11 @@ const UNINSPECTED: IcapOutcome = { kind: 'unmodified', headers: ['X-Weir-Not-Sca
 /** Kept apart from the services: one that was replaced finishes what it began, and that is logged too. */
 const notes = new WeakMap<IcapTransaction, InspectionNote>();
 
+/** For whoever inspects in another way than this service. */
+export function noteInspection(transaction: IcapTransaction, note: InspectionNote): void {
+  notes.set(transaction, note);
+}
+
 /** What was noted while a transaction was inspected. */
 export function inspectionNoteOf(transaction: IcapTransaction): InspectionNote | undefined {
   return notes.get(transaction);
@@ -215,7 +220,8 @@ function uninspected(trace: readonly BladeTrace[]): string | null {
   return null;
 }
 
-function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): Adapted {
+/** The answer that a modification comes to. */
+export function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): Adapted {
   const { request, response, method } = transaction;
   const inspected = method === 'REQMOD' ? request! : response!;
   const made = change.body;
@@ -228,7 +234,7 @@ function modifiedOutcome(transaction: IcapTransaction, change: ModifyVerdict): A
   return {
     kind: 'adapted',
     ...(method === 'REQMOD'
-      ? { request: { ...request!, headers } }
+      ? { request: { ...request!, headers, target: change.target ?? request!.target } }
       : { response: { ...response!, headers } }),
     body: part === undefined ? null : Body.of(part),
     ...(made === undefined ? { keepOriginalFrom: change.keepFrom ?? 0 } : {}),

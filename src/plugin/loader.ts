@@ -3,13 +3,15 @@
 // gateway's. A plugin runs with the rights of the process: whom to trust, the configuration decides.
 
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { packagePlace } from '../config/package-root.ts';
 import { PluginError, isWeirError, messageOf, printable } from '../errors.ts';
-import { PLUGIN_API_VERSION, isPlugin, type Blade, type PluginDefinition, type PluginLogger } from './api.ts';
 import { sortedJson } from '../util/sorted-json.ts';
-import { locatePlugin, type PluginPlace } from './locate.ts';
+import type { Blade, PluginDefinition, PluginLogger } from './api.ts';
+import { locatePlugin } from './locate.ts';
+import { importPlugin } from './module.ts';
+import { Registry, type Registered } from './registry.ts';
 
 /** A plugin as the configuration names it. */
 export interface PluginEntry {
@@ -17,6 +19,8 @@ export interface PluginEntry {
   readonly use: string;
   /** Options as written; null or an empty map when there are none. */
   readonly with: unknown;
+  /** Bytes of memory of a thread of its own; absent or null: it runs in this one. */
+  readonly isolate?: number | null;
   /** Absolute path of the folder that `use` is seen from. */
   readonly resolveFrom: string;
 }
@@ -26,8 +30,7 @@ export interface HostLogger extends PluginLogger {
   child(bindings: { plugin: string }): PluginLogger;
 }
 
-export interface LoadedPlugin {
-  readonly name: string;
+export interface LoadedPlugin extends Registered {
   readonly version: string;
   /** As the configuration names it. */
   readonly use: string;
@@ -35,11 +38,10 @@ export interface LoadedPlugin {
   readonly file: string;
   /** Absolute path of the plugin's folder. */
   readonly folder: string;
-  readonly blades: readonly Blade[];
-  /** Absolute paths that the plugin wants to be set up anew for when they change. */
+  /** Absolute paths that it is set up anew for when they change: its module, and what it names. */
   readonly watched: readonly string[];
-  /** The module has changed since this process imported it: it runs as it was. */
-  readonly outdated: boolean;
+  /** Digest of its module; null as long as that is as this process first imported it. */
+  readonly changed: string | null;
   readonly log: PluginLogger;
 }
 
@@ -53,7 +55,6 @@ export interface LoadOptions {
 
 const SETUP_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 5_000;
-const BLADE_NAME = /^[a-z0-9][a-z0-9-]*$/;
 
 /**
  * Loads plugins one after the other, in the order of the configuration.
@@ -95,6 +96,7 @@ async function loadPlugin(
   before: readonly LoadedPlugin[],
   { log, setupTimeoutMs = SETUP_TIMEOUT_MS }: LoadOptions,
 ): Promise<LoadedPlugin> {
+  if (entry.isolate != null) return await loadIsolated(entry, entry.isolate, before, { log, setupTimeoutMs });
   const place = await locatePlugin(entry.use, entry.resolveFrom);
   const fail = (message: string, cause?: unknown) =>
     new PluginError(
@@ -106,103 +108,91 @@ async function loadPlugin(
   const late = () => fail(`was not ready within ${setupTimeoutMs} ms`);
   const deadline = Date.now() + setupTimeoutMs;
 
-  const definition = await within(importPlugin(place, fail), setupTimeoutMs, late);
-  const namesake = before.find((other) => other.name === definition.name);
+  const { definition, changed } = await within(importPlugin(place.file, fail), setupTimeoutMs, late);
+  const { name, version } = definition;
+  const namesake = before.find((other) => other.name === name);
   if (namesake !== undefined) {
-    throw fail(`a plugin named ${definition.name} is loaded already, from ${namesake.file}`);
+    throw fail(`a plugin named ${name} is loaded already, from ${namesake.file}`);
   }
 
-  const blades: Blade[] = [];
-  const watched: string[] = [];
-  const pluginLog = log.child({ plugin: definition.name });
-  let refusal: PluginError | null = null; // thrown again after setup, which may have swallowed it
-  let inSetup = true;
-  const register = (blade: Blade) => {
-    const reason = inSetup
-      ? whyNot(blade, blades, before, definition.name)
-      : 'blades are registered in setup';
-    if (reason === null) return void blades.push(fingerprinted(blade, definition, entry));
-    throw (refusal ??= fail(reason));
-  };
+  const watched = isBuiltIn(place.file) ? [] : [place.file];
+  const pluginLog = log.child({ plugin: name });
+  const digest = `${version}\n${sortedJson(entry.with)}\n${changed ?? ''}`;
+  const registry = new Registry({ name, version, digest }, before, fail);
   try {
     const setup = async () =>
       await definition.setup({
         options: await readOptions(definition, entry),
         log: pluginLog,
         folder: place.folder,
-        blade: register,
+        blade: registry.blade,
+        service: registry.service,
+        proxyHook: registry.proxyHook,
+        panel: registry.panel,
         watch: (file) => void watched.push(path.resolve(place.folder, file)),
-        findBlade: (name) =>
-          before.flatMap((plugin) => plugin.blades).find((blade) => blade.name === name) ?? null,
+        findBlade: (wanted) =>
+          before.flatMap((plugin) => plugin.blades).find((blade) => blade.name === wanted) ?? null,
       });
-    await within(setup(), deadline - Date.now(), late);
-    if (refusal !== null) throw refusal as PluginError;
+    await within(setup(), deadline - Date.now(), late).finally(() => registry.close());
   } catch (error) {
-    inSetup = false;
-    await closeBlades(blades, pluginLog);
+    await closeBlades(registry.blades, pluginLog);
     throw isWeirError(error) ? error : fail(`its setup failed: ${messageOf(error)}`, error);
-  } finally {
-    inSetup = false;
   }
-  const { name, version } = definition;
+  const { services, hooks, panels } = registry;
+  const blades = registry.blades.map((blade) => (changed === null ? blade : marked(blade, changed)));
   const { file, folder } = place;
-  const outdated = await isOutdated(file);
-  return { name, version, use: entry.use, file, folder, blades, watched, outdated, log: pluginLog };
+  const { use } = entry;
+  const brings = { blades, services, hooks, panels };
+  return { name, version, use, file, folder, ...brings, watched, changed, log: pluginLog };
 }
 
-/** When modules were changed last, as of their import: an ES module is never imported a second time. */
-const importedAsOf = new Map<string, number>();
-
-async function isOutdated(file: string): Promise<boolean> {
-  const { mtimeMs } = await stat(file);
-  const before = importedAsOf.get(file) ?? mtimeMs;
-  importedAsOf.set(file, before);
-  return mtimeMs !== before;
+/** The plugin in a thread of its own; names are checked here, as the thread knows of no other plugin. */
+async function loadIsolated(
+  entry: PluginEntry,
+  memoryBytes: number,
+  before: readonly LoadedPlugin[],
+  { log, setupTimeoutMs }: { log: HostLogger; setupTimeoutMs: number },
+): Promise<LoadedPlugin> {
+  const { PluginThread } = await import('./isolation/thread-host.ts');
+  const thread = await PluginThread.start(entry, memoryBytes, setupTimeoutMs, log);
+  const { name, version, file, folder, watched } = thread.facts!;
+  const fail = (why: string) =>
+    new PluginError('ERR_PLUGIN_LOAD', `plugin ${printable(entry.use)}: ${why}`, { plugin: entry.use, file });
+  try {
+    const namesake = before.find((other) => other.name === name);
+    if (namesake !== undefined) throw fail(`a plugin named ${name} is loaded already, from ${namesake.file}`);
+    const registry = new Registry({ name, version, digest: '' }, before, fail);
+    const digest = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex')
+      .slice(0, 16);
+    for (const blade of thread.blades) registry.blade(marked(blade, digest));
+    registry.close();
+    const brings = { blades: registry.blades, services: [], hooks: [], panels: [] };
+    const { use } = entry;
+    const pluginLog = log.child({ plugin: name });
+    return { name, version, use, file, folder, ...brings, watched, changed: digest, log: pluginLog };
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
 }
 
-/** The blade with a fingerprint: its own, or one of what its verdicts can depend on. */
-function fingerprinted(blade: Blade, { version }: PluginDefinition, { with: given }: PluginEntry): Blade {
-  if (blade.fingerprint !== undefined) return blade;
-  const fingerprint = createHash('sha256')
-    .update(`${version}\n${sortedJson(given)}`)
-    .digest('hex');
+/** Those of this package change with the rest of it, which runs as it was. */
+function isBuiltIn(file: string): boolean {
+  const { root } = packagePlace();
+  return [path.join(root, 'plugins'), path.join(root, 'dist')].some((own) => file.startsWith(own + path.sep));
+}
+
+/** The blade with the digest of its changed code in its fingerprint: verdicts of before may not hold. */
+function marked(blade: Blade, changed: string): Blade {
   return {
     name: blade.name,
-    fingerprint: () => fingerprint,
+    ...(blade.judges === undefined ? {} : { judges: blade.judges }),
+    fingerprint: () => `${blade.fingerprint!()} ${changed}`,
     inspect: (message, signal) => blade.inspect(message, signal),
     close: () => blade.close?.(),
   };
-}
-
-type Fail = (message: string, cause?: unknown) => PluginError;
-
-async function importPlugin(place: PluginPlace, fail: Fail): Promise<PluginDefinition> {
-  let module: { default?: unknown };
-  try {
-    module = (await import(pathToFileURL(place.file).href)) as typeof module;
-  } catch (error) {
-    throw fail(`${place.file} cannot be imported: ${messageOf(error)}`, error);
-  }
-  // CommonJS made from ESM sources has the default export one level down.
-  const exported = [module.default, (module.default as { default?: unknown } | undefined)?.default];
-  const definition = exported.find(isPlugin);
-  if (definition === undefined) {
-    throw fail(`the default export of ${place.file} is not made by definePlugin`);
-  }
-  const api = (definition as unknown as Record<symbol, unknown>)[Symbol.for('weir.plugin')];
-  if (typeof api === 'number' && api > PLUGIN_API_VERSION) {
-    throw fail(`is written for plugin API ${api}; this version has ${PLUGIN_API_VERSION}`);
-  }
-  const { name, version, setup } = definition;
-  if (
-    typeof name !== 'string' ||
-    !BLADE_NAME.test(name) ||
-    typeof version !== 'string' ||
-    typeof setup !== 'function'
-  ) {
-    throw fail('needs a name of lower-case letters, digits and dashes, a version and a setup function');
-  }
-  return definition;
 }
 
 async function readOptions(definition: PluginDefinition, entry: PluginEntry): Promise<unknown> {
@@ -236,23 +226,6 @@ function issuesOf(error: unknown): { path: string; message: string }[] {
     path: ['with', ...(Array.isArray(issue?.path) ? issue.path.map(String) : [])].join('.'),
     message: String(issue?.message),
   }));
-}
-
-/** Why a blade cannot be registered, or null. */
-function whyNot(
-  blade: Blade,
-  own: readonly Blade[],
-  before: readonly LoadedPlugin[],
-  plugin: string,
-): string | null {
-  if (typeof blade?.name !== 'string' || !BLADE_NAME.test(blade.name)) {
-    return 'a blade needs a name of lower-case letters, digits and dashes';
-  }
-  if (typeof blade.inspect !== 'function') return `its blade ${blade.name} has no inspect function`;
-  const owner = own.some((other) => other.name === blade.name)
-    ? plugin
-    : before.find((other) => other.blades.some(({ name }) => name === blade.name))?.name;
-  return owner === undefined ? null : `a blade named ${blade.name} is registered already, by ${owner}`;
 }
 
 async function closeBlades(blades: readonly Blade[], log: PluginLogger): Promise<void> {

@@ -18,6 +18,7 @@ import type { CertificatePolicyOptions, LeafChoice, LeafSource } from './certifi
 import { CertificatePolicy } from './certificate-policy.ts';
 import type { EntranceOptions } from './entrance/entrance.ts';
 import type { ListenerTls, TlsSource } from './entrance/tls-stage.ts';
+import type { ProxyHooks } from './hooks/proxy-hooks.ts';
 import type { BindAddresses } from './origin/bind.ts';
 import { OriginConnector } from './origin/connector.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
@@ -61,6 +62,8 @@ export interface ProxyArrangementOptions {
   readonly streams: StreamAdaptation;
   /** Absent: WebSockets pass without inspection. */
   readonly webSocket?: WebSocketSettings;
+  /** What plugins have hooked in; absent or null: nothing. */
+  readonly hooks?: ProxyHooks | null;
   readonly ranges: RangeObjects;
   /** For clients of slow scans; absent or null: they wait, whatever it takes. */
   readonly patience?: PatienceSettings | null;
@@ -125,6 +128,7 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   readonly pipeline: AdaptationPipeline;
   readonly streams: StreamAdaptation;
   readonly webSocket: WebSocketSettings;
+  readonly hooks: ProxyHooks | null;
   readonly ranges: RangeObjects;
   readonly limits: ProxyLimits;
   /** Null: clients are not offered HTTP/2. */
@@ -156,6 +160,7 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     this.pipeline = options.pipeline;
     this.streams = options.streams;
     this.webSocket = options.webSocket ?? { inspect: false, maxMessageBytes: Infinity };
+    this.hooks = options.hooks ?? null;
     this.ranges = options.ranges;
     this.limits = options.limits;
     this.http2 = options.http2?.client ?? null;

@@ -60,6 +60,21 @@ export class TunnelOpener {
     } catch (thrown) {
       return this.refuse(arrangement, source, asWeirError(thrown));
     }
+    if (arrangement.hooks?.has('onConnect') === true) return void this.#hooked(arrangement, source, target);
+    this.#go(arrangement, source, target);
+  }
+
+  /** Asks plugins first whether a tunnel may be opened. Never rejects. */
+  async #hooked(arrangement: ProxyArrangement, source: TunnelSource, target: ConnectTarget): Promise<void> {
+    try {
+      await arrangement.hooks!.connect(source.session, target);
+    } catch (thrown) {
+      return this.refuse(arrangement, source, asWeirError(thrown));
+    }
+    this.#go(arrangement, source, target);
+  }
+
+  #go(arrangement: ProxyArrangement, source: TunnelSource, target: ConnectTarget): void {
     const isAdapted = arrangement.pipeline.adaptsConnect && !arrangement.servesItself(target.host);
     if (!isAdapted) return this.#tunnel(arrangement, source, target);
     void this.#adapt(arrangement, source, target);

@@ -132,6 +132,7 @@ export class Transaction implements StreamTransaction {
       respond: (answer) => this.#respond(answer),
     });
     if (exchange.facts.expect !== null) this.#expect(outgoing);
+    if (this.#context.hooks !== null) await this.#context.hooks.request(this.#context, this.#session, outgoing);
     if (pipeline.has('REQMOD')) {
       const adapted = await this.#adapt('REQMOD', outgoing, null, outgoing.body, null);
       if (adapted.response !== null)
@@ -146,6 +147,7 @@ export class Transaction implements StreamTransaction {
     const response = fetched ?? (await this.#context.engine.send(this.#originRequest(outgoing)));
     this.#capture?.onResponse(response.head, response.body, response.serverIp);
     if (response.upgraded !== null) return this.#upgrade(response);
+    if (this.#context.hooks !== null) await this.#context.hooks.response(this.#session, outgoing, response);
     if (!pipeline.has('RESPMOD')) {
       this.#leaveOut('RESPMOD', response.body);
       return this.#respond(originAnswer(response, response.body));

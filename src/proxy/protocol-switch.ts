@@ -52,7 +52,9 @@ export class ProtocolSwitch {
     this.#exchange = exchange;
     this.protocol = upgrade;
     const handshake = { url, host: target.serverName, upgrade, headers };
-    this.#inspection = WebSocketInspection.of(context.webSocket, context.pipeline, session, handshake);
+    const hooked = context.hooks?.has('onWebSocketMessage') ?? false;
+    const { webSocket, pipeline } = context;
+    this.#inspection = WebSocketInspection.of(webSocket, pipeline, session, handshake, hooked);
     this.headers = this.#inspection?.offer(headers) ?? headers;
   }
 

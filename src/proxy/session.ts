@@ -5,6 +5,7 @@ import type { Telemetry } from '../telemetry/records.ts';
 import type { TraceSink, TransactionNotes, TunnelNote } from '../trace/notes.ts';
 import type { AdaptationPipeline, StepTrace } from './adaptation/pipeline.ts';
 import type { CertificatePolicy } from './certificate-policy.ts';
+import type { ProxyHooks } from './hooks/proxy-hooks.ts';
 import type { OriginEngine, OriginTarget } from './origin/engine.ts';
 import type { Patience } from './patience/settings.ts';
 import type { RangeObjects } from './ranges/range-objects.ts';
@@ -48,6 +49,8 @@ export interface ProxyContext {
   readonly streams: StreamAdaptation;
   /** What happens to messages of WebSockets. */
   readonly webSocket: WebSocketSettings;
+  /** What plugins have hooked in; null: nothing. */
+  readonly hooks: ProxyHooks | null;
   /** What is in force now, for connections that outlive a configuration. */
   readonly inForce: ProxyContext;
   /** Answers requests for parts of objects. */

@@ -50,3 +50,12 @@ test('check --json of a good file says ok', async () => {
   expect(exitCode).toBe(0);
   expect(JSON.parse(stdout)).toEqual({ ok: true, file: null, problems: [], warnings: [] });
 });
+
+test('check looks into the templates of pages, and names file and line', async () => {
+  await using folder = await tempDir();
+  await folder.write('block.html', '{{style}}{{details}}\n<script></script>\n');
+  await folder.write('weir.yaml', 'usercheck: { templates: . }\n');
+  const { exitCode, stderr } = await runCli(['check'], { cwd: folder.path });
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('usercheck.templates: block.html:2: <script> is not allowed');
+});

@@ -1,13 +1,14 @@
 // `weir demo --browser`: a real Chromium that is set up for the lab opens it without a certificate error.
 
 import { mkdir, readdir, symlink } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { findBrowser, openBrowser } from '../../src/demo/browser.ts';
 import { type RunningLab, startLab } from '../../src/demo/lab.ts';
 import { SCENARIOS } from '../../src/demo/scenarios/index.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { requirePeer } from '../support/peers/requirePeer.ts';
-import { tempDir } from '../support/tempDir.ts';
+import { tempDir, type TempDir } from '../support/tempDir.ts';
 
 const HEADLESS = ['--headless=new', '--disable-gpu', '--disable-dev-shm-usage'];
 const LIMIT_MS = 60_000;
@@ -18,11 +19,21 @@ beforeAll(async () => {
 }, LIMIT_MS);
 afterAll(() => lab?.close());
 
+/** A PATH on which everything of the chromium script is found, but no certutil. */
+async function pathWithoutCertutil(folder: TempDir): Promise<string> {
+  const place = '/usr/bin';
+  const names = (await readdir(place)).filter((name) => name !== 'certutil');
+  for (const name of names) await symlink(path.join(place, name), folder.join(name));
+  return folder.path;
+}
+
 describeWithPeer('chromium', () => {
-  test(
-    'the browser opens the start page through the proxy, trusting the CA of the lab, and ends when told',
-    async () => {
-      const env = { ...process.env, CHROME: requirePeer('chromium') };
+  test.each(['with', 'without'])(
+    'the browser opens the start page through the proxy %s certutil, trusting the lab, and ends when told',
+    async (withOrWithout) => {
+      await using programs = await tempDir();
+      const PATH = withOrWithout === 'with' ? process.env['PATH'] : await pathWithoutCertutil(programs);
+      const env = { ...process.env, PATH, CHROME: requirePeer('chromium') };
       const browser = await openBrowser(lab, { env, extra: HEADLESS });
       try {
         const trace = await lab.traced(({ url, method }) => method === 'GET' && url === lab.startPage);

@@ -9,7 +9,8 @@ import { runCli } from '../support/runCli.ts';
 describeWithPeer('c-icap', () => {
   test('demo --chain shows what c-icap made of each scenario, and ends with 1 where it lets malware pass', async () => {
     await using server = await startCIcap();
-    const { exitCode, stdout } = await runCli(['demo', '--chain', server.url('echo'), '--json']);
+    const { exitCode, stdout, stderr } = await runCli(['demo', '--chain', server.url('echo'), '--json']);
+    expect(stderr).toBe('');
     const report = JSON.parse(stdout) as DemoReport;
     expect({ exitCode, ok: report.ok, chain: report.chain }).toEqual({
       ...{ exitCode: 1, ok: false, chain: server.url('echo') },

@@ -40,7 +40,7 @@ describe('resolveProfiles', () => {
     expect(profiles['mine']?.blades['dlp']).toEqual({ enabled: true, mode: 'inline', timeoutMs: 30_000 });
   });
 
-  test('refines a built-in profile under its own name, and those who build on it follow', () => {
+  test('G-20 refines a built-in profile under its own name, and those who build on it follow', () => {
     const profiles = profilesOf({
       strict: { blades: { antivirus: { mode: 'hold' } } },
       x: { base: 'strict' },

@@ -1,11 +1,10 @@
-// The API of a running Weir: what went through it, what decided, and how the configuration is read and changed.
+// The API of a running Weir: what went through it, what decided, what was stopped, and what surrounds it.
 
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { loadConfig } from '../../src/config/load.ts';
 import { eicar, eicarZip } from '../support/eicar.ts';
 import type { OriginServer } from '../support/originServer.ts';
 import { originServer } from '../support/originServer.ts';
+import { tempDir } from '../support/tempDir.ts';
 import type { LocalWeir } from '../support/weir.ts';
 import { startTestWeir } from '../support/weir.ts';
 import { ApiClient } from './api-client.ts';
@@ -18,7 +17,6 @@ const SHELL = '\'; touch /tmp/owned; echo $(id) `id` "';
 let weir: LocalWeir;
 let api: ApiClient;
 let origin: OriginServer;
-let file: string;
 
 beforeAll(async () => {
   origin = await originServer(
@@ -29,15 +27,6 @@ beforeAll(async () => {
     { tls: true },
   );
   weir = await startTestWeir({
-    proxy: {
-      tls: {
-        rules: [
-          { hosts: ['*.bank.test', 'bank.test'], action: 'splice' },
-          { hosts: ['closed.test'], action: 'terminate' },
-        ],
-      },
-      targets: { deny: ['denied.test'], allow: ['127.0.0.0/8', '::1'] },
-    },
     profiles: { keeping: { base: 'optimized', quarantine: 'content' } },
     gateway: {
       services: { sandblast: { profile: 'keeping' } },
@@ -46,17 +35,12 @@ beforeAll(async () => {
     },
     adaptation: {
       rules: [
-        { point: 'respmod', use: ['sandblast'], when: { not: { types: ['image/*'] } } },
-        { point: 'reqmod', use: ['sandblast'], when: { methods: ['POST', 'PUT'] } },
+        { point: 'respmod', use: ['sandblast'] },
+        { point: 'reqmod', use: ['sandblast'], when: { methods: ['POST'] } },
       ],
     },
   });
   api = new ApiClient(weir);
-  file = weir.folder.join('weir.yaml');
-  weir.weir.dashboard!.attachPolicy({
-    file,
-    reload: async () => weir.weir.reload((await loadConfig({ path: file })).config),
-  });
   await weir.curl(
     `${origin.url}/page?q=${encodeURIComponent(HOSTILE)}`,
     '-H',
@@ -87,7 +71,7 @@ describe('/api/status and /api/overview', () => {
       ready: true,
       addresses: { proxy: [`127.0.0.1:${weir.proxyPort}`], services: expect.arrayContaining(['/sandblast']) },
       counts: { transactions: 2, allowed: 1, blocked: 1 },
-      features: { traces: true, policyWritable: true, proxy: true, gateway: true },
+      features: { traces: true, policyWritable: false, proxy: true, gateway: true },
     });
   });
 
@@ -232,119 +216,6 @@ describe('/api/services', () => {
   });
 });
 
-describe('/api/policy/test', () => {
-  const verdictOn = async (body: object) =>
-    (await api.ask('/api/policy/test', { method: 'POST', body })).json;
-
-  test.each([
-    [{ url: 'https://www.bank.test/' }, 'passed-uninspected', 'splice'],
-    [{ url: 'https://closed.test/' }, 'refused', 'terminate'],
-    [{ url: 'https://denied.test/' }, 'refused', 'bump'],
-    [{ url: 'https://example.com/' }, 'inspected', 'bump'],
-    [{ url: 'https://example.com/a.png', type: 'image/png' }, 'passed-uninspected', 'bump'],
-    [{ url: 'https://example.com/', method: 'POST', type: 'image/png' }, 'inspected', 'bump'],
-  ])('%j would be %s', async (body, outcome, action) => {
-    expect(await verdictOn(body)).toMatchObject({ outcome, tls: { action } });
-  });
-
-  test('says what depends on a type that is not given, and which profile looks', async () => {
-    const found = await verdictOn({ url: 'http://example.com/' });
-    expect(found.tls).toBeNull();
-    expect(found.steps).toMatchObject([
-      { point: 'reqmod', skipped: 'methods', rule: 'adaptation.rules[1]' },
-      { point: 'respmod', skipped: null, use: 'sandblast' },
-    ]);
-    expect(found.profiles).toMatchObject([
-      { service: 'sandblast', blades: expect.arrayContaining(['antivirus']) },
-    ]);
-    expect(found.story.length).toBeGreaterThan(1);
-  });
-
-  test.each([[{}], [{ url: 'x' }], [{ url: 'ftp://a/' }], [{ url: 'http://a/', method: 1 }]])(
-    '%j is refused',
-    async (body) => {
-      expect((await api.ask('/api/policy/test', { method: 'POST', body })).status).toBe(400);
-    },
-  );
-});
-
-describe('/api/policy', () => {
-  test('tells the text, its digest, and the rules as they are written', async () => {
-    const { json } = await api.ask('/api/policy');
-    expect(json).toMatchObject({ file, writable: true, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
-    expect(json.yaml).toBe(await readFile(file, 'utf8'));
-    expect(json.tlsRules[0]).toMatchObject({
-      path: 'proxy.tls.rules[0]',
-      action: 'splice',
-      match: { hosts: ['*.bank.test', 'bank.test'] },
-    });
-    expect(json.adaptationRules[1]).toMatchObject({ point: 'reqmod', when: { methods: ['POST', 'PUT'] } });
-    expect(
-      json.profiles.find((profile: { usedBy: string[] }) => profile.usedBy.includes('/sandblast')),
-    ).toBeDefined();
-  });
-
-  test('checks a text: problems with place, what was found and what is allowed', async () => {
-    const check = async (yaml: string) =>
-      (await api.ask('/api/policy/check', { method: 'POST', body: { yaml } })).json;
-    expect(await check('proxy:\n  listne: 127.0.0.1:1\n')).toMatchObject({
-      ok: false,
-      problems: [{ path: 'proxy.listne', line: 2, suggestion: 'listen', code: 'ERR_CONFIG_UNKNOWN_KEY' }],
-    });
-    expect((await check('a: [')).problems[0].code).toBe('ERR_CONFIG_SYNTAX');
-    expect(await check('')).toMatchObject({ ok: true, problems: [] });
-  });
-
-  test('is written whole, with its comments and mode, and in force at once; and only what was seen is replaced', async () => {
-    const before = await readFile(file, 'utf8');
-    await chmod(file, 0o600);
-    const { digest } = (await api.ask('/api/policy')).json;
-    const yaml = `# ours\n${before.replace('"closed.test"', '"shut.test"')}`;
-    const put = (body: object) => api.ask('/api/policy', { method: 'PUT', body });
-    const done = await put({ yaml, digest });
-    expect(done).toMatchObject({
-      status: 200,
-      json: { applied: expect.arrayContaining(['proxy.tls.rules']) },
-    });
-    expect(await readFile(file, 'utf8')).toBe(yaml);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const now = await api.ask('/api/policy/test', { method: 'POST', body: { url: 'https://shut.test/' } });
-    expect(now.json.outcome).toBe('refused');
-    const late = await put({ yaml: before, digest });
-    expect(late).toMatchObject({ status: 409, json: { digest: done.json.digest } });
-    const wrong = await put({ yaml: 'proxy: 1', digest: done.json.digest });
-    expect(wrong).toMatchObject({ status: 422, json: { problems: [{ path: 'proxy', line: 1 }] } });
-    expect(await readFile(file, 'utf8')).toBe(yaml);
-  });
-
-  test('that cannot be put in force leaves the file as it was', async () => {
-    const before = await readFile(file, 'utf8');
-    const { digest } = (await api.ask('/api/policy')).json;
-    const yaml = before
-      .replace('"*.bank.test"', '"*.bank.test"')
-      .replace('"proxy": {', '"proxy": { "ca": { "passphraseFile": "/nowhere/at/all" },');
-    const { status, json } = await api.ask('/api/policy', { method: 'PUT', body: { yaml, digest } });
-    expect(status).toBe(422);
-    expect(json.code).toMatch(/^ERR_/);
-    expect(await readFile(file, 'utf8')).toBe(before);
-  });
-
-  test('rules for TLS are replaced alone, and comments stay', async () => {
-    const text = await readFile(file, 'utf8');
-    await writeFile(file, text.startsWith('#') ? text : `# ours\n${text}`);
-    const { digest } = (await api.ask('/api/policy')).json;
-    const rules = [{ hosts: ['one.test'], action: 'splice' }];
-    const ask = (body: object) => api.ask('/api/policy/tls-rules', { method: 'POST', body });
-    expect((await ask({ rules, digest })).status).toBe(200);
-    expect(await readFile(file, 'utf8')).toMatch(/^# ours\n/);
-    const after = (await api.ask('/api/policy')).json;
-    expect(after.tlsRules).toMatchObject([{ action: 'splice', match: { hosts: ['one.test'] } }]);
-    const bad = await ask({ rules: [{ hosts: ['one.test'], action: 'melt' }], digest: after.digest });
-    expect(bad.json.problems).toMatchObject([{ path: 'proxy.tls.rules[0].action' }]);
-    expect((await ask({ rules: 'x', digest: after.digest })).status).toBe(400);
-  });
-});
-
 describe('what surrounds the traffic', () => {
   test('the CA with the steps for each platform', async () => {
     const { json } = await api.ask('/api/trust');
@@ -416,6 +287,25 @@ describe('what was blocked', () => {
     }
     expect((await api.ask('/api/quarantine/..%2f..%2fweir.yaml/download')).status).toBe(404);
   });
+});
+
+test('panels of plugins tell plain data, and nothing where there is no such panel', async () => {
+  await using folder = await tempDir();
+  const use = await folder.write(
+    'board.mjs',
+    `export default { [Symbol.for('weir.plugin')]: 1, name: 'board', version: '1.2.0', setup(context) {
+      context.panel({ id: 'now', title: 'Now', data: () => ({ parts: [{ kind: 'text', text: '<b>hi</b>' }] }) });
+    } };`,
+  );
+  await using other = await startTestWeir({ plugins: [{ use }] });
+  const asked = new ApiClient(other);
+  const { items } = (await asked.ask('/api/plugins')).json;
+  expect(items).toMatchObject([{ name: 'board', version: '1.2.0', panels: [{ id: 'now', title: 'Now' }] }]);
+  expect((await asked.ask('/api/panels/board/now')).json).toEqual({
+    ...{ plugin: 'board', id: 'now', title: 'Now' },
+    data: { parts: [{ kind: 'text', text: '<b>hi</b>' }] },
+  });
+  expect((await asked.ask('/api/panels/board/then')).status).toBe(404);
 });
 
 test('a method that a path does not have is told with those that it has', async () => {

@@ -47,7 +47,7 @@ test('both messages, and what was said to the ICAP server, byte for byte, with s
   expect(capture!.response!.startLine).toBe('HTTP/1.1 200 OK');
   expect(text(capture!.response!.body!)).toBe('an answer');
   expect(capture!.icap.map(({ service }) => service)).toEqual(['scan']);
-  const [{ sent, received }] = capture!.icap as [(typeof capture.icap)[0]];
+  const [{ sent, received }] = capture!.icap as [NonNullable<typeof capture>['icap'][number]];
   expect(text(sent)).toMatch(
     /^RESPMOD icap:[^]*\r\nSet-Cookie: \*+\r\n[^]*9\r\nan answer\r\n0; ieof\r\n\r\n$/,
   );

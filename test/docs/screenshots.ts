@@ -42,7 +42,11 @@ for (const [screen, size] of Object.entries(SIZES)) {
   await page.locator('.story').waitFor();
   await take('transaction');
   await page.getByRole('tab', { name: 'ICAP' }).click();
-  await page.locator('.icap-step').first().scrollIntoViewIfNeeded();
+  // The last exchange, whose answer is the block page, byte for byte.
+  await page
+    .locator('.icap-step')
+    .last()
+    .evaluate((step) => step.scrollIntoView());
   await take('icap');
 }
 await browser.close();

@@ -33,6 +33,55 @@ test('G-07 a profile without a blade passes everything, and OPTIONS and the reco
   expect(blade.asked).toHaveLength(0);
 });
 
+test('G-04 G-27 there are two outcomes: the page, and Continue as the client can take it', async () => {
+  const blade = new TestBlade('engine', ({ body }) =>
+    body!.memory!.includes('evil') ? found() : { kind: 'allow' },
+  );
+  await using lab = await startVerdictLab({ profile: {}, blades: [blade] });
+  expect((await lab.respmod('good')).status).toBe(204);
+  const same = await lab.respmod('good', { allow: '' });
+  expect(same.status).toBe(200);
+  expect(same.text).toContain('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n');
+  expect(same.text).toContain('\r\n4\r\ngood\r\n0\r\n\r\n');
+  const { text, status } = await lab.respmod('evil');
+  expect(status).toBe(200);
+  expect(text).toContain('X-Infection-Found: Type=0; Resolution=2; Threat=Test.Threat;');
+  expect(text).toContain('HTTP/1.1 403 ');
+  expect(text).toMatch(/Content-Type: text\/html/i);
+  expect(text).toMatch(/Cache-Control: no-store/i);
+  expect(text).toContain(lab.records.at(-1)!.id);
+});
+
+test('G-06 G-08 only blades that the profile enables are asked, and the one that is decides', async () => {
+  const off = { one: { enabled: false, timeoutMs: 1000 } };
+  const [one, two] = [new TestBlade('one', found), new TestBlade('two')];
+  await using lab = await startVerdictLab({ profile: { blades: off }, blades: [one, two] });
+  expect((await lab.respmod('x')).status).toBe(204);
+  two.rules = '2';
+  two.says(found);
+  expect((await lab.respmod('x')).status).toBe(200);
+  expect([one.asked.length, two.asked.length]).toEqual([0, 2]);
+});
+
+test('blocked requests are kept for a blade for content alone, unless the profile keeps all', async () => {
+  const dlp = new TestBlade('dlp', found, 'message');
+  const antivirus = new TestBlade('antivirus', ({ body }) =>
+    body!.memory!.includes('virus') ? found() : { kind: 'allow' },
+  );
+  const blades = [antivirus, dlp];
+  await using lab = await startVerdictLab({ profile: { quarantine: 'content' }, blades });
+  await lab.reqmod('virus');
+  await lab.told(1);
+  await lab.reqmod('card number');
+  await lab.told(2);
+  await lab.respmod('download');
+  await lab.told(3);
+  await lab.reconfigure({ profile: { quarantine: 'all' }, blades });
+  await lab.reqmod('card number');
+  const kept = (await lab.told(4)).map(({ blade, quarantined }) => `${blade} ${quarantined}`);
+  expect(kept).toEqual(['antivirus true', 'dlp false', 'dlp true', 'dlp true']);
+});
+
 describe('rules of a service', () => {
   const engine = new TestBlade('engine', ({ body }) =>
     body!.memory!.includes('evil') ? found() : { kind: 'allow' },

@@ -14,6 +14,8 @@ import type { RawClient } from '../support/rawClient.ts';
 import { rawClient } from '../support/rawClient.ts';
 import { tempDir, type TempDir } from '../support/tempDir.ts';
 
+const ALLOW = 'Allow: 204\r\n';
+
 /** An address of this machine that is not loopback; null in a container without a network. */
 export const OTHER_ADDRESS =
   Object.values(networkInterfaces())
@@ -52,6 +54,8 @@ export interface VerdictLab extends AsyncDisposable {
   readonly incidents: Incident[];
   /** Sends a response body to be judged on a connection of its own. */
   respmod(body: string | Buffer, more?: RespmodOptions): Promise<Answer>;
+  /** The same with the body of a request. */
+  reqmod(body: string | Buffer): Promise<Answer>;
   options(host?: string): Promise<string>;
   /** Resolves once that many incidents were told. */
   told(count: number): Promise<readonly Incident[]>;
@@ -63,6 +67,8 @@ export interface RespmodOptions {
   readonly icap?: string;
   readonly type?: string;
   readonly host?: string;
+  /** Fields that say what the client takes; default `Allow: 204`. */
+  readonly allow?: string;
 }
 
 /** A blade that says what the test wants, and counts how often it was asked. */
@@ -128,27 +134,40 @@ export async function startVerdictLab(options: LabOptions): Promise<VerdictLab> 
   const host = OTHER_ADDRESS === null ? '127.0.0.1' : '0.0.0.0';
   const { port } = await gateway.listen(0, host);
   const connect = (at = '127.0.0.1'): Promise<RawClient> => rawClient(port, { host: at });
+  const send = async (
+    at: string | undefined,
+    start: string,
+    parts: string,
+    heads: string,
+    body: string | Buffer,
+  ): Promise<Answer> => {
+    await using client = await connect(at);
+    const bytes = Buffer.from(body);
+    client.send(
+      `${start}Host: h\r\nConnection: close\r\nEncapsulated: ${parts}\r\n\r\n${heads}`,
+      `${bytes.length.toString(16)}\r\n`,
+      bytes,
+      '\r\n0\r\n\r\n',
+    );
+    const text = (await client.closed()).toString('latin1');
+    return {
+      status: Number(text.slice(9, 12)),
+      istag: /ISTag: "([^"]*)"/.exec(text)?.[1] ?? '',
+      text,
+    };
+  };
   return {
     ...{ gateway, port, folder, records, events, incidents },
-    async respmod(body, { path = '/', icap = '', type = 'text/plain', host: at } = {}) {
-      await using client = await connect(at);
-      const bytes = Buffer.from(body);
+    respmod(body, { path = '/', icap = '', type = 'text/plain', host: at, allow: take = ALLOW } = {}) {
       const request = `GET http://a.test${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
       const response = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`;
-      client.send(
-        `RESPMOD icap://h/scan ICAP/1.0\r\nHost: h\r\nAllow: 204\r\nConnection: close\r\n${icap}Encapsulated: req-hdr=0, res-hdr=${request.length}, res-body=${request.length + response.length}\r\n\r\n`,
-        request,
-        response,
-        `${bytes.length.toString(16)}\r\n`,
-        bytes,
-        '\r\n0\r\n\r\n',
-      );
-      const text = (await client.closed()).toString('latin1');
-      return {
-        status: Number(text.slice(9, 12)),
-        istag: /ISTag: "([^"]*)"/.exec(text)?.[1] ?? '',
-        text,
-      };
+      const parts = `req-hdr=0, res-hdr=${request.length}, res-body=${request.length + response.length}`;
+      return send(at, `RESPMOD icap://h/scan ICAP/1.0\r\n${take}${icap}`, parts, request + response, body);
+    },
+    reqmod(body) {
+      const request = 'POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n';
+      const parts = `req-hdr=0, req-body=${request.length}`;
+      return send(undefined, `REQMOD icap://h/scan ICAP/1.0\r\n${ALLOW}`, parts, request, body);
     },
     async options(at) {
       await using client = await connect(at);

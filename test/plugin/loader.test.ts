@@ -1,4 +1,4 @@
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
@@ -96,17 +96,37 @@ describe('loadPlugins', () => {
     await using dir = await tempDir();
     await write(dir, 'mine/index.mjs', plugin('mine', "ctx.watch('data'); ctx.watch('/etc/lists/a');"));
     const { loaded } = await load(dir, ['./mine']);
-    expect(loaded[0]!.watched).toEqual([dir.join('mine/data'), '/etc/lists/a']);
+    expect(loaded[0]!.watched).toEqual([
+      dir.join('mine/index.mjs'),
+      dir.join('mine/data'),
+      '/etc/lists/a',
+    ]);
   });
 
-  test('says when the code of a plugin is no longer the one that runs', async () => {
+  test.each([
+    ['ES module', 'mine.mjs', 'export default'],
+    ['CommonJS module', 'mine.cjs', 'module.exports ='],
+  ])('imports a changed %s anew, and its fingerprint moves', async (_, file, start) => {
     await using dir = await tempDir();
-    await write(dir, 'mine.mjs', plugin('mine'));
-    const outdated = async () => (await load(dir, ['./mine.mjs'])).loaded[0]!.outdated;
-    expect([await outdated(), await outdated()]).toEqual([false, false]);
-    await write(dir, 'mine.mjs', plugin('mine', '/* changed */'));
-    await utimes(dir.join('mine.mjs'), 1, 1);
-    expect([await outdated(), await outdated()]).toEqual([true, true]);
+    const source = (version: string, fingerprint: string) =>
+      `${start} { ${MARK}, name: 'mine', version: '${version}', setup(ctx) {
+        ctx.blade({ name: 'b', fingerprint: () => '${fingerprint}', inspect: () => ({ kind: 'allow' }) });
+      } };`;
+    const now = async () => {
+      const [mine] = (await load(dir, [`./${file}`])).loaded;
+      return [mine!.version, mine!.changed !== null, mine!.blades[0]!.fingerprint!()];
+    };
+    await write(dir, file, source('1', 'x'));
+    expect([await now(), await now()]).toEqual([
+      ['1', false, 'x'],
+      ['1', false, 'x'],
+    ]);
+    await write(dir, file, source('2', 'x'));
+    expect(await now()).toEqual(['2', true, expect.stringMatching(/^x [0-9a-f]{16}$/)]);
+    await write(dir, file, 'this is no module');
+    await expect(load(dir, [`./${file}`])).rejects.toMatchObject({ code: 'ERR_PLUGIN_LOAD' });
+    await write(dir, file, source('3', 'x'));
+    expect((await now())[0]).toBe('3');
   });
 
   test('loads TypeScript while the package runs from sources, and the blade works', async () => {

@@ -44,6 +44,9 @@ export async function bladeOf<Options>(
     folder: fileURLToPath(new URL(`../../plugins/${plugin.name}`, import.meta.url)),
     log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
     blade: (registered: Blade) => (blade = registered),
+    service: () => {},
+    proxyHook: () => {},
+    panel: () => {},
     watch: (path: string) => void watched.push(path),
   };
   await plugin.setup(context);

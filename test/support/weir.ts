@@ -93,6 +93,8 @@ async function completed(settings: WeirSettings, gatewayPort: number, folder: st
     log: { file: `${folder}/log` },
     trace: { folder: `${folder}/trace` },
     usercheck: { folder: `${folder}/usercheck` },
+    // Emulation would start a thread for nearly every test; suites of its own load it.
+    plugins: ['./plugins/antivirus'],
     ...rest,
   };
   return JSON.stringify(config, null, 2); // every JSON text is YAML too

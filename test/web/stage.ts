@@ -68,6 +68,7 @@ export async function startStage(): Promise<Stage> {
   const secure = await originServer(serve, { tls: true });
   const plain = await originServer(serve);
   const weir = await startTestWeir((gatewayPort) => ({
+    capture: { enabled: true },
     proxy: { tls: { rules: [{ hosts: ['127.0.0.1'], action: 'splice' }] } },
     adaptation: {
       services: {

@@ -25,7 +25,6 @@ export interface HtmlPage {
 const MAX_ELEMENTS = 3000;
 const MAX_SCRIPTS = 100;
 const MAX_ELEMENT_TEXT = 2 * 2 ** 20; // characters
-const TAG = /<!--[\s\S]*?-->|<([a-z][\w:-]*)((?:\s+|\/)(?:"[^"]*"|'[^']*'|[^'">])*)?>/gi;
 const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g;
 /** Elements whose content is text up to their own end tag. */
 const RAW_TEXT = new Set(['script', 'style', 'textarea', 'title', 'noscript', 'xmp', 'template']);
@@ -37,16 +36,16 @@ export function readHtml(html: string): HtmlPage {
   const elements: HtmlElement[] = [];
   const scripts: HtmlScript[] = [];
   let isApplication = false;
-  TAG.lastIndex = 0;
-  for (let match = TAG.exec(html); match !== null; match = TAG.exec(html)) {
-    if (match[1] === undefined) continue;
-    const tag = match[1].toLowerCase();
-    const attributes = readAttributes(match[2] ?? '');
+  let at = 0;
+  for (let opened = nextTag(html, 0); opened !== null; opened = nextTag(html, at)) {
+    const { tag } = opened;
+    const attributes = readAttributes(html.slice(opened.from, opened.to));
+    at = opened.to + 1;
     const raw = RAW_TEXT.has(tag);
-    const start = TAG.lastIndex;
+    const start = at;
     const end = raw ? endTag(html, tag, start) : html.indexOf('<', start);
     const text = html.slice(start, Math.min(end < 0 ? html.length : end, start + MAX_ELEMENT_TEXT));
-    if (raw) TAG.lastIndex = end < 0 ? html.length : end;
+    if (raw) at = end < 0 ? html.length : end;
     isApplication ||= tag === 'hta:application';
     const known = tag === 'script' && CODE_TYPES.test((attributes['type'] ?? '').trim());
     if (known && scripts.length < MAX_SCRIPTS) {
@@ -66,6 +65,39 @@ export function readHtml(html: string): HtmlPage {
       });
   }
   return { elements, scripts, isApplication };
+}
+
+/** The next start tag: its name, and where its attributes are. By hand: patterns for it are quadratic. */
+function nextTag(html: string, start: number): { tag: string; from: number; to: number } | null {
+  for (let at = html.indexOf('<', start); at >= 0; at = html.indexOf('<', at)) {
+    if (html.startsWith('<!--', at)) {
+      at = html.indexOf('-->', at + 4);
+      if (at < 0) return null;
+      continue;
+    }
+    let from = at + 1;
+    if (!/[a-z]/i.test(html[from] ?? '')) {
+      at = from;
+      continue;
+    }
+    while (from < html.length && /[\w:-]/.test(html[from]!)) from += 1;
+    const to = tagEnd(html, from);
+    return to < 0 ? null : { tag: html.slice(at + 1, from).toLowerCase(), from, to };
+  }
+  return null;
+}
+
+/** Index of the `>` that ends a tag, quoted values passed over; -1 where it has no end. */
+function tagEnd(html: string, from: number): number {
+  for (let at = from; at < html.length; at += 1) {
+    const character = html[at]!;
+    if (character === '>') return at;
+    if ((character === '"' || character === "'") && html[at - 1] === '=') {
+      at = html.indexOf(character, at + 1);
+      if (at < 0) return -1;
+    }
+  }
+  return -1;
 }
 
 function endTag(html: string, tag: string, from: number): number {

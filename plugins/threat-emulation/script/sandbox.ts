@@ -3,7 +3,9 @@
 // worker thread that its pool can end: native loops of the engine do not look at the clock.
 
 import {
-  newQuickJSWASMModule,
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  RELEASE_SYNC,
   type QuickJSContext,
   type QuickJSHandle,
   type QuickJSRuntime,
@@ -93,11 +95,14 @@ function assemble(parts: string, setUp: string): string {
   })`;
 }
 
+/** The engine's own complaints are errors here; standard error is not for them. */
+const QUIET = newVariant(RELEASE_SYNC, { emscriptenModule: { printErr: () => {} } as object });
+
 let engine: QuickJSWASMModule | null = null;
 
 /** Runs the scripts one after the other in one fresh context, then timers and what a user would set off. */
 export async function runScripts(job: ScriptJob, limits: ScriptLimits): Promise<ScriptRun> {
-  engine ??= await newQuickJSWASMModule();
+  engine ??= await newQuickJSWASMModuleFromVariant(QUIET);
   const run = new Run(limits);
   try {
     run.execute(engine, job);
@@ -124,21 +129,16 @@ class Run {
     this.#deadline = performance.now() + limits.timeMs;
   }
 
+  /** Throws where the engine itself failed; what it held is then left to its module, which is not used again. */
   execute(module: QuickJSWASMModule, job: ScriptJob): void {
     const runtime = module.newRuntime();
-    try {
-      runtime.setMemoryLimit(this.#limits.memoryBytes);
-      runtime.setMaxStackSize(STACK_BYTES);
-      runtime.setInterruptHandler(() => this.#interrupt());
-      const context = runtime.newContext();
-      try {
-        this.#play(runtime, context, job);
-      } finally {
-        context.dispose();
-      }
-    } finally {
-      runtime.dispose();
-    }
+    runtime.setMemoryLimit(this.#limits.memoryBytes);
+    runtime.setMaxStackSize(STACK_BYTES);
+    runtime.setInterruptHandler(() => this.#interrupt());
+    const context = runtime.newContext();
+    this.#play(runtime, context, job);
+    context.dispose();
+    runtime.dispose();
   }
 
   #play(runtime: QuickJSRuntime, vm: QuickJSContext, job: ScriptJob): void {
@@ -231,6 +231,7 @@ class Run {
       if (error !== undefined) {
         this.#fault(vm, error);
         error.dispose();
+        timers += 1;
         continue;
       }
       const ran = this.#call(vm, '$tick', 20);

@@ -6,6 +6,8 @@ import type { LearnedItem, PluginView, TrustReply } from '../../dashboard/api/ty
 import { subjectOf } from '../../ca/authority.ts';
 import { DOWNLOADS } from '../../pages/setup-page.ts';
 import { setupGuides } from '../../pages/setup-steps.ts';
+import { HOOK_POINTS } from '../../plugin/api.ts';
+import { panelView } from '../../plugin/panel-view.ts';
 import { nameOf, reasonFor } from '../../proxy/tls-policy/self-healing.ts';
 import type { LearnedSplice } from '../../proxy/tls-policy/splice-file.ts';
 import { readSplices, writeSplices } from '../../proxy/tls-policy/splice-file.ts';
@@ -69,16 +71,23 @@ function itemOf(splice: LearnedSplice): LearnedItem {
 export function pluginSource({ own }: Running): PluginSource {
   return {
     list: () => (own?.blades.plugins ?? []).map(viewOf),
-    panel: () => Promise.resolve(null),
+    panel: async (plugin, id) => {
+      const loaded = own?.blades.plugins.find(({ name }) => name === plugin);
+      const panel = loaded?.panels.find((each) => each.id === id);
+      if (panel === undefined) return null;
+      return { plugin, id, title: panel.title, data: await panelView(panel) };
+    },
   };
 }
 
 type Loaded = NonNullable<Running['own']>['blades']['plugins'][number];
 
-function viewOf({ name, version, use, blades }: Loaded): PluginView {
+function viewOf({ name, version, use, blades, services, hooks, panels }: Loaded): PluginView {
   return {
     ...{ name, version, path: use },
     blades: blades.map((blade) => blade.name),
-    ...{ services: [], hooks: [], panels: [] },
+    services: services.map(({ path }) => path),
+    hooks: HOOK_POINTS.filter((point) => hooks.some(({ hook }) => hook[point] !== undefined)),
+    panels: panels.map(({ id, title }) => ({ id, title })),
   };
 }

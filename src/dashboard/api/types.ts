@@ -5,9 +5,12 @@
 import type { Incident } from '../../telemetry/incidents.ts';
 import type { TraceRecord } from '../../trace/types.ts';
 import type { ServiceReport, ServicesReport, StepReport } from '../status.ts';
+import type { PolicyProblem } from './policy-types.ts';
 
 export type { Incident } from '../../telemetry/incidents.ts';
 export type { TraceRecord } from '../../trace/types.ts';
+export type * from './policy-types.ts';
+export type * from './surroundings-types.ts';
 export type { OptionsReport, ServiceReport, ServicesReport, StepReport } from '../status.ts';
 
 /** The body of every answer whose status is 400 or above. */
@@ -55,7 +58,7 @@ export interface Counts {
   readonly modified: number;
   readonly bypassed: number;
   readonly errors: number;
-  /** By reason, e.g. `tls-splice`; transactions that passed without a verdict. */
+  /** Messages that nobody judged, by the reason, e.g. `size`; a transaction has up to two. */
   readonly notScanned: Readonly<Record<string, number>>;
   /** Body bytes from clients, and to them. */
   readonly bytesIn: number;
@@ -315,250 +318,6 @@ export interface JobCheck {
   readonly saw: string;
   readonly means: string | null;
   readonly ms: number;
-}
-
-export interface PolicyProblem {
-  /** e.g. `adaptation.services.scan.preview`; empty: the file as a whole. */
-  readonly path: string;
-  /** From 1. */
-  readonly line: number | null;
-  readonly column: number | null;
-  readonly found: string;
-  readonly allowed: string;
-  readonly message: string;
-  readonly suggestion: string | null;
-  readonly code: string;
-}
-
-export interface TlsRuleView {
-  /** Key of the configuration, e.g. `proxy.tls.rules[0]`. */
-  readonly path: string;
-  readonly action: 'bump' | 'splice' | 'terminate';
-  /** Its conditions as the configuration says them: `{ host: ['*.bank.example'] }`. */
-  readonly match: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
-export interface AdaptationRuleView {
-  readonly path: string;
-  readonly point: 'reqmod' | 'respmod';
-  readonly use: readonly string[];
-  readonly when: Readonly<Record<string, unknown>>;
-  readonly text: string;
-}
-
-export interface ProfileView {
-  readonly name: string;
-  readonly onError: string;
-  readonly blades: readonly {
-    readonly name: string;
-    readonly enabled: boolean;
-    readonly options: Readonly<Record<string, unknown>>;
-  }[];
-  /** Services of the gateway that use it. */
-  readonly usedBy: readonly string[];
-}
-
-/** GET /api/policy */
-export interface PolicyReply {
-  /** Configuration file; null: the defaults are in force and nothing can be written. */
-  readonly file: string | null;
-  readonly writable: boolean;
-  /** Text of the file; empty without one. Values of secret keys are `[redacted]` only in the views beside it. */
-  readonly yaml: string;
-  /** SHA-256 of the text, hexadecimal; give it with PUT. */
-  readonly digest: string;
-  readonly tlsRules: readonly TlsRuleView[];
-  readonly adaptationRules: readonly AdaptationRuleView[];
-  readonly groups: readonly { readonly name: string; readonly services: readonly string[] }[];
-  readonly services: readonly { readonly name: string; readonly url: string; readonly onError: string }[];
-  readonly profiles: readonly ProfileView[];
-  readonly notScanned: Readonly<Record<string, string>>;
-}
-
-/** POST /api/policy/test */
-export interface PolicyTestRequest {
-  readonly url: string;
-  /** Default: GET. */
-  readonly method?: string;
-  /** Content-Type of the response. */
-  readonly type?: string;
-  readonly clientIp?: string;
-  readonly user?: string;
-}
-
-export interface PolicyTestStep {
-  readonly point: 'reqmod' | 'respmod';
-  readonly rule: string;
-  readonly text: string;
-  readonly use: string;
-  /** Services behind `use`. */
-  readonly services: readonly string[];
-  /** Null: it applies; else the key of `when` that does not fit, or `unknown` with what would decide. */
-  readonly skipped: string | null;
-}
-
-export interface PolicyTestReply {
-  readonly url: string;
-  readonly host: string;
-  readonly tls: {
-    readonly action: 'bump' | 'splice' | 'terminate';
-    /** Null: no rule fits, which means bump. */
-    readonly rule: string | null;
-    readonly text: string | null;
-  } | null;
-  readonly target: { readonly allowed: boolean; readonly reason: string | null };
-  readonly steps: readonly PolicyTestStep[];
-  readonly profiles: readonly {
-    readonly service: string;
-    readonly profile: string;
-    readonly blades: readonly string[];
-  }[];
-  /** What would happen, as sentences in order. */
-  readonly story: readonly StoryLine[];
-  /** Looks at heads only: what a service would say of the content is not known. */
-  readonly outcome: 'inspected' | 'passed-uninspected' | 'refused';
-}
-
-/** POST /api/policy/check */
-export interface PolicyCheckRequest {
-  readonly yaml: string;
-}
-
-export interface PolicyCheckReply {
-  readonly ok: boolean;
-  readonly problems: readonly PolicyProblem[];
-  readonly warnings: readonly PolicyProblem[];
-}
-
-/** PUT /api/policy; 409 with `digest` when the file has changed meanwhile, 422 with `problems`. */
-export interface PolicyPutRequest {
-  readonly yaml: string;
-  readonly digest: string;
-}
-
-/** POST /api/policy/tls-rules: the list as a whole, comments elsewhere stay. Answers as PUT /api/policy. */
-export interface TlsRulesRequest {
-  readonly rules: readonly Readonly<Record<string, unknown>>[];
-  readonly digest: string;
-}
-
-export interface PolicyPutReply {
-  readonly digest: string;
-  readonly applied: readonly string[];
-  readonly needsRestart: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-/** GET /api/incidents?limit= ; newest first. */
-export interface IncidentsReply {
-  readonly items: readonly Incident[];
-}
-
-/** What the quarantine holds of one object. */
-export interface QuarantineItem {
-  /** Id of the incident. */
-  readonly id: string;
-  readonly time: string;
-  readonly url: string;
-  readonly bytes: number;
-  readonly sha256: string | null;
-  readonly threat: string;
-  readonly severity: string | null;
-  readonly client: string | null;
-  readonly user: string | null;
-  readonly profile: string | null;
-  readonly service: string | null;
-  readonly fileName: string | null;
-  readonly released: boolean;
-}
-
-/** GET /api/quarantine; newest first. */
-export interface QuarantineReply {
-  readonly items: readonly QuarantineItem[];
-  readonly bytes: number;
-  readonly maxBytes: number | null;
-}
-
-/** POST /api/quarantine/:id/release and /api/incidents/:id/allow-once */
-export interface ReleaseRequest {
-  /** Why; goes into the log. */
-  readonly reason?: string;
-}
-
-export interface ReleaseReply {
-  readonly released: true;
-  readonly sha256: string | null;
-}
-
-export interface TrustStep {
-  readonly text: string;
-  /** To be copied. */
-  readonly command?: string;
-  /** File of this server to take: `/ca.pem` for `ca.pem`. */
-  readonly download?: string;
-}
-
-/** GET /api/trust */
-export interface TrustReply {
-  readonly subject: string;
-  readonly fingerprint256: string;
-  readonly fingerprint1: string;
-  readonly validFrom: string;
-  readonly validTo: string;
-  readonly certificateFile: string | null;
-  readonly downloads: readonly { readonly label: string; readonly path: string }[];
-  /** Address that a client enters; `host:port`. */
-  readonly proxy: string | null;
-  /** In the order in which they are shown. */
-  readonly platforms: readonly {
-    readonly platform: string;
-    readonly name: string;
-    readonly steps: readonly TrustStep[];
-  }[];
-}
-
-/** DELETE /api/learned, /api/quarantine/:id */
-export interface RemovedReply {
-  readonly removed: number | boolean;
-}
-
-/** GET /api/learned; DELETE /api/learned?host=…&client=… */
-export interface LearnedReply {
-  readonly items: readonly LearnedItem[];
-}
-
-export interface LearnedItem {
-  readonly host: string;
-  readonly client: string;
-  readonly since: string;
-  readonly reason: string;
-  /** Null: it is only counted and not spliced yet. */
-  readonly until: string | null;
-}
-
-export interface PluginView {
-  readonly name: string;
-  readonly version: string | null;
-  /** Package or folder, as the configuration names it. */
-  readonly path: string;
-  readonly blades: readonly string[];
-  readonly services: readonly string[];
-  readonly hooks: readonly string[];
-  readonly panels: readonly { readonly id: string; readonly title: string }[];
-}
-
-/** GET /api/plugins */
-export interface PluginsReply {
-  readonly items: readonly PluginView[];
-}
-
-/** GET /api/panels/:plugin/:id; plain data that pages show as text, never as markup. */
-export interface PanelReply {
-  readonly plugin: string;
-  readonly id: string;
-  readonly title: string;
-  readonly data: unknown;
 }
 
 /** Server to viewer on GET /api/live (WebSocket, text messages). */

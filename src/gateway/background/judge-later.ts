@@ -3,7 +3,7 @@
 // is named. G-18.
 
 import { messageOf } from '../../errors.ts';
-import type { Blade, BladeMessage, BlockVerdict } from '../../plugin/api.ts';
+import type { Blade } from '../../plugin/api.ts';
 import type { Recipient } from '../../telemetry/incidents.ts';
 import { aftermath } from '../aftermath.ts';
 import { bladeBody } from '../blade-message.ts';
@@ -20,7 +20,7 @@ import { keepContent } from './kept-content.ts';
 /**
  * Queues the message for the blade, unless its verdict is known or about to be.
  * @returns its line in the trace: `background`, `allow` where it is known to be clean, or `dropped` where
- *          there is no room, which is logged
+ *          there is no room, which is logged; `continued` where it is blocked, and this user may pass
  */
 export async function judgeLater(
   inspector: Inspector,
@@ -35,8 +35,11 @@ export async function judgeLater(
   const key = verdictKey(content, inspector.scope(blade));
   const waits: BladeTrace = { name, verdict: 'background', ms: 0 };
   const { cache = true } = inspector.profile;
-  const known = cache && blade.judges === 'content' ? verdicts.get(key) : null;
-  if (known === 'clean') return { name, verdict: 'allow', ms: 0, cached: true };
+  const known = verdicts.get(key);
+  if (known === 'clean' && cache && blade.judges === 'content') {
+    return { name, verdict: 'allow', ms: 0, cached: true };
+  }
+  if (known !== null && known !== 'clean') return { name, verdict: 'continued', ms: 0, cached: true };
   const { url } = message;
   const recipient: Recipient = { time: Date.now(), client: told.clientIp, user: told.user, url };
   if (background.join(key, recipient)) return waits;
@@ -52,18 +55,19 @@ export async function judgeLater(
   } catch (error) {
     return dropped(messageOf(error));
   }
-  if (background.join(key, recipient) || !background.hasRoom(bytes)) {
+  const joined = background.join(key, recipient); // another message with it was quicker
+  if (joined || !background.hasRoom(bytes)) {
     kept.release();
-    return background.join(key, recipient) ? waits : dropped('too many wait');
+    return joined ? waits : dropped('too many wait');
   }
   inspector.usage?.enter();
-  const copy: BladeMessage = { ...message, body: bladeBody(kept) };
-  const job = new LateVerdict(inspector, memory, blade, { ...subject, message: copy, held: kept }, content);
+  const copy: Subject = { ...subject, message: { ...message, body: bladeBody(kept) }, held: kept };
   background.add(
     {
       key,
       bytes,
-      run: (recipients, signal) => job.run(key, recipients, signal),
+      run: (recipients, signal) =>
+        judge(inspector, memory, blade, copy, content, { key, recipients, signal }),
       release: () => {
         kept.release();
         inspector.usage?.leave();
@@ -74,49 +78,31 @@ export async function judgeLater(
   return waits;
 }
 
-class LateVerdict {
-  readonly #inspector: Inspector;
-  readonly #memory: GatewayMemory;
-  readonly #blade: Blade;
-  readonly #subject: Subject;
-  readonly #content: Content;
-
-  constructor(inspector: Inspector, memory: GatewayMemory, blade: Blade, subject: Subject, content: Content) {
-    this.#inspector = inspector;
-    this.#memory = memory;
-    this.#blade = blade;
-    this.#subject = subject;
-    this.#content = content;
-  }
-
-  async run(key: string, recipients: Recipients, signal: AbortSignal): Promise<void> {
-    const blade = this.#blade;
-    const { incident, message } = this.#subject;
-    const { profile } = this.#inspector;
-    const { verdicts } = this.#memory;
-    try {
-      const verdict = await askInTime(blade, message, signal, profile.blades[blade.name]!.timeoutMs);
-      if (verdict.kind === 'block') {
-        verdicts.addFound(key, { ...verdict, incident });
-        await this.#alert(verdict, recipients);
-      } else if (isClean(verdict) && blade.judges === 'content' && profile.cache !== false) {
-        verdicts.addClean(key);
-      }
-    } catch (error) {
-      const { url } = message;
-      this.#memory.event('warn', `${blade.name} failed in the background: ${messageOf(error)}`, {
-        incident,
-        url,
-      });
+/** Asks the blade; remembers what it says, and tells who has got what it blocks. Never rejects. */
+async function judge(
+  inspector: Inspector,
+  memory: GatewayMemory,
+  blade: Blade,
+  subject: Subject,
+  content: Content,
+  job: { readonly key: string; readonly recipients: Recipients; readonly signal: AbortSignal },
+): Promise<void> {
+  const { incident, message } = subject;
+  const { cache = true, blades } = inspector.profile;
+  const { key, recipients, signal } = job;
+  const startedAt = performance.now();
+  try {
+    const verdict = await askInTime(blade, message, signal, blades[blade.name]!.timeoutMs);
+    if (verdict.kind === 'block') {
+      memory.verdicts.addFound(key, { ...verdict, incident });
+      const { list, more } = recipients;
+      const reached = { recipients: [...list], moreRecipients: more };
+      await aftermath(inspector, subject, content, { ...verdict, blade: blade.name, cached: false }, reached);
+    } else if (isClean(verdict) && blade.judges === 'content' && cache) {
+      memory.verdicts.addClean(key, performance.now() - startedAt);
     }
-  }
-
-  async #alert(verdict: BlockVerdict, recipients: Recipients): Promise<void> {
-    const found = { ...verdict, blade: this.#blade.name, cached: false };
-    const { list, more } = recipients;
-    await aftermath(this.#inspector, this.#subject, this.#content, found, {
-      recipients: [...list],
-      moreRecipients: more,
-    });
+  } catch (error) {
+    const fields = { incident, url: message.url };
+    memory.event('warn', `${blade.name} failed in the background: ${messageOf(error)}`, fields);
   }
 }

@@ -1,5 +1,5 @@
 // Who may have what although it is blocked, and until when; and which tokens were used. All processes of a
-// gateway share it through a journal on disk, so that it outlives a restart too (decision 0015).
+// gateway share it through a journal on disk, so that it outlives a restart too (decision 0017).
 
 import { createHash } from 'node:crypto';
 import { Journal } from '../verdicts/journal.ts';

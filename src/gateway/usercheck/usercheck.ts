@@ -1,6 +1,6 @@
 // Lets users continue past a block where the profile says `ask` or `inform`: offers the form, takes its answer,
 // and remembers for how long somebody may have what. Works behind any ICAP client, as the form goes to the
-// blocked site and comes here as REQMOD; nothing is kept at the browser. Decision 0015, G-27.
+// blocked site and comes here as REQMOD; nothing is kept at the browser. Decision 0017, G-27.
 
 import { randomBytes } from 'node:crypto';
 import { messageOf } from '../../errors.ts';

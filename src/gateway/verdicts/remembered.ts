@@ -60,10 +60,11 @@ export async function judgeOnce(
   let land: (verdict: Verdict | null) => void = () => {};
   flights.set(key, new Promise((resolve) => (land = resolve)));
   let verdict: Verdict | null = null;
+  const startedAt = performance.now();
   try {
     verdict = await ask();
     if (verdict.kind === 'block') store.addFound(key, { ...verdict, incident });
-    else if (isClean(verdict)) store.addClean(key);
+    else if (isClean(verdict)) store.addClean(key, performance.now() - startedAt);
     return { verdict, cached: false };
   } finally {
     flights.delete(key);

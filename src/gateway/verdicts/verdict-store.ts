@@ -33,6 +33,7 @@ export interface Release {
 }
 
 const REFRESH_MS = 250;
+const WORTH_KEEPING_MS = 2;
 const CLEAN_LINE = 110; // bytes, about
 const FOUND_BYTES = 16 * 1024 * 1024;
 const MIN_FOUND = 1000;
@@ -92,10 +93,11 @@ export class VerdictStore {
     return Date.now() - since <= this.options.maxAgeMs ? 'clean' : null;
   }
 
-  addClean(key: string): void {
+  /** @param ms  time that the verdict took: what was quick is not worth the disk, and known to this process only */
+  addClean(key: string, ms: number): void {
     const time = Date.now();
     this.#clean.set(key, time);
-    this.#cleanJournal.append({ time, key });
+    if (ms >= WORTH_KEEPING_MS) this.#cleanJournal.append({ time, key });
   }
 
   addFound(key: string, verdict: FoundVerdict): void {

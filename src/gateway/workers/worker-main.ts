@@ -44,7 +44,8 @@ class Worker {
     this.#plugins = plugins;
     this.#peers = new WorkerPeers(handlers, () => void this.#report());
     const pool = { handlers, peers: this.#peers, status: () => this.#poolStatus() };
-    this.#gateway = makeGateway(config, blades, log, pool);
+    const services = plugins.flatMap((plugin) => plugin.services);
+    this.#gateway = makeGateway(config, blades, log, pool, services);
     log.incidents.attach({ incident: (incident) => void tell({ kind: 'incident', incident }) });
     this.#lag = log.meters == null ? null : new EventLoopLag();
     setInterval(() => {

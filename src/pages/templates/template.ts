@@ -27,7 +27,7 @@ const MARK = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const FORBIDDEN_ELEMENTS = new Set(['script', 'style', 'link', 'iframe', 'object', 'embed', 'base', 'meta']);
 const ADDRESSES = new Set(['href', 'src', 'srcset', 'action', 'formaction', 'data', 'poster', 'background']);
 // Comments, and tags with attributes: name, or name and a value in double, single or no quotes.
-const TAG = /<!--[\s\S]*?(?:-->|$)|<(\/?)([a-z][^\s/>]*)((?:[^>"']|"[^"]*"|'[^']*')*)(>|$)/gi;
+const TAG = /<!--[\s\S]*?(?:-->|$)|<(\/?)([a-z][^\s/>]*)((?:[^>"']|"[^"]*(?:"|$)|'[^']*(?:'|$))*)(>|$)/gi;
 const ATTRIBUTE = /([^\s=/"'>]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?/g;
 
 /** Reads a template of plain text. */

@@ -38,15 +38,19 @@ export class WebSocketInspection {
   readonly host: string;
   readonly url: string;
 
-  /** Null: the request asks for something else, or no rule is for messages of that URL. */
+  /**
+   * Null: the request asks for something else, or no rule is for messages of that URL.
+   * @param hooked  plugins want to see messages, whatever the rules say
+   */
   static of(
     settings: WebSocketSettings,
     pipeline: AdaptationPipeline,
     { client, user }: Session,
     handshake: Handshake,
+    hooked: boolean,
   ): WebSocketInspection | null {
     const { upgrade, host } = handshake;
-    if (!settings.inspect || !namesWebSocket(upgrade)) return null;
+    if (!namesWebSocket(upgrade) || (!settings.inspect && !hooked)) return null;
     const inspection = new WebSocketInspection(settings, handshake);
     const seen = [TEXT, BINARY].some((opcode) =>
       (['outgoing', 'incoming'] as const).some((direction) => {
@@ -55,7 +59,7 @@ export class WebSocketInspection {
         return pipeline.sees(method, { host, ...heads, clientIp: client, user, length: null });
       }),
     );
-    return seen ? inspection : null;
+    return seen || hooked ? inspection : null;
   }
 
   private constructor(settings: WebSocketSettings, { url, host, headers }: Handshake) {

@@ -4,7 +4,7 @@
 
 import { HttpError } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
-import type { Body } from '../../http/body.ts';
+import { Body } from '../../http/body.ts';
 import type { ModMethod } from '../../icap/service.ts';
 import { TransactionNotes } from '../../trace/notes.ts';
 import { Cancellation } from '../../util/cancellation.ts';
@@ -65,13 +65,21 @@ export class MessageJudge {
   }
 
   /** Never rejects. */
-  async judge({ opcode, message, piece, length, body }: Part): Promise<Judged> {
+  async judge(part: Part): Promise<Judged> {
+    const { opcode, message, piece } = part;
+    let { body, length } = part;
     const { context, session, shape, host, serverIp, cancellation, id, notes: all } = this.#around;
     const { pipeline } = context.inForce; // a connection lives longer than a configuration
     const startedAt = performance.now();
     const trace: StepTrace[] = [];
     const made = { startedAt, trace };
     try {
+      const { hooks } = context.inForce;
+      if (hooks?.has('onWebSocketMessage') === true) {
+        const data = await hooks.message(session, this.#around.url, this.direction, part, cancellation);
+        body = Body.of(data);
+        length = data.length;
+      }
       if (length === 0)
         return { ...made, notes: null, output: { ...UNSEEN, body, coverage: null }, error: null };
       if (!pipeline.has(this.#method)) {

@@ -92,6 +92,22 @@ test('a blade that fails in the background is logged, and asked again with the n
   expect(lab.events[0]).toMatchObject({ message: 'emulation failed in the background: no sandbox' });
 });
 
+test('a message that an inline blade still works on is blocked when the background verdict comes first', async () => {
+  const verdicts = [deferred<Verdict>(), deferred<Verdict>()];
+  const emulation = new TestBlade('emulation', () => verdicts[0]!.promise);
+  const slow = new TestBlade('slow', () => ({ kind: 'allow' }), 'message');
+  await using lab = await startVerdictLab({ profile: { blades: BACKGROUND }, blades: [emulation, slow] });
+  await lab.respmod('sample');
+  slow.says(() => verdicts[1]!.promise);
+  const second = lab.respmod('sample');
+  await until(() => slow.asked.length === 2);
+  verdicts[0]!.resolve(found());
+  expect(await lab.told(1)).toMatchObject([{ recipients: [{}], moreRecipients: 0 }]);
+  verdicts[1]!.resolve({ kind: 'allow' });
+  expect((await second).text).toContain('Test.Dropper');
+  expect(emulation.asked).toHaveLength(1);
+});
+
 test('a reload leaves a blade open until its background work is done', async () => {
   const verdict = deferred<Verdict>();
   const blade = new TestBlade('emulation', () => verdict.promise);

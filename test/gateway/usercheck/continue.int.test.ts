@@ -188,3 +188,21 @@ describe('where users are informed', () => {
     expect((await blocked(`${newSite()}/a`)).page).not.toContain('<form');
   });
 });
+
+test('the same works for an ICAP client over a socket, with preview and 204', async () => {
+  const url = `icap://127.0.0.1:${weir.gatewayPort}/scan`;
+  await weir.reload({
+    profiles: { socket: { base: 'optimized', action: 'ask' } },
+    gateway: { services: { scan: { profile: 'socket', preview: 16 } } },
+    adaptation: {
+      services: { scan: { url, inProcess: false } },
+      rules: ['reqmod', 'respmod'].map((point) => ({ point, use: ['scan'] })),
+    },
+  });
+  const site = newSite();
+  const { action, token } = await blocked(`${site}/a?b`);
+  const form = ['--data-urlencode', `token=${token}`, '--data-urlencode', 'reason=for the test'];
+  const answer = await weir.curl(`${site}${action}`, ...form);
+  expect([answer.status, answer.header('Location')]).toEqual([303, '/a?b']);
+  expect((await weir.curl(`${site}/a?b`)).status).toBe(200);
+});

@@ -111,7 +111,7 @@ test('a folder that cannot be made costs the memory of it, not the verdict', asy
     onTrouble: (error) => troubles.push(error),
   });
   await store.fresh();
-  store.addClean('key');
+  store.addClean('key', 10);
   await store.flush();
   expect(store.get('key')).toBe('clean');
   expect(troubles[0]).toMatchObject({ code: 'ENOTDIR' });
@@ -120,12 +120,12 @@ test('a folder that cannot be made costs the memory of it, not the verdict', asy
 test('clean verdicts are bounded by number, the least used go first, and end with their age', async () => {
   const store = new VerdictStore({ folder: newFolder(), entries: 100, maxAgeMs: 60_000 });
   for (let n = 0; n <= 100; n++) {
-    store.addClean(`key ${n}`);
+    store.addClean(`key ${n}`, 0);
     store.get('key 0');
   }
   expect([store.get('key 0'), store.get('key 1'), store.get('key 100')]).toEqual(['clean', null, 'clean']);
   const expired = new VerdictStore({ folder: newFolder(), entries: 100, maxAgeMs: -1 });
-  expired.addClean('key');
+  expired.addClean('key', 0);
   expired.addFound('other', { kind: 'block', threat: 't', severity: 'low', reason: 'r', incident: 'W-1' });
   expect([expired.get('key'), expired.get('other')]).toEqual([null, null]);
   await Promise.all([store.flush(), expired.flush()]);

@@ -92,23 +92,26 @@ test('a body that went to a spool file has the hash of its bytes, and is known i
   expect(await lab.told(1)).toMatchObject([{ sha256, bytes: 90_000, kind: 'block', blade: 'engine' }]);
 });
 
-test('verdicts survive a restart, and reach a gateway that runs beside', async () => {
-  const blade = new TestBlade('engine', ({ body }) =>
-    body!.memory!.includes('evil') ? found() : { kind: 'allow' },
-  );
+test('verdicts survive a restart, and reach a gateway that runs beside; quick clean ones only the memory', async () => {
+  const blade = new TestBlade('engine', async ({ body }) => {
+    if (body!.memory!.includes('evil')) return found();
+    if (body!.memory!.includes('slow')) await new Promise((resolve) => setTimeout(resolve, 10));
+    return { kind: 'allow' };
+  });
   const options = { profile: {}, blades: [blade] };
   await using first = await startVerdictLab(options);
   await using beside = await startVerdictLab({ ...options, folder: first.folder });
   await beside.respmod('warm');
-  await first.respmod('evil');
-  await first.respmod('good');
+  for (const body of ['evil', 'slow', 'quick']) await first.respmod(body);
   await first.gateway.close(0); // everything is written out
-  expect(blade.asked).toHaveLength(3);
+  expect(blade.asked).toHaveLength(4);
   expect((await beside.respmod('evil')).text).toContain('Test.Threat');
   await using later = await startVerdictLab({ ...options, folder: first.folder });
   expect((await later.respmod('evil')).text).toContain('Test.Threat');
-  expect((await later.respmod('good')).status).toBe(204);
-  expect(blade.asked).toHaveLength(3);
+  expect((await later.respmod('slow')).status).toBe(204);
+  expect(blade.asked).toHaveLength(4);
+  await later.respmod('quick');
+  expect(blade.asked).toHaveLength(5);
 });
 
 describe('the same content in many messages at a time', () => {

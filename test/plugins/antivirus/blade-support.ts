@@ -32,6 +32,9 @@ export async function antivirusBlade(options: object = {}): Promise<TestBlade> {
       error: (_fields, text) => warnings.push(text),
     },
     blade: (registered) => (blade = registered),
+    service: () => {},
+    proxyHook: () => {},
+    panel: () => {},
     watch: (path) => void watched.push(path),
   });
   const registered = blade!;

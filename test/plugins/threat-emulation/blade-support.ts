@@ -5,13 +5,14 @@ import { fileURLToPath } from 'node:url';
 import emulation from '../../../plugins/threat-emulation/index.ts';
 import type { EmulationReport } from '../../../plugins/threat-emulation/report.ts';
 import { ReportStore } from '../../../plugins/threat-emulation/report-store.ts';
-import type { Blade, Verdict } from '../../../src/plugin/api.ts';
+import type { Blade, PanelDefinition, Verdict } from '../../../src/plugin/api.ts';
 import { tempDir } from '../../support/tempDir.ts';
 import { message } from '../antivirus/blade-support.ts';
 
 export interface TestEmulation extends AsyncDisposable {
   readonly blade: Blade;
   readonly warnings: string[];
+  readonly panels: Readonly<Record<string, PanelDefinition>>;
   /** Reports on disk; opened anew, as after a restart. */
   reports(): ReportStore;
   /** The report that was written last. */
@@ -30,6 +31,7 @@ export async function emulationBlade(
 ): Promise<TestEmulation> {
   const folder = await tempDir();
   const warnings: string[] = [];
+  const panels: Record<string, PanelDefinition> = {};
   const reportFolder = path.join(folder.path, 'reports');
   let registered: Blade | undefined;
   await emulation.setup({
@@ -46,6 +48,9 @@ export async function emulationBlade(
       error: (_fields, text) => warnings.push(text),
     },
     blade: (blade) => (registered = blade),
+    service: () => {},
+    proxyHook: () => {},
+    panel: (panel) => (panels[panel.id] = panel),
     watch: () => {},
     findBlade: (name) => (name === 'antivirus' ? antivirus : null),
   });
@@ -53,6 +58,7 @@ export async function emulationBlade(
   return {
     blade,
     warnings,
+    panels,
     reports: () => new ReportStore(reportFolder, 500),
     async lastReport() {
       const store = new ReportStore(reportFolder, 500);

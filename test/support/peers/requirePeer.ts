@@ -21,6 +21,7 @@ export type PeerName =
   | 'nginx'
   | 'haproxy'
   | 'microsocks'
+  | 'rsyslogd'
   | 'curl'
   | 'script'
   | 'openssl'

@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { texts } from '../texts/index.ts';
 
 const MAX_CHILDREN = 200;
-const OPEN_LEVELS = 2;
+const OPEN_LEVELS = 4;
 
 export function DataTree({
   value,

@@ -42,6 +42,7 @@ function Console(): JSX.Element {
   const [help, setHelp] = useState(false);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route.page);
+  useEffect(() => scrollTo(0, 0), [route.page, route.id]);
   useEffect(() => {
     openLive();
     return closeLive;
@@ -50,7 +51,7 @@ function Console(): JSX.Element {
   useShortcuts({ '?': () => setHelp(true) });
   useEffect(() => {
     document.title = `${texts.pages[route.page]} · Weir`;
-    if (shown.current !== route.page) main.current?.focus();
+    if (shown.current !== route.page) main.current?.focus({ preventScroll: true });
     shown.current = route.page;
   }, [route.page]);
   const View = VIEWS[route.page];

@@ -18,9 +18,9 @@ export function Actions({ id, reply }: { id: string; reply: TransactionReply }):
     work().catch((error: unknown) => announce(texts.common.failed((error as Error).message)));
   };
   const fetched = (): Promise<CommandsReply> => getJson<CommandsReply>(`${path}/commands`);
-  const icap = reply.trace === null ? '' : icapFile(reply.trace);
+  const icap = icapFile(reply);
   const saveIcap = (): void => {
-    const url = URL.createObjectURL(new Blob([icap], { type: 'application/octet-stream' }));
+    const url = URL.createObjectURL(new Blob([...icap], { type: 'application/octet-stream' }));
     Object.assign(document.createElement('a'), { href: url, download: `${id}.icap` }).click();
     URL.revokeObjectURL(url);
   };
@@ -33,7 +33,13 @@ export function Actions({ id, reply }: { id: string; reply: TransactionReply }):
       <button type="button" class="small" onClick={() => attempt(() => download(`${path}/har`, `${id}.har`))}>
         {words.har}
       </button>
-      <button type="button" class="small" disabled={icap === ''} onClick={saveIcap} title={words.icapWhat}>
+      <button
+        type="button"
+        class="small"
+        disabled={icap.length === 0}
+        onClick={saveIcap}
+        title={words.icapWhat}
+      >
         {words.icap}
       </button>
       {commands !== null && (

@@ -4,6 +4,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { CapturedBody } from '../../api/types.ts';
+import { bytesOf } from '../../bytes.ts';
 import { DataTree } from '../../components/data-tree.tsx';
 import { HexDump } from '../../components/hex-dump.tsx';
 import { bytes } from '../../format.ts';
@@ -78,10 +79,6 @@ function viewsOf(data: Uint8Array, base64: string, type: string): Readonly<Recor
   }
   views['hex'] = () => <HexDump data={data} />;
   return views;
-}
-
-function bytesOf(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 function parsed(text: string): object | undefined {

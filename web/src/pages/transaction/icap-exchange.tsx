@@ -4,6 +4,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { TracedExchange } from '../../api/types.ts';
+import { bytesOf } from '../../bytes.ts';
 import { CopyButton } from '../../components/copy-button.tsx';
 import { HexDump } from '../../components/hex-dump.tsx';
 import { Facts } from '../../components/panel.tsx';
@@ -100,10 +101,7 @@ function Encapsulated({ lines }: { lines: readonly string[] }): JSX.Element | nu
 function Preview({ exchange }: { exchange: TracedExchange }): JSX.Element | null {
   const words = texts.transaction.icap;
   const { preview, body, request } = exchange;
-  const data = useMemo(
-    () => (body === null ? null : Uint8Array.from(atob(body), (character) => character.charCodeAt(0))),
-    [body],
-  );
+  const data = useMemo(() => (body === null ? null : bytesOf(body)), [body]);
   if (preview === null) return null;
   const announced = Number(/^preview:\s*(\d+)/im.exec(request.join('\n'))?.[1] ?? Number.NaN);
   return (
@@ -111,7 +109,6 @@ function Preview({ exchange }: { exchange: TracedExchange }): JSX.Element | null
       <h4>{words.preview(bytes(preview))}</h4>
       <p class="small muted">{preview < announced ? words.ieof(announced) : words.wholePreview}</p>
       {data === null ? <p class="small muted">{words.previewNotKept}</p> : <HexDump data={data} />}
-      <pre class="head">{preview < announced ? '0; ieof\\r\\n\\r\\n' : '0\\r\\n\\r\\n'}</pre>
     </>
   );
 }

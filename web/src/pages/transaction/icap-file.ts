@@ -1,10 +1,18 @@
-// The ICAP messages of a transaction as a text to save: heads as they were sent and received, and the start of
-// each preview where it was kept.
+// The ICAP messages of a transaction as a file to save: the bytes as they were on the wire where they were
+// captured, else the heads that the trace has.
 
-import type { TracedExchange, TraceRecord } from '../../api/types.ts';
+import type { TracedExchange, TraceRecord, TransactionReply } from '../../api/types.ts';
+import { bytesOf } from '../../bytes.ts';
 
 /** @returns empty where nothing was sent over ICAP */
-export function icapFile({ reqmod, respmod }: TraceRecord): string {
+export function icapFile({ trace, capture }: TransactionReply): readonly BlobPart[] {
+  const wire = (capture?.icap ?? []).flatMap(({ sent, received }) => [sent, received]);
+  if (wire.length > 0) return wire.map(({ base64 }) => bytesOf(base64));
+  const heads = trace === null ? '' : headsOf(trace);
+  return heads === '' ? [] : [heads];
+}
+
+function headsOf({ reqmod, respmod }: TraceRecord): string {
   const exchanges = [...reqmod, ...respmod].flatMap(({ services }) =>
     services.flatMap(({ attempts }) => attempts),
   );

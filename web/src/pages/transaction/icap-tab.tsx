@@ -7,6 +7,7 @@ import { Facts } from '../../components/panel.tsx';
 import { VerdictMark } from '../../components/verdict.tsx';
 import { duration } from '../../format.ts';
 import { texts } from '../../texts/index.ts';
+import { IcapBytes } from './icap-bytes.tsx';
 import { IcapExchange } from './icap-exchange.tsx';
 
 export function IcapTab({ reply }: { reply: TransactionReply }): JSX.Element {
@@ -22,6 +23,9 @@ export function IcapTab({ reply }: { reply: TransactionReply }): JSX.Element {
     <>
       {steps.map(([method, step], at) => (
         <Step key={at} method={method} step={step} />
+      ))}
+      {(reply.capture?.icap ?? []).map((exchange, at) => (
+        <IcapBytes key={at} exchange={exchange} />
       ))}
     </>
   );

@@ -44,7 +44,7 @@ export const icap = {
   ieof: (announced: number) =>
     `Shorter than the ${announced} bytes announced: that was the whole body, so it ends with "0; ieof" and no 100 Continue will follow.`,
   wholePreview:
-    'The preview ends with a chunk of size 0; the service says 100 Continue for the rest, or answers at once.',
+    'It ends with a chunk of size 0, marked ieof where it was the whole body. Without that mark the service says 100 Continue for the rest, or answers at once.',
   previewNotKept: 'Its bytes were not kept; trace.bodies of the configuration says how many are.',
 } as const;
 

@@ -27,7 +27,7 @@ export const threats = {
     client: 'User or client',
     allowOnce: 'Allow once',
     allowOnceWhat: (threat: string) =>
-      `The next time that this very content (by its SHA-256) comes, it passes in spite of ${threat}. Once.`,
+      `For an hour this very content (by its SHA-256) passes in spite of ${threat}.`,
     late: (people: number) =>
       people === 1
         ? 'The verdict came late: one client has it'
@@ -51,7 +51,7 @@ export const threats = {
     actions: 'Actions',
     release: 'Release',
     released: 'Released',
-    releaseWhat: 'From now on this very content (by its SHA-256) passes. Make sure that it is harmless.',
+    releaseWhat: 'For 30 days this very content (by its SHA-256) passes. Make sure that it is harmless.',
     download: 'Download',
     remove: 'Delete',
   },

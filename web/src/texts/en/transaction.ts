@@ -97,7 +97,8 @@ export const transaction = {
     commands: 'Repeat it …',
     har: 'Save as HAR',
     icap: 'Save ICAP messages',
-    icapWhat: 'The heads as sent and received. A service of the own gateway in the same process needs none.',
+    icapWhat:
+      'The ICAP messages as they were on the wire, or their heads where capture.enabled is off. A service in the same process needs none.',
     replay: 'Again through this proxy',
     direct: 'Without the proxy',
     icapTo: (service: string) => `Ask the service ${service} alone`,
@@ -119,7 +120,7 @@ export const transaction = {
     copyHead: 'Copy head',
     noBody: 'No body',
     bodyNotKept: (size: string) =>
-      `A body of ${size}, which was not kept. “weir record” keeps whole transactions.`,
+      `A body of ${size}, which was not kept. capture.enabled of the configuration keeps bodies, and “weir record” whole transactions.`,
   },
   bodies: {
     as: 'Show the body as',
@@ -131,6 +132,22 @@ export const transaction = {
   },
   icap,
   explained,
+  wire: {
+    title: (service: string, address: string) => `On the wire: ${service}, ${address}`,
+    sent: 'Sent',
+    received: 'Received',
+    head: (line: string) => `ICAP head, up to the empty line: ${line}`,
+    size: (bytes: number) => `size of a chunk, in hexadecimal: ${bytes} bytes follow`,
+    data: (bytes: number) => `chunk of ${bytes} bytes, and a line end`,
+    ieof: 'chunk of size 0 with ieof: the whole body fitted the preview',
+    end: (round: number) =>
+      round === 0
+        ? 'chunk of size 0: the end of the preview, or of the body'
+        : 'chunk of size 0: the end of the rest, sent after 100 Continue',
+    rest: 'what follows',
+    truncated: (size: string) =>
+      `The first ${size} are kept; capture.wire of the configuration says how many.`,
+  },
   findings: {
     none: 'Nothing was found, and no service said anything about it.',
     threat: 'Threat',

@@ -1,0 +1,167 @@
+// The configuration on the dashboard: what it would do with a request, how it is checked, and how it is changed.
+
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../src/config/load.ts';
+import type { LocalWeir } from '../support/weir.ts';
+import { startTestWeir } from '../support/weir.ts';
+import { ApiClient } from './api-client.ts';
+
+let weir: LocalWeir;
+let api: ApiClient;
+let file: string;
+
+beforeAll(async () => {
+  weir = await startTestWeir({
+    proxy: {
+      tls: {
+        rules: [
+          { hosts: ['*.bank.test', 'bank.test'], action: 'splice' },
+          { hosts: ['closed.test'], action: 'terminate' },
+        ],
+      },
+      targets: { deny: ['denied.test'], allow: ['127.0.0.0/8', '::1'] },
+    },
+    adaptation: {
+      rules: [
+        { point: 'respmod', use: ['sandblast'], when: { not: { types: ['image/*'] } } },
+        { point: 'reqmod', use: ['sandblast'], when: { methods: ['POST', 'PUT'] } },
+      ],
+    },
+  });
+  api = new ApiClient(weir);
+  file = weir.folder.join('weir.yaml');
+  weir.weir.dashboard!.attachPolicy({
+    file,
+    reload: async () => weir.weir.reload((await loadConfig({ path: file })).config),
+  });
+});
+
+afterAll(async () => {
+  await weir[Symbol.asyncDispose]();
+});
+
+test('without a file there is nothing to write, and a text can be checked nevertheless', async () => {
+  const { attachPolicy } = weir.weir.dashboard!;
+  attachPolicy({ file: null, reload: () => Promise.reject(new Error('never called')) });
+  const { json } = await api.ask('/api/policy');
+  expect(json).toMatchObject({ file: null, writable: false, yaml: '' });
+  const put = { method: 'PUT', body: { yaml: '', digest: json.digest } };
+  expect(await api.ask('/api/policy', put)).toMatchObject({ status: 409 });
+  const check = { method: 'POST', body: { yaml: 'proxy: {}' } };
+  expect((await api.ask('/api/policy/check', check)).json.ok).toBe(true);
+  attachPolicy({ file, reload: async () => weir.weir.reload((await loadConfig({ path: file })).config) });
+});
+
+describe('/api/policy/test', () => {
+  const verdictOn = async (body: object) =>
+    (await api.ask('/api/policy/test', { method: 'POST', body })).json;
+
+  test.each([
+    [{ url: 'https://www.bank.test/' }, 'passed-uninspected', 'splice'],
+    [{ url: 'https://closed.test/' }, 'refused', 'terminate'],
+    [{ url: 'https://denied.test/' }, 'refused', 'bump'],
+    [{ url: 'https://example.com/' }, 'inspected', 'bump'],
+    [{ url: 'https://example.com/a.png', type: 'image/png' }, 'passed-uninspected', 'bump'],
+    [{ url: 'https://example.com/', method: 'POST', type: 'image/png' }, 'inspected', 'bump'],
+  ])('%j would be %s', async (body, outcome, action) => {
+    expect(await verdictOn(body)).toMatchObject({ outcome, tls: { action } });
+  });
+
+  test('says what depends on a type that is not given, and which profile looks', async () => {
+    const found = await verdictOn({ url: 'http://example.com/' });
+    expect(found.tls).toBeNull();
+    expect(found.steps).toMatchObject([
+      { point: 'reqmod', skipped: 'methods', rule: 'adaptation.rules[1]' },
+      { point: 'respmod', skipped: null, use: 'sandblast' },
+    ]);
+    expect(found.profiles).toMatchObject([
+      { service: 'sandblast', blades: expect.arrayContaining(['antivirus']) },
+    ]);
+    expect(found.story.length).toBeGreaterThan(1);
+  });
+
+  test.each([[{}], [{ url: 'x' }], [{ url: 'ftp://a/' }], [{ url: 'http://a/', method: 1 }]])(
+    '%j is refused',
+    async (body) => {
+      expect((await api.ask('/api/policy/test', { method: 'POST', body })).status).toBe(400);
+    },
+  );
+});
+
+describe('/api/policy', () => {
+  test('tells the text, its digest, and the rules as they are written', async () => {
+    const { json } = await api.ask('/api/policy');
+    expect(json).toMatchObject({ file, writable: true, digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(json.yaml).toBe(await readFile(file, 'utf8'));
+    expect(json.tlsRules[0]).toMatchObject({
+      path: 'proxy.tls.rules[0]',
+      action: 'splice',
+      match: { hosts: ['*.bank.test', 'bank.test'] },
+    });
+    expect(json.adaptationRules[1]).toMatchObject({ point: 'reqmod', when: { methods: ['POST', 'PUT'] } });
+    expect(
+      json.profiles.find((profile: { usedBy: string[] }) => profile.usedBy.includes('/sandblast')),
+    ).toBeDefined();
+  });
+
+  test('checks a text: problems with place, what was found and what is allowed', async () => {
+    const check = async (yaml: string) =>
+      (await api.ask('/api/policy/check', { method: 'POST', body: { yaml } })).json;
+    expect(await check('proxy:\n  listne: 127.0.0.1:1\n')).toMatchObject({
+      ok: false,
+      problems: [{ path: 'proxy.listne', line: 2, suggestion: 'listen', code: 'ERR_CONFIG_UNKNOWN_KEY' }],
+    });
+    expect((await check('a: [')).problems[0].code).toBe('ERR_CONFIG_SYNTAX');
+    expect(await check('')).toMatchObject({ ok: true, problems: [] });
+  });
+
+  test('is written whole, with its comments and mode, and in force at once; and only what was seen is replaced', async () => {
+    const before = await readFile(file, 'utf8');
+    await chmod(file, 0o600);
+    const { digest } = (await api.ask('/api/policy')).json;
+    const yaml = `# ours\n${before.replace('"closed.test"', '"shut.test"')}`;
+    const put = (body: object) => api.ask('/api/policy', { method: 'PUT', body });
+    const done = await put({ yaml, digest });
+    expect(done).toMatchObject({
+      status: 200,
+      json: { applied: expect.arrayContaining(['proxy.tls.rules']) },
+    });
+    expect(await readFile(file, 'utf8')).toBe(yaml);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const now = await api.ask('/api/policy/test', { method: 'POST', body: { url: 'https://shut.test/' } });
+    expect(now.json.outcome).toBe('refused');
+    const late = await put({ yaml: before, digest });
+    expect(late).toMatchObject({ status: 409, json: { digest: done.json.digest } });
+    const wrong = await put({ yaml: 'proxy: 1', digest: done.json.digest });
+    expect(wrong).toMatchObject({ status: 422, json: { problems: [{ path: 'proxy', line: 1 }] } });
+    expect(await readFile(file, 'utf8')).toBe(yaml);
+  });
+
+  test('that cannot be put in force leaves the file as it was', async () => {
+    const before = await readFile(file, 'utf8');
+    const { digest } = (await api.ask('/api/policy')).json;
+    const yaml = before
+      .replace('"*.bank.test"', '"*.bank.test"')
+      .replace('"proxy": {', '"proxy": { "ca": { "passphraseFile": "/nowhere/at/all" },');
+    const { status, json } = await api.ask('/api/policy', { method: 'PUT', body: { yaml, digest } });
+    expect(status).toBe(422);
+    expect(json.code).toMatch(/^ERR_/);
+    expect(await readFile(file, 'utf8')).toBe(before);
+  });
+
+  test('rules for TLS are replaced alone, and comments stay', async () => {
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.startsWith('#') ? text : `# ours\n${text}`);
+    const { digest } = (await api.ask('/api/policy')).json;
+    const rules = [{ hosts: ['one.test'], action: 'splice' }];
+    const ask = (body: object) => api.ask('/api/policy/tls-rules', { method: 'POST', body });
+    expect((await ask({ rules, digest })).status).toBe(200);
+    expect(await readFile(file, 'utf8')).toMatch(/^# ours\n/);
+    const after = (await api.ask('/api/policy')).json;
+    expect(after.tlsRules).toMatchObject([{ action: 'splice', match: { hosts: ['one.test'] } }]);
+    const bad = await ask({ rules: [{ hosts: ['one.test'], action: 'melt' }], digest: after.digest });
+    expect(bad.json.problems).toMatchObject([{ path: 'proxy.tls.rules[0].action' }]);
+    expect((await ask({ rules: 'x', digest: after.digest })).status).toBe(400);
+  });
+});

@@ -29,7 +29,6 @@ import type { GatewayListener, ProxyListener, ResolvedConfig } from './config/ty
 import { Activity } from './dashboard/live/activity.ts';
 import { messageOf } from './errors.ts';
 import { listenerSecurity, makeGateway } from './gateway/from-config.ts';
-import type { Gateway } from './gateway/gateway.ts';
 import { poolRule } from './gateway/workers/pool-rule.ts';
 import { GatewaySupervisor } from './gateway/workers/supervisor.ts';
 import { Meters } from './metrics/meters.ts';

@@ -13,7 +13,9 @@ export default defineConfig({
   metaChunk: true,
   vite: { build: { chunkSizeWarningLimit: 1500 } },
   // Links from pages into the source tree have no target on the site.
-  ignoreDeadLinks: [/\.\.\/(?:\.\.\/)?(?:src|test|bench|plugins|examples|packaging|README|CONTRIBUTING|ROADMAP|CHANGELOG|bin)/],
+  ignoreDeadLinks: [
+    /\.\.\/(?:\.\.\/)?(?:src|test|bench|plugins|examples|packaging|README|CONTRIBUTING|ROADMAP|CHANGELOG|bin)/,
+  ],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

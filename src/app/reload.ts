@@ -110,10 +110,7 @@ async function prepare(
         ...(nextProxy?.applied ?? []),
         ...(nextGateway?.applied() ?? []),
       ],
-      needsRestart: [
-        ...changedKeys(running.configAtStart, config).filter(waits),
-        ...problems,
-      ],
+      needsRestart: [...changedKeys(running.configAtStart, config).filter(waits), ...problems],
       warnings: idleWarnings(running),
     };
     log.event('info', 'configuration reloaded', result);
@@ -144,7 +141,9 @@ async function prepareGateway(
   };
   bladeSets.add(blades);
   undo.push(() => close(blades));
-  const takeOver = gateway.prepare(gatewayOptions(config, blades.blades, log, poolOf(workers), blades.services));
+  const takeOver = gateway.prepare(
+    gatewayOptions(config, blades.blades, log, poolOf(workers), blades.services),
+  );
   return {
     hooks: blades.hooks,
     apply: () => {

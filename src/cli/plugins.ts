@@ -1,4 +1,4 @@
-// `weir plugins list`: loads the plugins of the configuration as a start would, prints what each brings
+// `weir plugins list` and `new`. `list` loads the plugins of the configuration as a start would, prints what each brings
 // and where it lies, and closes them again.
 
 import type { Command } from 'commander';
@@ -15,7 +15,7 @@ interface ListOptions extends ConfigOption {
 export function addPluginsCommand(program: Command, { terminal }: CommandContext): void {
   const plugins = program
     .command('plugins')
-    .description('see which plugins are loaded')
+    .description('see which plugins are loaded, or begin one')
     .helpCommand(false)
     .addHelpText('after', examples('weir plugins list'));
   plugins
@@ -25,6 +25,16 @@ export function addPluginsCommand(program: Command, { terminal }: CommandContext
     .option('--json', 'print a list of {name, version, use, file, blades}')
     .addHelpText('after', examples('weir plugins list --config my.yaml'))
     .action((options: ListOptions) => list(options, terminal));
+  plugins
+    .command('new')
+    .description('write a plugin with its test, to start from')
+    .argument('<name>', 'lower-case letters, digits and dashes')
+    .option('--folder <path>', 'where to write it; default: a folder of that name')
+    .addHelpText('after', examples('weir plugins new my-scanner'))
+    .action(async (name: string, { folder }: { readonly folder?: string }) => {
+      const { newPlugin } = await import('./plugins-new.ts');
+      await newPlugin(name, folder ?? null, terminal);
+    });
 }
 
 async function list(options: ListOptions, terminal: Terminal): Promise<void> {

@@ -37,6 +37,6 @@ export const plugins = listOfSections(
       'Runs its blades in a thread of its own, of 256MiB or that much memory, which is started anew after a crash or hang.',
     ),
   },
-  { preset: ['./plugins/antivirus'], short: 'use' },
+  { preset: ['./plugins/antivirus', './plugins/threat-emulation'], short: 'use' },
   'Plugins: folders, files or npm packages, seen from the folder of this file.',
 );

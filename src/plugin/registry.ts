@@ -2,7 +2,7 @@
 // functions must be. The loader decides what becomes of it.
 
 import { createHash } from 'node:crypto';
-import { PluginError } from '../errors.ts';
+import { type PluginError } from '../errors.ts';
 import type { ModMethod } from '../icap/service.ts';
 import type { Blade } from './api/blade.ts';
 import { HOOK_POINTS, type ProxyHook, type RegisteredHook } from './api/hooks.ts';

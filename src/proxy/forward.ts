@@ -132,7 +132,8 @@ export class Transaction implements StreamTransaction {
       respond: (answer) => this.#respond(answer),
     });
     if (exchange.facts.expect !== null) this.#expect(outgoing);
-    if (this.#context.hooks !== null) await this.#context.hooks.request(this.#context, this.#session, outgoing);
+    if (this.#context.hooks !== null)
+      await this.#context.hooks.request(this.#context, this.#session, outgoing);
     if (pipeline.has('REQMOD')) {
       const adapted = await this.#adapt('REQMOD', outgoing, null, outgoing.body, null);
       if (adapted.response !== null)

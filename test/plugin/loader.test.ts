@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { closePlugins, loadPlugins, type HostLogger, type LoadedPlugin } from '../../src/plugin/loader.ts';
@@ -96,37 +98,37 @@ describe('loadPlugins', () => {
     await using dir = await tempDir();
     await write(dir, 'mine/index.mjs', plugin('mine', "ctx.watch('data'); ctx.watch('/etc/lists/a');"));
     const { loaded } = await load(dir, ['./mine']);
-    expect(loaded[0]!.watched).toEqual([
-      dir.join('mine/index.mjs'),
-      dir.join('mine/data'),
-      '/etc/lists/a',
-    ]);
+    expect(loaded[0]!.watched).toEqual([dir.join('mine/index.mjs'), dir.join('mine/data'), '/etc/lists/a']);
   });
 
-  test.each([
-    ['ES module', 'mine.mjs', 'export default'],
-    ['CommonJS module', 'mine.cjs', 'module.exports ='],
-  ])('imports a changed %s anew, and its fingerprint moves', async (_, file, start) => {
+  test('imports changed modules anew, and their fingerprints move', async () => {
     await using dir = await tempDir();
-    const source = (version: string, fingerprint: string) =>
-      `${start} { ${MARK}, name: 'mine', version: '${version}', setup(ctx) {
-        ctx.blade({ name: 'b', fingerprint: () => '${fingerprint}', inspect: () => ({ kind: 'allow' }) });
-      } };`;
-    const now = async () => {
-      const [mine] = (await load(dir, [`./${file}`])).loaded;
-      return [mine!.version, mine!.changed !== null, mine!.blades[0]!.fingerprint!()];
-    };
-    await write(dir, file, source('1', 'x'));
-    expect([await now(), await now()]).toEqual([
-      ['1', false, 'x'],
-      ['1', false, 'x'],
-    ]);
-    await write(dir, file, source('2', 'x'));
-    expect(await now()).toEqual(['2', true, expect.stringMatching(/^x [0-9a-f]{16}$/)]);
-    await write(dir, file, 'this is no module');
-    await expect(load(dir, [`./${file}`])).rejects.toMatchObject({ code: 'ERR_PLUGIN_LOAD' });
-    await write(dir, file, source('3', 'x'));
-    expect((await now())[0]).toBe('3');
+    // In a process of its own: here modules are kept by the test runner, whatever becomes of their files.
+    await write(
+      dir,
+      'run.mjs',
+      `import { writeFileSync } from 'node:fs';
+       import { loadPlugins } from ${JSON.stringify(path.resolve('src/plugin/loader.ts'))};
+       const log = { child: () => log };
+       const said = [];
+       for (const [file, start] of [['a.mjs', 'export default'], ['b.cjs', 'module.exports =']]) {
+         for (const version of ['1', '1', '2', null, '3']) {
+           writeFileSync(file, version === null ? 'this is no module' : start + \` { ${MARK}, name: 'mine', version: '\${version}',
+             setup(ctx) { ctx.blade({ name: 'b', fingerprint: () => 'x', inspect() {} }); } };\`);
+           const entries = [{ use: './' + file, with: {}, resolveFrom: import.meta.dirname }];
+           await loadPlugins(entries, { log, onBlade() {} }).then(
+             ([mine]) => said.push([mine.version, mine.blades[0].fingerprint().length]),
+             ({ code }) => said.push(code));
+         }
+       }
+       console.log(JSON.stringify(said));`,
+    );
+    const tsx = import.meta.resolve('tsx');
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', tsx, 'run.mjs'], {
+      cwd: dir.path,
+    });
+    const each = [['1', 1], ['1', 1], ['2', 18], 'ERR_PLUGIN_LOAD', ['3', 18]];
+    expect(JSON.parse(stdout)).toEqual([...each, ...each]);
   });
 
   test('loads TypeScript while the package runs from sources, and the blade works', async () => {

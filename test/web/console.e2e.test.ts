@@ -183,7 +183,7 @@ describeWithPeer(['chromium'], () => {
         .nth(2)
         .locator('.wire-part')
         .evaluateAll((parts) => parts.map((part) => part.classList[1]));
-      expect(kinds).toEqual(['head', 'http', 'http', 'size', 'data', 'end']);
+      expect(kinds).toEqual(['head', 'http', 'http', 'size', 'data', 'end'].map((kind) => `wire-${kind}`));
       expect(await wire.nth(2).textContent()).toContain('44\\r\\n'); // 68 bytes
       expect(await wire.nth(2).textContent()).toContain('0; ieof\\r\\n');
       expect(await wire.nth(3).textContent()).toContain('ICAP/1.0 200 OK');

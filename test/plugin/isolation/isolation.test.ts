@@ -31,7 +31,10 @@ let blade: Blade;
 const lines: string[] = [];
 
 async function load(name: string, memory = 32): Promise<LoadedPlugin[]> {
-  const log = pino({}, { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    {},
+    { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const entry = { use: `./${name}`, with: {}, resolveFrom: dir.path, isolate: memory * 1024 * 1024 };
   return await loadPlugins([entry], { log, onBlade: () => {} });
 }
@@ -55,7 +58,14 @@ async function ask(deed: string, signal = new AbortController().signal): Promise
     request: { method: 'POST', target: '/', version: '1.1', headers: ['Host', 'a.test'] },
     client: { ip: null, user: null, groups: [] },
     server: { ip: null },
-    body: { size: memory.length, memory, file: null, stream: () => { throw new Error('not here'); } },
+    body: {
+      size: memory.length,
+      memory,
+      file: null,
+      stream: () => {
+        throw new Error('not here');
+      },
+    },
     header: () => undefined,
   };
   return await blade.inspect(message, signal);
@@ -112,8 +122,13 @@ describe('a blade in a thread of its own', () => {
     await expect(load('broken.mjs')).rejects.toMatchObject({ code: 'ERR_PLUGIN_LOAD' });
     await writeFile(
       dir.join('more.mjs'),
-      SOURCE.replace('ctx.blade', `ctx.panel({ id: 'p', title: 'P', data: () => ({ parts: [] }) }); ctx.blade`),
+      SOURCE.replace(
+        'ctx.blade',
+        `ctx.panel({ id: 'p', title: 'P', data: () => ({ parts: [] }) }); ctx.blade`,
+      ),
     );
-    await expect(load('more.mjs')).rejects.toMatchObject({ message: expect.stringContaining('more than blades') });
+    await expect(load('more.mjs')).rejects.toMatchObject({
+      message: expect.stringContaining('more than blades'),
+    });
   });
 });

@@ -1,11 +1,11 @@
 // The blade over a corpus: numbers as people write them are found, look-alikes are not, and no report or log
 // holds a number. Then words, passages of documents, containers, and the borders of pieces.
 
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
 import dlp from '../../../plugins/dlp/index.ts';
 import { fingerprintFolder, formatFingerprints } from '../../../plugins/dlp/fingerprint-file.ts';
-import { bladeOf } from '../../support/blade.ts';
+import { bladeOf, type BladeUnderTest } from '../../support/blade.ts';
 import { zipOf } from '../../support/eicar.ts';
 import { tempDir } from '../../support/tempDir.ts';
 
@@ -115,6 +115,12 @@ describe('numbers', () => {
 });
 
 describe('what numbers are in', () => {
+  let blade: BladeUnderTest; // one for all: its thread starts once
+  beforeAll(async () => {
+    blade = await bladeOf(dlp);
+  });
+  afterAll(async () => await blade[Symbol.asyncDispose]());
+
   const document = zipOf([
     { name: '[Content_Types].xml', data: Buffer.from('<Types/>') },
     {
@@ -152,13 +158,11 @@ describe('what numbers are in', () => {
       'the content',
     ],
   ])('%s', async (_, message, place) => {
-    await using blade = await bladeOf(dlp);
     const reason = `1 card number ending in 1881 in ${place}`;
     expect(await blade.ask(message)).toMatchObject({ kind: 'block', reason });
   });
 
   test('a number is found wherever the borders of pieces are', async () => {
-    await using blade = await bladeOf(dlp);
     for (let shift = 0; shift < 40; shift += 3) {
       const filler = 'no number here. '.repeat(2000).slice(0, 16 * 1024 - shift);
       expect([shift, await blade.ask(text(`${filler} ${CARD} and more`))]).toEqual([
@@ -172,14 +176,12 @@ describe('what numbers are in', () => {
     const encrypted = Buffer.from(zipOf([{ name: 'a', data: Buffer.from(CARD) }]));
     encrypted.writeUInt16LE(encrypted.readUInt16LE(6) | 1, 6);
     encrypted.writeUInt16LE(1, encrypted.indexOf('PK\x01\x02') + 8);
-    await using open = await bladeOf(dlp);
     await using closed = await bladeOf(dlp, { onUnscannable: { encrypted: 'block' } });
-    expect(await open.ask({ body: encrypted })).toEqual({ kind: 'allow', notScanned: 'encrypted' });
+    expect(await blade.ask({ body: encrypted })).toEqual({ kind: 'allow', notScanned: 'encrypted' });
     expect(await closed.ask({ body: encrypted })).toMatchObject({ threat: 'DLP:not-searched:encrypted' });
   });
 
   test('a scan that is aborted ends, and the next one works', async () => {
-    await using blade = await bladeOf(dlp);
     const abort = new AbortController();
     const scan = blade.ask({ body: gzipSync(CARD), headers: ['Content-Encoding', 'gzip'] }, abort.signal);
     abort.abort();

@@ -37,7 +37,7 @@ function Direction({ title, captured }: { title: string; captured: CapturedBody 
       <ScrollBox label={title} tall>
         <ol class="wire" aria-label={title}>
           {parts.map(({ kind, from, to, about }) => (
-            <li key={from} class={`wire-part ${kind}`} title={about}>
+            <li key={from} class={`wire-part wire-${kind}`} title={about}>
               <span class="wire-about">
                 <code>{`${from}–${to - 1}`}</code> {about}
               </span>

@@ -10,6 +10,7 @@ import type { Dashboard } from './app/dashboard-part.ts';
 import { entranceOptions } from './app/entrance-options.ts';
 import { listenerTlsSource } from './app/listener-tls.ts';
 import { captureMemoryOf, captureSource } from './app/dashboard/capture-source.ts';
+import { replaySource } from './app/dashboard/replay-source.ts';
 import { Listeners } from './app/listeners.ts';
 import { Metrics } from './app/metrics-part.ts';
 import { makeProxyParts } from './app/proxy-parts.ts';
@@ -71,6 +72,8 @@ export interface RunningWeir {
   /** Writes out what the log has gathered; it does so by itself four times a second. */
   flushLog?(): void;
   stop(graceMs: number): Promise<void>;
+  /** What is in force now. */
+  readonly config: ResolvedConfig;
   /** Files and folders whose change is a reason to reload, as of now; absolute. */
   readonly watched: readonly string[];
   /** Writes a line to the log. */
@@ -124,7 +127,8 @@ function captureForDashboard(
   if (memory === null) return;
   started.push(() => memory.clear());
   weir.capture(memory);
-  weir.dashboard!.attachCaptures(captureSource(memory, config.capture.secrets));
+  const shown = captureSource(memory, config.capture.secrets);
+  weir.dashboard!.attachCaptures(shown, replaySource(memory, () => weir.config));
 }
 
 /** Who hears of what happens. */
@@ -195,6 +199,9 @@ async function start(
     },
     get services() {
       return addresses().services;
+    },
+    get config() {
+      return running.config;
     },
     get watched() {
       return watchedFiles(running);

@@ -4,7 +4,13 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { newToken, readTokenFile, tokenFileIn, writeTokenFile } from '../dashboard/access.ts';
-import type { AboutWeir, CaptureSource, DashboardSources, TraceSource } from '../dashboard/api/sources.ts';
+import type {
+  AboutWeir,
+  CaptureSource,
+  DashboardSources,
+  ReplaySource,
+  TraceSource,
+} from '../dashboard/api/sources.ts';
 import type { Activity } from '../dashboard/live/activity.ts';
 import { DashboardServer } from '../dashboard/server.ts';
 import { packagePlace } from '../config/package-root.ts';
@@ -40,7 +46,7 @@ export interface Dashboard {
   /** Tells where the configuration comes from: it can be changed on the dashboard from then on. */
   attachPolicy(file: PolicyFile): void;
   /** Tells who keeps heads and bodies of transactions; null: nobody any more. */
-  attachCaptures(captures: CaptureSource | null): void;
+  attachCaptures(captures: CaptureSource | null, replays?: ReplaySource | null): void;
   close(): Promise<void>;
 }
 
@@ -77,7 +83,7 @@ export async function openDashboard(parts: DashboardParts): Promise<Dashboard | 
   if (listen === null) return null;
   const file = tokenFileIn(config.proxy.certs);
   const token = configured ?? readTokenFile(file) ?? newToken();
-  const given: Given = { policy: null, captures: null };
+  const given: Given = { policy: null, captures: null, replays: null };
   const server = new DashboardServer({
     ...listen,
     token,
@@ -93,7 +99,7 @@ export async function openDashboard(parts: DashboardParts): Promise<Dashboard | 
     tokenIsOurs: configured === null,
     tokenFile: configured === null && keepToken(file, token, log) ? file : null,
     attachPolicy: (policy) => void (given.policy = policy),
-    attachCaptures: (captures) => void (given.captures = captures),
+    attachCaptures: (captures, replays = null) => void Object.assign(given, { captures, replays }),
     close: () => server.close(),
   };
 }
@@ -105,6 +111,7 @@ const FOLDERS = { pages: path.join(root, 'dist', 'web'), openApi: path.join(root
 interface Given {
   policy: PolicyFile | null;
   captures: CaptureSource | null;
+  replays: ReplaySource | null;
 }
 
 function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
@@ -133,6 +140,9 @@ function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
     traces: traces === null ? null : traceSource(traces, running.config),
     get captures() {
       return given.captures;
+    },
+    get replays() {
+      return given.replays;
     },
     incidents: running.log.incidents,
     quarantine: quarantineSource(running),

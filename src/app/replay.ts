@@ -2,6 +2,9 @@
 // Nobody listens and no origin is asked; the messages come from the recording.
 
 import { transactionsOf } from '../capture/transactions-of.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { ReadTransaction } from '../capture/recording-reader.ts';
 import type { RecordedOutcome } from '../capture/recording.ts';
 import { checkConfigObject } from '../config/load.ts';
@@ -65,7 +68,7 @@ export function withTarget(config: ResolvedConfig, { service, profile }: ReplayT
     const services = Object.fromEntries(
       Object.entries(config.gateway.services).map(([name, of]) => [
         name,
-        of.profile === null ? of : { ...of, profile },
+        of.profile === null ? of : { ...of, profile, rules: [] },
       ]),
     );
     result = { ...result, gateway: { ...result.gateway, services } };
@@ -114,8 +117,10 @@ export class ReplayStage {
    * Loads plugins, makes gateway and services. Its own gateway is asked in this process.
    * @throws {WeirError} `ERR_PLUGIN_…`, `ERR_CONFIG_…`
    */
-  static async open(config: ResolvedConfig): Promise<ReplayStage> {
-    const log = openLog({ ...config.log, level: 'silent', file: null, meters: null });
+  static async open(given: ResolvedConfig): Promise<ReplayStage> {
+    const log = openLog({ ...given.log, level: 'silent', file: null, meters: null });
+    const folder = await mkdtemp(path.join(tmpdir(), 'weir-replay-'));
+    const config = withoutTraces(given, folder);
     const blades = await BladeSet.load(config, log);
     const gateway = makeGateway(config, blades.blades, log, null);
     const halves = { proxy: true, gateway: true };
@@ -125,6 +130,7 @@ export class ReplayStage {
       await gateway.close(0);
       await blades.close();
       log.close();
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     });
   }
 
@@ -177,6 +183,23 @@ export class ReplayStage {
       return result(verdict, { error: `${failure.code}: ${failure.message}` });
     }
   }
+}
+
+/** Nothing is remembered, quarantined or taken from what was: a replay judges, and leaves no mark. */
+function withoutTraces(config: ResolvedConfig, folder: string): ResolvedConfig {
+  const { gateway } = config;
+  const profiles = Object.entries(config.profiles).map(([name, profile]) => {
+    return [name, { ...profile, cache: false, quarantine: 'off' as const }] as const;
+  });
+  return {
+    ...config,
+    profiles: Object.fromEntries(profiles),
+    gateway: {
+      ...gateway,
+      verdicts: { ...gateway.verdicts, folder: path.join(folder, 'verdicts') },
+      quarantine: { ...gateway.quarantine, folder: path.join(folder, 'quarantine') },
+    },
+  };
 }
 
 function whySkipped({ request, response }: ReadTransaction): string | null {

@@ -17,6 +17,7 @@ export interface CaptureMemoryOptions {
 
 interface Kept {
   readonly capture: TransactionCapture;
+  readonly record: ProxyRecord;
   readonly bytes: number;
 }
 
@@ -43,9 +44,9 @@ export class CaptureMemory implements CaptureSink {
     return this.#kept.size;
   }
 
-  take(capture: TransactionCapture, { id }: ProxyRecord): void {
+  take(capture: TransactionCapture, record: ProxyRecord): void {
     const bytes = sizeOf(capture);
-    this.#kept.set(id, { capture, bytes });
+    this.#kept.set(record.id, { capture, record, bytes });
     this.#bytes += bytes;
     for (const [oldest, kept] of this.#kept) {
       if (this.#bytes <= this.#totalBytes && this.#kept.size <= MAX_COUNT) break;
@@ -56,6 +57,11 @@ export class CaptureMemory implements CaptureSink {
   /** By the id of its record; null where it is not here any more, or never was. */
   get(id: string): TransactionCapture | null {
     return this.#kept.get(id)?.capture ?? null;
+  }
+
+  /** The same with its record. */
+  whole(id: string): { readonly capture: TransactionCapture; readonly record: ProxyRecord } | null {
+    return this.#kept.get(id) ?? null;
   }
 
   /** Frees everything. */

@@ -9,7 +9,7 @@ import type { ProxyRecord } from '../telemetry/records.ts';
 import { withoutSecrets, withoutUserInfo } from '../trace/redaction.ts';
 import type { BodyCopy } from './body-copy.ts';
 import type { CaptureSink, TransactionCapture } from './capture.ts';
-import type { RecordedBody, RecordedTransaction, RecordingHeader } from './recording.ts';
+import type { RecordedBody, RecordedOutcome, RecordedTransaction, RecordingHeader } from './recording.ts';
 import { RECORDING_VERSION } from './recording.ts';
 
 export interface RecordingOptions {
@@ -171,14 +171,19 @@ function transactionOf(
             headers: secrets ? response.headers : withoutSecrets(response.headers),
             body: bodyOf(capture.responseBody),
           },
-    outcome: {
-      status: record.status,
-      verdict: record.verdict,
-      threat: record.threat?.name ?? null,
-      blade: record.threat?.blade ?? null,
-      notScanned: record.coverage?.state === 'not-scanned' ? record.coverage.reason : null,
-      services: [...new Set(record.adaptation.map(({ service }) => service))],
-    },
+    outcome: outcomeOf(record),
+  };
+}
+
+/** What a log record says of what became of its transaction. */
+export function outcomeOf(record: ProxyRecord): RecordedOutcome {
+  return {
+    status: record.status,
+    verdict: record.verdict,
+    threat: record.threat?.name ?? null,
+    blade: record.threat?.blade ?? null,
+    notScanned: record.coverage?.state === 'not-scanned' ? record.coverage.reason : null,
+    services: [...new Set(record.adaptation.map(({ service }) => service))],
   };
 }
 

@@ -3,6 +3,7 @@
 
 import { expect, test } from '@jest/globals';
 import type { CapturedBody, TransactionReply } from '../../src/dashboard/api/types.ts';
+import { eicar } from '../support/eicar.ts';
 import { originServer } from '../support/originServer.ts';
 import { type LocalWeir, startTestWeir } from '../support/weir.ts';
 
@@ -54,6 +55,34 @@ test('both messages, and what was said to the ICAP server, byte for byte, with s
   expect(text(received)).toMatch(/^ICAP\/1\.0 204 /);
   expect([sent.bytes, sent.truncated]).toEqual([text(sent).length, false]);
   expect(text(sent) + text(received) + JSON.stringify(capture)).not.toContain(SECRET);
+});
+
+test('a captured transaction is replayed through another profile, and leaves no mark', async () => {
+  await using origin = await originServer((_, response) => response.end(eicar()));
+  await using weir = await startTestWeir({
+    capture: { enabled: true },
+    profiles: { blind: { blades: { antivirus: { enabled: false } } } },
+  });
+  await weir.curl(`${origin.url}/bad`);
+  const [record] = await weir.logged(({ kind }) => kind === 'proxy');
+  const { address, token } = weir.weir.dashboard!;
+  const replay = async (id: string, body: object): Promise<[number, object]> => {
+    const headers = {
+      ...{ Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', 'X-Weir-Request': '1' },
+    };
+    const url = `http://${address}/api/transactions/${id}/replay`;
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+    return [response.status, (await response.json()) as object];
+  };
+  const logged = weir.log().length;
+  expect(await replay(record!.id, {})).toMatchObject([200, { changed: false, now: { verdict: 'blocked' } }]);
+  expect(await replay(record!.id, { profile: 'blind' })).toMatchObject([
+    200,
+    { changed: true, before: { verdict: 'blocked' }, now: { verdict: 'allowed', notScanned: 'policy' } },
+  ]);
+  expect(await replay(record!.id, { profile: 'none' })).toMatchObject([400, { code: 'ERR_CONFIG_VALUE' }]);
+  expect(await replay('W-1M82XRXXPV15Q', {})).toMatchObject([409, { hint: expect.any(String) as unknown }]);
+  expect(weir.log().length).toBe(logged);
 });
 
 test('secrets are there where that is configured, and bodies only up to their bound', async () => {

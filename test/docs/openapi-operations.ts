@@ -87,6 +87,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What was stopped, and what should have been.',
     ...{ query: { limit: '1 to 200, default 200' }, reply: 'IncidentsReply' },
   },
+  'POST /api/transactions/{id}/replay': {
+    summary: 'A captured transaction once more, through another profile: what would become of it now.',
+    ...{ request: 'ReplayRequest', reply: 'ReplayReply', more: [409] },
+  },
   'POST /api/incidents/{id}/allow-once': {
     summary: 'Lets the content of an incident pass from now on.',
     ...{ request: 'ReleaseRequest', reply: 'ReleaseReply', more: [404, 501] },

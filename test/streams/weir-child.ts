@@ -85,7 +85,12 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
       certs: 'certs',
       upstream: { trust: [(await testCa()).certPath], hosts: { '*.origin.test': '127.0.0.1' } },
     },
-    gateway: { listen: `127.0.0.1:${gatewayPort}` },
+    gateway: {
+      listen: `127.0.0.1:${gatewayPort}`,
+      verdicts: { folder: 'verdicts' },
+      quarantine: { folder: 'quarantine' },
+    },
+    usercheck: { folder: 'usercheck' },
     adaptation: {
       services,
       rules: (options.points ?? ['reqmod', 'respmod']).flatMap((point) =>
@@ -97,7 +102,8 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
         ...(options.spoolMemory === undefined ? {} : { memory: options.spoolMemory }),
       },
     },
-    ...(options.plugins === undefined ? {} : { plugins: options.plugins }),
+    // Emulation would have threads and files of its own.
+    plugins: options.plugins ?? ['antivirus'],
     ...(options.profiles === undefined ? {} : { profiles: options.profiles }),
     dashboard: { listen: '127.0.0.1:0' },
     trace: { folder: 'trace' },

@@ -19,6 +19,7 @@ import type {
   PolicyTestReply,
   PolicyTestRequest,
   QuarantineItem,
+  ReplayReply,
   StatusReply,
   TransactionCaptureReply,
   TrustReply,
@@ -31,6 +32,7 @@ export interface DashboardSources {
   meters(): MeterSnapshot;
   readonly traces: TraceSource | null;
   readonly captures: CaptureSource | null;
+  readonly replays: ReplaySource | null;
   readonly incidents: IncidentSource | null;
   readonly quarantine: QuarantineSource | null;
   readonly policy: PolicySource | null;
@@ -58,6 +60,16 @@ export interface TraceSource {
 export interface CaptureSource {
   /** Null: nothing was captured, or it is gone. */
   get(id: string): TransactionCaptureReply | null | Promise<TransactionCaptureReply | null>;
+}
+
+export interface ReplaySource {
+  /**
+   * A captured transaction once more.
+   * @param profile  null: as configured
+   * @returns null: nothing was captured, or it is gone
+   * @throws {ConfigError} `ERR_CONFIG_VALUE`: no such profile
+   */
+  replay(id: string, profile: string | null): Promise<ReplayReply | null>;
 }
 
 export interface IncidentSource {

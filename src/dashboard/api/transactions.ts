@@ -13,7 +13,7 @@ import { ok, refused } from '../reply.ts';
 import type { ApiRequest, Route } from '../router.ts';
 import { commandsOf } from './commands.ts';
 import { harOf } from './har.ts';
-import { wholeNumber } from './parameters.ts';
+import { textOf, wholeNumber } from './parameters.ts';
 import type { DashboardSources } from './sources.ts';
 import type { StoryLine, TransactionReply, TransactionsReply, TransactionSummary } from './types.ts';
 import { isVerdict } from './verdicts.ts';
@@ -49,6 +49,15 @@ export function transactionRoutes(sources: DashboardSources, activity: Activity)
       },
     },
     {
+      method: 'POST',
+      path: '/api/transactions/:id/replay',
+      answer: async ({ params, body }) => {
+        const profile = textOf(body, 'profile', 64);
+        if (typeof profile === 'object') return profile;
+        return (await replay(params['id']!, profile ?? null, sources)) ?? NOT_CAPTURED;
+      },
+    },
+    {
       method: 'GET',
       path: '/api/transactions/:id/commands',
       answer: async (request) => {
@@ -59,6 +68,19 @@ export function transactionRoutes(sources: DashboardSources, activity: Activity)
       },
     },
   ];
+}
+
+const NOT_CAPTURED = refused(409, 'heads and bodies of this transaction were not kept', {
+  hint: 'set capture.enabled; what is gone can be had by weir record and weir replay',
+});
+
+async function replay(
+  id: string,
+  profile: string | null,
+  { replays }: DashboardSources,
+): Promise<ApiReply | null> {
+  const reply = (await replays?.replay(id, profile)) ?? null;
+  return reply === null ? null : ok(reply);
 }
 
 interface Known {

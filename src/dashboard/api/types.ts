@@ -257,6 +257,34 @@ export interface CommandsReply {
   readonly why: string;
 }
 
+/** POST /api/transactions/:id/replay */
+export interface ReplayRequest {
+  /** Profile of all services of the gateway that scan; default: as configured. */
+  readonly profile?: string;
+}
+
+/** What became of a transaction, once. */
+export interface ReplayOutcome {
+  readonly verdict: 'allowed' | 'blocked' | 'modified' | 'bypassed' | 'error';
+  readonly threat: string | null;
+  /** Why it was not scanned. */
+  readonly notScanned: string | null;
+  readonly services: readonly string[];
+}
+
+export interface ReplayReply {
+  /** Null: as configured. */
+  readonly profile: string | null;
+  readonly before: ReplayOutcome;
+  /** Null where it cannot be replayed. */
+  readonly now: (ReplayOutcome & { readonly ms: number; readonly error: string | null }) | null;
+  /** Why not. */
+  readonly skipped: string | null;
+  /** Only a part of a body was kept: services have seen that part. */
+  readonly partial: boolean;
+  readonly changed: boolean;
+}
+
 export interface ServiceDetail extends ServiceReport {
   /** Former states, oldest first, at most 50. */
   readonly history: readonly { readonly at: string; readonly state: string; readonly cause: string | null }[];

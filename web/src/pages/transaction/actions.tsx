@@ -9,6 +9,7 @@ import { Modal } from '../../components/modal.tsx';
 import { announce } from '../../state/announce.ts';
 import { texts } from '../../texts/index.ts';
 import { icapFile } from './icap-file.ts';
+import { Replay } from './replay.tsx';
 
 export function Actions({ id, reply }: { id: string; reply: TransactionReply }): JSX.Element {
   const [commands, setCommands] = useState<CommandsReply | null>(null);
@@ -60,6 +61,7 @@ export function Actions({ id, reply }: { id: string; reply: TransactionReply }):
           ))}
           <h3>{words.why}</h3>
           <Command text={commands.why} />
+          {reply.capture !== null && <Replay id={id} />}
         </Modal>
       )}
     </div>

@@ -128,7 +128,10 @@ function captureForDashboard(
   started.push(() => memory.clear());
   weir.capture(memory);
   const shown = captureSource(memory, config.capture.secrets);
-  weir.dashboard!.attachCaptures(shown, replaySource(memory, () => weir.config));
+  weir.dashboard!.attachCaptures(
+    shown,
+    replaySource(memory, () => weir.config),
+  );
 }
 
 /** Who hears of what happens. */

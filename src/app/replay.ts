@@ -191,8 +191,13 @@ function withoutTraces(config: ResolvedConfig, folder: string): ResolvedConfig {
   const profiles = Object.entries(config.profiles).map(([name, profile]) => {
     return [name, { ...profile, cache: false, quarantine: 'off' as const }] as const;
   });
+  // Its own gateway is asked here, not where another one with the policy in force may listen.
+  const services = Object.entries(config.adaptation.services).map(([name, service]) => {
+    return [name, { ...service, inProcess: true }] as const;
+  });
   return {
     ...config,
+    adaptation: { ...config.adaptation, services: Object.fromEntries(services) },
     profiles: Object.fromEntries(profiles),
     gateway: {
       ...gateway,

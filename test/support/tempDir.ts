@@ -26,7 +26,7 @@ export async function tempDir(prefix = 'weir-test-'): Promise<TempDir> {
       return join(name);
     },
     async [Symbol.asyncDispose]() {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      await rm(folder, { recursive: true, force: true, maxRetries: 8 });
     },
   };
 }

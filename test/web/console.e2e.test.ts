@@ -213,9 +213,22 @@ describeWithPeer(['chromium'], () => {
       expect(har.log.entries[0]!.request.url).toContain('/eicar.com');
       await page.getByRole('button', { name: 'Repeat it' }).click();
       const dialog = page.getByRole('dialog');
+      await dialog.locator('code').first().waitFor();
       expect(await dialog.locator('code').allTextContents()).toEqual(
         expect.arrayContaining([expect.stringMatching(/^curl /), expect.stringMatching(/^weir why W-/)]),
       );
+    });
+
+    test('replays it through another profile and says what differs', async () => {
+      await openBlocked();
+      await page.getByRole('button', { name: 'Repeat it' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('combobox').selectOption('strict');
+      await dialog.getByRole('button', { name: 'Replay' }).click();
+      await dialog.getByText('The outcome is the same.').waitFor();
+      const rows = await dialog.locator('tbody tr').allTextContents();
+      expect(rows).toEqual([expect.stringMatching(/^then.*EICAR/), expect.stringMatching(/^now.*EICAR/)]);
+      expect(await accessible()).toEqual([]);
     });
 
     test('is accessible in each of its parts, and fits a phone', async () => {

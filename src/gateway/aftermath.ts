@@ -33,7 +33,19 @@ export function isKept(inspector: Inspector, subject: Subject, found: Found): bo
  * @param subject  its `held` stays as it is until this settles
  * @param reached  null: the message was stopped
  */
-export async function aftermath(
+export function aftermath(
+  inspector: Inspector,
+  subject: Subject,
+  content: Content | null,
+  found: Found,
+  reached: Reached | null,
+): Promise<void> {
+  const work = keepAndTell(inspector, subject, content, found, reached);
+  inspector.memory?.follow(work);
+  return work;
+}
+
+async function keepAndTell(
   inspector: Inspector,
   subject: Subject,
   content: Content | null,

@@ -34,6 +34,7 @@ export class GatewayMemory {
   readonly flights: Flights = new Map();
   readonly #telemetry: Telemetry;
   readonly #floods = new FloodGuard();
+  readonly #following = new Set<Promise<unknown>>();
   #verdicts: VerdictStore;
   #quarantine: Quarantine;
   #usercheck: UserCheck | null;
@@ -90,11 +91,18 @@ export class GatewayMemory {
     this.#telemetry.event('warn', message, fields);
   }
 
+  /** Something that is still to be written when the answer is out: `close` waits for it. */
+  follow(work: Promise<void>): void {
+    const settled = work.catch(() => {}).finally(() => this.#following.delete(settled));
+    this.#following.add(settled);
+  }
+
   /** Lets background blades finish for up to that time and writes everything out. */
   async close(graceMs: number): Promise<void> {
     const dropped = await this.background.close(graceMs);
     if (dropped > 0)
       this.event('warn', 'messages were not judged in the background: Weir stops', { dropped });
+    await Promise.all(this.#following);
     await this.#verdicts.flush();
     await this.#usercheck?.flush();
   }

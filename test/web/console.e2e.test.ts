@@ -193,7 +193,7 @@ describeWithPeer(['chromium'], () => {
       await open('#/live?q=prices.json');
       await row('/api/prices.json').locator('a').click();
       await page.getByRole('tab', { name: 'Request and response' }).click();
-      await page.getByText('3.5').waitFor();
+      await page.getByText('3.5', { exact: true }).waitFor();
       await open('#/live?q=logo.png');
       await row('/logo.png').locator('a').click();
       await page.getByRole('tab', { name: 'Request and response' }).click();

@@ -1,10 +1,12 @@
 // Runs the blades that a profile enables over one message and joins their verdicts: the first block
-// decides, a modification replaces the message, an error is what the profile's onError says. Blades of mode
+// decides, modifications of different parts go together, an error is what the profile's onError says. Blades of mode
 // background are not among them: background/ asks those afterwards. G-04, G-06 … G-08, G-19.
 
 import { PluginError, isWeirError, messageOf } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
+import type { RawHeaders } from '../icap/codec/http-head.ts';
 import type { Blade, BladeMessage, BlockVerdict, ModifyVerdict, Verdict } from '../plugin/api.ts';
+import { joinedChanges } from './joined-changes.ts';
 
 export type BladeMode = 'inline' | 'background' | 'hold';
 
@@ -121,7 +123,9 @@ export async function inspect(
         note('block', cached);
         return { blocked: { ...verdict, blade: blade.name, cached }, modified: null, trace };
       }
-      if (verdict.kind === 'modify') modified = verdict;
+      if (verdict.kind === 'modify')
+        modified =
+          modified === null ? verdict : joinedChanges(modified, verdict, headersOf(message), blade.name);
       note(traceOf(verdict), cached);
     } catch (error) {
       note('error');
@@ -130,6 +134,10 @@ export async function inspect(
     }
   }
   return { blocked: null, modified, trace };
+}
+
+function headersOf({ direction, request, response }: BladeMessage): RawHeaders {
+  return (direction === 'request' ? request : response)?.headers ?? [];
 }
 
 /**

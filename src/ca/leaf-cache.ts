@@ -1,6 +1,7 @@
-// Keeps a ready TLS context per site, so that a handshake costs a look-up and not a signature. Decides
-// which names share one, when a leaf is renewed, how many are kept, and with which keys session tickets
-// are sealed; what is in a leaf is leaf.ts, what outlives the process leaf-store.ts and leaf-keys.ts.
+// Keeps the leaf of each site, and a ready TLS context for those that are met again, so that a handshake
+// costs a look-up and not a signature. Decides which names share one, when a leaf is renewed, how many are
+// kept, and with which keys session tickets are sealed; what is in a leaf is leaf.ts, what outlives the
+// process leaf-store.ts and leaf-keys.ts.
 
 import { randomBytes } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -18,12 +19,18 @@ import { BACKDATE_MS, leafName, mintLeaf, processLeafKey } from './leaf.ts';
 import { LeafKeys } from './leaf-keys.ts';
 import type { LeafKind } from './leaf-keys.ts';
 import type { LeafStore } from './leaf-store.ts';
+import { SharedContext } from './shared-context.ts';
 
 const DEFAULT_MAX = 5_000;
 const MAX_AGE_MS = 24 * 3_600_000; // then a leaf is replaced, whatever its end
 const RENEW_BEFORE_END_MS = 3_600_000; // so that none expires while a connection starts
 const TICKET_KEYS_MS = 12 * 3_600_000; // new contexts then seal tickets with new keys
 const SESSION_SECONDS = 3_600; // how long a client may resume
+/**
+ * Handshakes of a site in the shared context. A leaf put into it costs a third of a context of its own: most
+ * names are met once or twice, and those that are met often pay little more than before.
+ */
+const SHARED_USES = 2;
 
 export interface LeafContextsOptions {
   /** How many names are kept, default 5000; the one unused longest goes. A context takes about 30 KiB. */
@@ -40,8 +47,19 @@ export interface LeafContextsOptions {
   readonly now?: () => number;
 }
 
+/**
+ * The context for one handshake. To be called when its TLSSocket is made, not before: the context may be one
+ * that the next call gives another certificate.
+ */
+export type LeafTls = () => SecureContext;
+
 interface Entry {
-  readonly context: SecureContext;
+  /** The leaf and what is above it. */
+  readonly pem: string;
+  readonly key: LeafKey;
+  context: SecureContext | null;
+  /** Handshakes in the shared context. */
+  sharedUses: number;
   readonly validFrom: number;
   readonly renewAt: number;
 }
@@ -55,6 +73,7 @@ export class LeafContexts {
   readonly #store: LeafStore | null;
   readonly #now: () => number;
   readonly #keyTexts = new WeakMap<LeafKey, string>();
+  readonly #shared = new Map<LeafKey, SharedContext | null>();
   #ticketKeys = randomBytes(48);
   #ticketKeysUntil: number;
   #hits = 0;
@@ -100,14 +119,22 @@ export class LeafContexts {
    *         `ERR_CA_INVALID` (the CA has expired)
    */
   contextFor(name: string): SecureContext {
-    return this.#contextFor('ec', name, this.#keys.ec);
+    return this.#ownContext(this.#entryFor('ec', name, this.#keys.ec));
   }
 
-  /** As {@link contextFor}, with an RSA leaf; a promise while the first RSA key is being made. */
-  rsaContextFor(name: string): SecureContext | Promise<SecureContext> {
+  /**
+   * As {@link contextFor}, for one handshake that starts at once: the first ones of a name share a context.
+   * @throws {TlsError} as {@link contextFor}; the returned function never throws
+   */
+  leafFor(name: string): LeafTls {
+    return this.#forOneHandshake(this.#entryFor('ec', name, this.#keys.ec));
+  }
+
+  /** As {@link leafFor}, with an RSA leaf; a promise while the first RSA key is being made. */
+  rsaLeafFor(name: string): LeafTls | Promise<LeafTls> {
     const key = this.#keys.rsa;
-    if (key instanceof Promise) return key.then((made) => this.#contextFor('rsa', name, made));
-    return this.#contextFor('rsa', name, key);
+    const leaf = (made: LeafKey): LeafTls => this.#forOneHandshake(this.#entryFor('rsa', name, made));
+    return key instanceof Promise ? key.then(leaf) : leaf(key);
   }
 
   /** Forgets all contexts; connections that use one keep it. */
@@ -120,7 +147,7 @@ export class LeafContexts {
     await this.#store?.flush();
   }
 
-  #contextFor(kind: LeafKind, name: string, key: LeafKey): SecureContext {
+  #entryFor(kind: LeafKind, name: string, key: LeafKey): Entry {
     const now = this.#now();
     const shared = this.#wildcards ? this.#parentOf(name) : null;
     // Not the bare parent: that may have a leaf of its own, without the wildcard.
@@ -128,12 +155,12 @@ export class LeafContexts {
     const found = this.#entries.get(`${kind} ${place}`);
     if (found !== undefined && isFresh(found, now)) {
       this.#hits++;
-      return found.context;
+      return found;
     }
     const normal = leafName(name);
-    if (normal !== name) return this.#contextFor(kind, normal, key);
+    if (normal !== name) return this.#entryFor(kind, normal, key);
     const names = shared === null ? [normal] : foldedNames(shared);
-    return this.#make(kind, place, names, key, now).context;
+    return this.#make(kind, place, names, key, now);
   }
 
   /** Null where the name gets a leaf of its own. */
@@ -155,17 +182,49 @@ export class LeafContexts {
     this.#misses++;
     const mintedAt = leaf.notBefore.getTime() + BACKDATE_MS;
     const entry: Entry = {
-      context: createSecureContext({
-        ...this.#secureOptions,
-        key: this.#keyText(key),
-        cert: leaf.pem + this.#ca.chainPem,
-        ticketKeys: this.#currentTicketKeys(now),
-      }),
+      pem: leaf.pem + this.#ca.chainPem,
+      key,
+      context: null,
+      sharedUses: 0,
       validFrom: leaf.notBefore.getTime(),
       renewAt: Math.min(mintedAt + MAX_AGE_MS, leaf.notAfter.getTime() - RENEW_BEFORE_END_MS),
     };
     this.#entries.set(`${kind} ${place}`, entry);
     return entry;
+  }
+
+  #ownContext(entry: Entry): SecureContext {
+    return (entry.context ??= this.#createContext(entry));
+  }
+
+  #forOneHandshake(entry: Entry): LeafTls {
+    return () => {
+      if (entry.context !== null || entry.sharedUses >= SHARED_USES) return this.#ownContext(entry);
+      const shared = this.#sharedContext(entry);
+      if (shared === null) return this.#ownContext(entry);
+      entry.sharedUses++;
+      return shared.bearing(entry.pem);
+    };
+  }
+
+  #sharedContext(entry: Entry): SharedContext | null {
+    const now = this.#now();
+    if (now >= this.#ticketKeysUntil) this.#shared.clear();
+    let shared = this.#shared.get(entry.key);
+    if (shared === undefined) {
+      shared = SharedContext.of(this.#createContext(entry));
+      this.#shared.set(entry.key, shared);
+    }
+    return shared;
+  }
+
+  #createContext({ key, pem }: Entry): SecureContext {
+    return createSecureContext({
+      ...this.#secureOptions,
+      key: this.#keyText(key),
+      cert: pem,
+      ticketKeys: this.#currentTicketKeys(this.#now()),
+    });
   }
 
   /** A leaf of a former run that is still fresh. */

@@ -91,5 +91,6 @@ export class CertificateMirror {
 function choiceFor({ bad }: Seen, asked: string): LeafChoice | null {
   if (bad === null) return null;
   untrusted ??= new UntrustedLeafs();
-  return { context: untrusted.contextFor(bad, asked), acceptedCertificate: bad.fingerprint256 };
+  const context = untrusted.contextFor(bad, asked);
+  return { context: () => context, acceptedCertificate: bad.fingerprint256 };
 }

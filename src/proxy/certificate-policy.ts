@@ -2,7 +2,7 @@
 // client's handshake is answered with: at once and from our own CA, unless the host is one to be mirrored.
 // The page and the passing of it are certificate-warning.ts, mirroring is certificate-mirror.ts.
 
-import type { SecureContext } from 'node:tls';
+import type { LeafTls } from '../ca/leaf-cache.ts';
 import type { WeirError } from '../errors.ts';
 import type { Answer } from '../http/server-connection.ts';
 import type { RequestHead } from '../icap/codec/http-head.ts';
@@ -36,13 +36,13 @@ export interface CertificatePolicyOptions {
 
 /** Leafs of our own CA (src/ca). */
 export interface LeafSource {
-  contextFor(name: string): SecureContext;
-  rsaContextFor(name: string): SecureContext | Promise<SecureContext>;
+  leafFor(name: string): LeafTls;
+  rsaLeafFor(name: string): LeafTls | Promise<LeafTls>;
 }
 
 /** What a handshake with a client is answered with. */
 export interface LeafChoice {
-  readonly context: SecureContext;
+  readonly context: LeafTls;
   /** Where the leaf mirrors one that cannot be verified: its fingerprint. */
   readonly acceptedCertificate: string | null;
 }
@@ -119,12 +119,12 @@ export class CertificatePolicy {
   }
 
   #trusted(asked: string, hello: ClientHello): LeafChoice | Promise<LeafChoice> {
-    if (leafKindFor(hello) === 'ec') return trusted(this.#leafs.contextFor(asked));
-    const context = this.#leafs.rsaContextFor(asked);
+    if (leafKindFor(hello) === 'ec') return trusted(this.#leafs.leafFor(asked));
+    const context = this.#leafs.rsaLeafFor(asked);
     return context instanceof Promise ? context.then(trusted) : trusted(context);
   }
 }
 
-function trusted(context: SecureContext): LeafChoice {
+function trusted(context: LeafTls): LeafChoice {
   return { context, acceptedCertificate: null };
 }

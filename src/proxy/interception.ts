@@ -3,8 +3,8 @@
 
 import type { Socket } from 'node:net';
 import { isIP } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import { TLSSocket } from 'node:tls';
+import type { LeafTls } from '../ca/leaf-cache.ts';
 import type { WeirError } from '../errors.ts';
 import type { ClientHello } from '../tls/client-hello.ts';
 import type { LeafChoice } from './certificate-policy.ts';
@@ -49,11 +49,11 @@ export function intercept(tunnel: Intercepted): void {
     socket.destroy();
     events.onFailed(error, failed);
   };
-  const start = ({ context: secureContext, acceptedCertificate }: LeafChoice): void => {
+  const start = ({ context: leaf, acceptedCertificate }: LeafChoice): void => {
     if (over) return;
     over = true;
     const chosen = acceptedCertificate === null ? target : { ...target, acceptedCertificate };
-    handshake(tunnel, secureContext, chosen);
+    handshake(tunnel, leaf, chosen);
   };
   try {
     const choice = context.leafFor(tls.sni ?? host, hello, target);
@@ -65,7 +65,10 @@ export function intercept(tunnel: Intercepted): void {
     socket.on('error', gone);
     socket.on('close', gone);
     const stayed = (): void => void socket.off('error', gone).off('close', gone);
-    void choice.finally(stayed).then(start, (error: WeirError) => fail(error));
+    void choice
+      .finally(stayed)
+      .then(start)
+      .catch((error: WeirError) => fail(error));
   } catch (error) {
     fail(error as WeirError);
   }
@@ -73,12 +76,12 @@ export function intercept(tunnel: Intercepted): void {
 
 const CLOSED = 'the client closed the connection';
 
-function handshake(tunnel: Intercepted, secureContext: SecureContext, target: OriginTarget): void {
+function handshake(tunnel: Intercepted, leaf: LeafTls, target: OriginTarget): void {
   const { context, socket, hello, tls, events } = tunnel;
   const writtenBefore = socket.bytesWritten;
   const secure = new TLSSocket(socket, {
     isServer: true,
-    secureContext,
+    secureContext: leaf(),
     ALPNProtocols: context.http2 === null ? HTTP_1 : HTTP_2_OR_1,
   });
   let settled = false;

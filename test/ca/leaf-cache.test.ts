@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 
 import { CertificateAuthority } from '../../src/ca/authority.ts';
 import { LeafContexts } from '../../src/ca/leaf-cache.ts';
+import type { LeafTls } from '../../src/ca/leaf-cache.ts';
 import { LeafKeys } from '../../src/ca/leaf-keys.ts';
 import { opensslCertificate, temporaryFolder } from './pki.ts';
 
@@ -24,14 +25,15 @@ beforeAll(async () => {
 
 /** The certificate that a client gets which trusts `trusted` alone and wants to speak to `name`. */
 async function handshake(
-  context: SecureContext,
+  context: SecureContext | LeafTls,
   name: string,
   trusted: string,
   version: SecureVersion = 'TLSv1.3',
 ): Promise<DetailedPeerCertificate> {
   const server = createServer((socket: Socket) => {
     socket.on('error', () => undefined); // a client that refuses hangs up
-    new TLSSocket(socket, { isServer: true, secureContext: context }).on('error', () => undefined);
+    const secureContext = typeof context === 'function' ? context() : context;
+    new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => undefined);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -219,14 +221,79 @@ describe('wildcards', () => {
 describe('an RSA leaf', () => {
   test('waits for its key once, and is accepted for its name', async () => {
     const contexts = new LeafContexts(ca, { keys: LeafKeys.unkept() });
-    const first = contexts.rsaContextFor('example.com');
+    const first = contexts.rsaLeafFor('example.com');
     expect(first).toBeInstanceOf(Promise);
-    expect(await contexts.rsaContextFor('example.com')).toBe(await first);
-    expect(contexts.rsaContextFor('example.com')).toBe(await first);
+    const again = contexts.rsaLeafFor('example.com');
+    expect(leafOf((await again)())).toBe(leafOf((await first)()));
+    expect(leafOf((contexts.rsaLeafFor('example.com') as LeafTls)())).toBe(leafOf((await first)()));
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const certificate = await handshake(await first, 'example.com', ca.certificatePem, version);
       expect(certificate.bits).toBe(2048);
     }
-    expect(contexts.contextFor('example.com')).not.toBe(await first);
+    expect(leafOf(contexts.contextFor('example.com'))).not.toBe(leafOf((await first)()));
   });
 });
+
+describe('names that are met for the first time', () => {
+  test('share a context, and each client gets the certificate of its own name', async () => {
+    const contexts = new LeafContexts(ca);
+    const [one, two] = ['one.example', 'two.example'].map((name) => contexts.leafFor(name));
+    expect(one!()).toBe(two!());
+    const names = ['a.example', 'b.example', 'c.example', 'd.example'];
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const leafs = names.map((name) => contexts.leafFor(name)); // asked for all at once, as by tunnels
+      const got = await Promise.all(
+        names.map((name, index) => handshake(leafs[index]!, name, ca.certificatePem, version)),
+      );
+      expect(got.map(({ subjectaltname }) => subjectaltname)).toEqual(names.map((name) => `DNS:${name}`));
+    }
+  });
+
+  test('get the certificate that the context bore when the connection was made', async () => {
+    const contexts = new LeafContexts(ca);
+    const [one, two] = ['one.example', 'two.example'].map((name) => contexts.leafFor(name));
+    const between = (): SecureContext => {
+      const context = one!();
+      setImmediate(two!); // while the hello of the client is still under way
+      return context;
+    };
+    const certificate = await handshake(between, 'one.example', ca.certificatePem, 'TLSv1.2');
+    expect(certificate.subjectaltname).toBe('DNS:one.example');
+  });
+
+  test('have a context of their own from the third handshake on', () => {
+    const contexts = new LeafContexts(ca);
+    const shared = contexts.leafFor('stranger.example')();
+    const leaf = contexts.leafFor('example.com');
+    expect([leaf(), leaf()]).toEqual([shared, shared]);
+    const own = leaf();
+    expect(own).not.toBe(shared);
+    expect(contexts.leafFor('example.com')()).toBe(own);
+    expect(contexts.contextFor('example.com')).toBe(own);
+    expect(contexts.uses).toEqual({ hits: 2, misses: 2 });
+  });
+
+  test('bring an intermediate CA along', async () => {
+    await using folder = await temporaryFolder();
+    const root = await opensslCertificate({ subject: '/CN=Root', newKey: ['rsa:2048'] });
+    const between = await opensslCertificate({ subject: '/CN=Between', issuer: root });
+    const contexts = new LeafContexts(await CertificateAuthority.import(folder.path, between));
+    for (const name of ['one.example', 'two.example']) {
+      const certificate = await handshake(contexts.leafFor(name), name, root.certificatePem);
+      expect(certificate.issuerCertificate.subject.CN).toBe('Between');
+    }
+  });
+
+  test('get new keys for session tickets in time', () => {
+    let now = Date.now();
+    const contexts = new LeafContexts(ca, { now: () => now });
+    const first = contexts.leafFor('one.example')();
+    now += 13 * HOUR_MS;
+    expect(contexts.leafFor('two.example')()).not.toBe(first);
+  });
+});
+
+/** SHA-256 of the leaf that a context bears now. */
+function leafOf({ context }: SecureContext): string {
+  return new X509Certificate((context as { getCertificate(): Buffer }).getCertificate()).fingerprint256;
+}

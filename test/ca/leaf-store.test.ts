@@ -55,12 +55,12 @@ describe('after a restart', () => {
     const first = await started(folder.path);
     const names = ['www.example.com', 'intranet', '192.0.2.1'];
     const before = names.map((name) => leafOf(first.contexts.contextFor(name)).fingerprint256);
-    const rsa = leafOf(await first.contexts.rsaContextFor('www.example.com')).fingerprint256;
+    const rsa = leafOf((await first.contexts.rsaLeafFor('www.example.com'))()).fingerprint256;
     await first.contexts.close();
     const second = await started(folder.path);
     expect(second.store.size).toBe(4);
     expect(names.map((name) => leafOf(second.contexts.contextFor(name)).fingerprint256)).toEqual(before);
-    expect(leafOf(await second.contexts.rsaContextFor('example.com')).fingerprint256).toBe(rsa);
+    expect(leafOf((await second.contexts.rsaLeafFor('example.com'))()).fingerprint256).toBe(rsa);
     expect(second.warnings).toEqual([]);
     const files = (await readdir(folder.path)).sort();
     expect(files).toEqual(['leaf-ec.key', 'leaf-rsa.key', 'leafs']);

@@ -154,6 +154,12 @@ export class ReverseServer {
       get pipeline() {
         return ground().policy.pipeline;
       },
+      get streams() {
+        return ground().policy.streams;
+      },
+      get parts() {
+        return ground().policy.parts;
+      },
       get onRecord() {
         return ground().policy.onRecord;
       },

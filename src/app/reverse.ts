@@ -3,7 +3,6 @@
 
 import type { AddressInfo } from 'node:net';
 import type { ResolvedConfig, ReverseListener } from '../config/types.ts';
-import type { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { OriginConnector } from '../proxy/origin/connector.ts';
 import type { ProxyServer } from '../proxy/proxy-server.ts';
 import type { ProxyRecord, Telemetry } from '../telemetry/records.ts';
@@ -70,9 +69,10 @@ export class ReverseProxy {
 
   #groundFor(config: ResolvedConfig, { options }: ProxyParts): ReverseGround {
     const telemetry = this.#telemetry;
-    const { pipeline, upstream } = options;
+    const { pipeline, streams, upstream } = options;
+    const adaptation = { pipeline, streams, parts: config.adaptation.ranges.mode };
     return {
-      policy: policyFor(pipeline, telemetry, this.#proxy.traces),
+      policy: policyFor(adaptation, telemetry, this.#proxy.traces),
       limits: config.proxy.limits,
       connector: new OriginConnector({
         ...upstream,
@@ -89,12 +89,12 @@ export class ReverseProxy {
 }
 
 function policyFor(
-  pipeline: AdaptationPipeline,
+  adaptation: Pick<ReverseGround['policy'], 'pipeline' | 'streams' | 'parts'>,
   telemetry: Telemetry,
   traces: TraceSink | null,
 ): ReverseGround['policy'] {
   return {
-    pipeline,
+    ...adaptation,
     traces,
     skip: () => false,
     user: () => null,

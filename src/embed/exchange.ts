@@ -16,11 +16,15 @@ import { CLEAN, worseOf } from '../proxy/adaptation/coverage.ts';
 import type { AdaptationPipeline, PipelineOutput, StepTrace } from '../proxy/adaptation/pipeline.ts';
 import type { SharedFields } from '../proxy/adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from '../proxy/answers.ts';
+import type { RangeRecord } from '../proxy/ranges/range-types.ts';
+import type { StreamRecord, StreamTransaction } from '../proxy/streams/stream-call.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import { TransactionNotes } from '../trace/notes.ts';
 import { Cancellation } from '../util/cancellation.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { CapturedResponse } from './captured-response.ts';
+import type { ResponseToSend } from './captured-response.ts';
+import { PartOfWhole } from './part-of-whole.ts';
 import type { AdaptationPolicy } from './policy.ts';
 import { adoptRequest, clientOf, requestHeadOf, setHeaders } from './request-head.ts';
 import { hasBody, TakenRequestBody } from './request-body.ts';
@@ -50,9 +54,10 @@ export function isRefused(req: IncomingMessage, res: ServerResponse): boolean {
   return true;
 }
 
+const PARTIAL = 206;
 const exchanges = new WeakMap<IncomingMessage, AdaptedExchange>();
 
-export class AdaptedExchange {
+export class AdaptedExchange implements StreamTransaction {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #options: ExchangeOptions;
@@ -60,8 +65,8 @@ export class AdaptedExchange {
   readonly #pipeline: AdaptationPipeline;
   readonly #capture: CapturedResponse;
   readonly #cancellation = new Cancellation();
-  readonly #id = newIncidentId();
-  readonly #trace: StepTrace[] = [];
+  readonly id = newIncidentId();
+  readonly trace: StepTrace[] = [];
   #notes: TransactionNotes | null = null;
   readonly #startedAt = performance.now();
   readonly #shared: SharedFields | undefined;
@@ -77,6 +82,10 @@ export class AdaptedExchange {
   #threat: ProxyRecord['threat'] = null;
   #incident: string | null = null;
   #coverage: Coverage | null = null;
+  /** The part that the client asked for. */
+  #part: PartOfWhole | null = null;
+  #range: RangeRecord | null = null;
+  #stream: StreamRecord | null = null;
   #failure: WeirError | null = null;
   #recorded = false;
 
@@ -135,9 +144,9 @@ export class AdaptedExchange {
     this.#taken?.drop();
     if (this.#cancellation.reason !== null || this.#res.writableFinished) return;
     if (this.#capture.begun) return void this.#res.destroy();
-    this.#incident = this.#id;
+    this.#incident = this.id;
     const { method, rawHeaders: headers } = this.#req;
-    this.#capture.send(errorAnswer(failure, this.#id, this.#url, { method: method ?? '', headers }));
+    this.#capture.send(errorAnswer(failure, this.id, this.#url, { method: method ?? '', headers }));
   }
 
   /** The connection speaks another protocol from here on. */
@@ -153,6 +162,7 @@ export class AdaptedExchange {
     const req = this.#req;
     const { lengthWanted, body: givenBody } = this.#options;
     this.#options.prepare?.(req);
+    if (this.#pipeline.has('RESPMOD')) this.#takePart(req);
     const request = requestHeadOf(req);
     this.#user = this.#policy.user(req);
     this.#request = { ...request, headers: withoutField(request.headers, 'expect') }; // node has said 100
@@ -198,14 +208,23 @@ export class AdaptedExchange {
     return true;
   }
 
+  /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` */
+  #takePart(req: IncomingMessage): void {
+    const asked = req.headers.range;
+    this.#part = PartOfWhole.takenFrom(req, this.#policy.parts);
+    if (req.headers.range !== asked) this.#range = { object: null, use: 'stripped' };
+  }
+
   // --- the response ---
 
   #wantsResponse(status: number): boolean {
     if (this.#request === null) return false;
     if (this.#method === 'HEAD' || status < 200 || status === 204 || status === 304) return false;
-    if (this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res)) return true;
+    const isWanted = this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res);
+    const isPart = status === PARTIAL && this.#policy.parts !== 'fragment'; // sent without being asked for
+    if (isWanted && !isPart) return true;
     try {
-      this.#leaveOut('policy', 'RESPMOD');
+      this.#leaveOut(isWanted ? 'range' : 'policy', 'RESPMOD');
       return false;
     } catch (error) {
       this.fail(error);
@@ -222,11 +241,22 @@ export class AdaptedExchange {
     if (this.#failure !== null) return void body?.cancel(this.#failure); // answered already
     try {
       const output = await this.#run('RESPMOD', this.#request!, head, body);
+      const part = this.#partOf(output, head);
+      if (part !== null) return this.#capture.send(part);
       if (output.response !== null) return this.#answer(output.response, output.body);
       this.#capture.send({ status: head.status, reason: head.reason, headers: null, body: output.body });
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** What of a judged response the client has asked for; null: it gets what there is. */
+  #partOf({ verdict, response, body }: PipelineOutput, original: ResponseHead): ResponseToSend | null {
+    if (this.#part === null || verdict === 'blocked') return null;
+    const head = response ?? original;
+    const part = this.#part.of({ ...head, headers: readHeaderFacts(head.headers).endToEnd }, body);
+    if (part !== null) this.#range = { object: this.id, use: 'fetched' };
+    return part;
   }
 
   /** Sends a response that a service has made: hop-by-hop fields go, its length is what it says or chunks. */
@@ -259,13 +289,27 @@ export class AdaptedExchange {
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
       notes: this.#noted(request),
     };
-    return this.#pipeline.run(method, input, this.#trace).then((output) => {
-      if (output.verdict !== 'allowed') this.#verdict = output.verdict;
-      if (output.threat !== null) this.#threat = output.threat;
-      if (output.incident !== null) this.#incident = output.incident;
-      this.#coverage = worseOf(this.#coverage, output.coverage);
+    return this.#policy.streams.adapt(this.#pipeline, method, input, this).then((output) => {
+      this.onOutput(output);
       return output;
     });
+  }
+
+  // --- as StreamTransaction ---
+
+  onOutput({ verdict, threat, incident, coverage }: PipelineOutput): void {
+    if (verdict !== 'allowed') this.#verdict = verdict;
+    if (threat !== null) this.#threat = threat;
+    if (incident !== null) this.#incident = incident;
+    this.#coverage = worseOf(this.#coverage, coverage);
+  }
+
+  claimsStream(): boolean {
+    return true; // nothing is sent ahead of a verdict here
+  }
+
+  onStream(stream: StreamRecord): void {
+    this.#stream = stream;
   }
 
   #noted(request: RequestHead): TransactionNotes | null {
@@ -281,8 +325,11 @@ export class AdaptedExchange {
       const gone = new HttpError('ERR_ABORTED', 'the client closed the connection');
       this.#cancellation.cancel(gone);
       this.#capture.discard(gone);
-      if (this.#failure === null) this.#verdict = 'error';
-      this.#failure ??= gone;
+      // Who leaves a stream has had what it wanted of it.
+      if (this.#stream === null || !this.#capture.begun) {
+        if (this.#failure === null) this.#verdict = 'error';
+        this.#failure ??= gone;
+      }
     }
     this.#record();
   }
@@ -296,7 +343,7 @@ export class AdaptedExchange {
     const { socket } = this.#req;
     const failure = this.#failure;
     const record: ProxyRecord = {
-      id: this.#id,
+      id: this.id,
       client: this.#client,
       user: this.#user,
       method: this.#method,
@@ -304,10 +351,12 @@ export class AdaptedExchange {
       status: this.#capture.begun || this.#status === 101 ? this.#status : 0,
       ...this.#numbers(),
       tls: tlsOf(socket as TLSSocket),
-      adaptation: this.#trace,
+      adaptation: this.trace,
       threat: this.#threat,
       incident: this.#incident,
       coverage: failure === null ? (this.#coverage ?? CLEAN) : null,
+      ...(this.#range === null ? {} : { range: this.#range }),
+      ...(this.#stream === null ? {} : { stream: this.#stream }),
       ...errorOf(failure),
     };
     onRecord?.(record);

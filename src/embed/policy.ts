@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseIcapUrl } from '../config/addresses.ts';
+import { checkConfigObject } from '../config/load.ts';
 import { ConfigError } from '../errors.ts';
 import { DEFAULT_SPOOL } from '../http/spool.ts';
 import type { SpoolOptions } from '../http/spool.ts';
@@ -12,9 +13,11 @@ import type { PlannedRule } from '../proxy/adaptation/chain.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { AdaptationStep } from '../proxy/adaptation/step.ts';
+import { StreamAdaptation } from '../proxy/streams/stream-adaptation.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import type { TraceSink } from '../trace/notes.ts';
 import { WEIR_VERSION } from '../util/version.ts';
+import type { PartsMode } from './part-of-whole.ts';
 
 /** How an ICAP server is reached. */
 export interface IcapConnectionOptions {
@@ -44,7 +47,18 @@ export interface IcapPolicyOptions extends IcapConnectionOptions {
   readonly respmod?: string | readonly string[];
   /** When every service fails: `block` (default) answers with an error page, `bypass` lets the message pass. */
   readonly onError?: 'block' | 'bypass';
-  /** True for messages that are not sent to a service, e.g. event streams, which never end. */
+  /**
+   * Requests for a part of an object (Range) whose response a service is to judge. `whole` (default): the handler
+   * is asked for all of it, and the client gets its part of what was judged; `strip`: the client gets all of it;
+   * `fragment`: the handler's part is judged as it is; `block`: refused.
+   */
+  readonly ranges?: PartsMode;
+  /**
+   * Bodies that never end, such as event streams. `window` (default): judged piece by piece; `bypass`: pass
+   * unseen; `block`: refused.
+   */
+  readonly streams?: 'window' | 'bypass' | 'block';
+  /** True for messages that are not sent to a service. */
   readonly skip?: (req: IncomingMessage, point: 'reqmod' | 'respmod', res: ServerResponse) => boolean;
   /** Name of the user, for services that ask for it. */
   readonly user?: (req: IncomingMessage) => string | null;
@@ -55,6 +69,9 @@ export interface IcapPolicyOptions extends IcapConnectionOptions {
 /** What an exchange is run by. */
 export interface AdaptationPolicy {
   readonly pipeline: AdaptationPipeline;
+  readonly streams: StreamAdaptation;
+  /** What a request for a part of an object becomes. */
+  readonly parts: PartsMode;
   skip(req: IncomingMessage, point: 'reqmod' | 'respmod', res: ServerResponse): boolean;
   user(req: IncomingMessage): string | null;
   /** Null: nobody wants records. */
@@ -77,7 +94,7 @@ const MAX_PREVIEW = 64 * 1024; // bytes
 
 /**
  * Makes the policy that options describe. Connects to nothing yet.
- * @throws {ConfigError} `ERR_CONFIG_VALUE`: a URL or number that cannot be used, or neither point given
+ * @throws {ConfigError} `ERR_CONFIG_…`: a URL, word or number that cannot be used, or neither point given
  */
 export function policyOf(options: IcapPolicyOptions): OpenPolicy {
   const { reqmod, respmod, onError = 'block', skip, user, onRecord } = options;
@@ -106,8 +123,12 @@ export function policyOf(options: IcapPolicyOptions): OpenPolicy {
     spool: spoolOf(options),
     holdBytes: HOLD_BYTES,
   });
+  const { ranges: mode = 'whole', streams: policy = 'window' } = options;
+  const { config } = checkConfigObject({ adaptation: { ranges: { mode }, streams: { policy } } });
   return {
     pipeline,
+    streams: new StreamAdaptation(config.adaptation.streams),
+    parts: config.adaptation.ranges.mode,
     skip: skip ?? (() => false),
     user: user ?? (() => null),
     onRecord: onRecord ?? null,

@@ -84,6 +84,26 @@ describe('what is inspected', () => {
     expect(logged[0]!.adaptation).toMatchObject([{ service: 'sandblast', method: 'REQMOD' }]);
   });
 
+  test('parts of files and endless streams, as adaptation.ranges and adaptation.streams say', async () => {
+    const app = application();
+    await using origin = await originServer(app.handle);
+    const headers = { range: 'bytes=5-9' };
+    {
+      await using front = await inFrontOf(origin.url);
+      expect((await request(`${front.url}/eicar-in-parts`, { headers })).status).toBe(403);
+      const letters = await request(`${front.url}/letters`, { headers });
+      expect([letters.status, letters.text]).toEqual([206, 'fghij']);
+      await using client = await rawClient(front.port);
+      client.send('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+      await client.until('data: 1');
+    }
+    const adaptation = { ranges: { mode: 'fragment' }, streams: { policy: 'block' } };
+    await using front = await inFrontOf(origin.url, {}, { adaptation });
+    expect((await request(`${front.url}/letters`, { headers })).status).toBe(206);
+    expect(app.seen.at(-1)!.headers.range).toBe('bytes=5-9');
+    expect((await request(`${front.url}/events`)).status).toBe(403);
+  });
+
   test('rules of the configuration decide which messages are', async () => {
     const app = application();
     await using origin = await originServer(app.handle);

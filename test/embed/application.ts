@@ -5,6 +5,9 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { eicar } from '../support/eicar.ts';
 
+/** What the plugin's rules for tests know, wherever it stands. */
+const MARKER = ['weir-test-malware:9c4e7a1f63b2d8', '504be19fa7c25d3086'].join('');
+
 /** What it was asked, so that tests see what got through. */
 export interface Seen {
   readonly method: string;
@@ -32,13 +35,13 @@ export function application(): Application {
     req.on('end', () => {
       const { method = '', url = '', headers } = req;
       seen.push({ method, url, headers, bytes });
-      answer(url, res, { bytes, sha256: hash.digest('hex') });
+      answer(url, res, { bytes, sha256: hash.digest('hex') }, headers.range);
     });
   };
   return { seen, handle };
 }
 
-function answer(url: string, res: ServerResponse, upload: object): void {
+function answer(url: string, res: ServerResponse, upload: object, range?: string): void {
   const { pathname } = new URL(url, 'http://application');
   const size = /^\/bytes\/(\d+)$/.exec(pathname);
   if (size !== null) return download(Number(size[1]), res);
@@ -52,6 +55,18 @@ function answer(url: string, res: ServerResponse, upload: object): void {
     case '/eicar-in-chunks':
       res.write(eicar().subarray(0, 30));
       setImmediate(() => res.end(eicar().subarray(30)));
+      return;
+    case '/letters':
+      return inParts(Buffer.from('abcdefghijklmnopqrstuvwxyz'), range, res);
+    case '/eicar-in-parts':
+      return inParts(eicar(), range, res);
+    case '/events':
+      res.setHeader('Content-Type', 'text/event-stream');
+      return void res.write('data: 1\n\n'); // and no end
+    case '/events-with-threat':
+      res.setHeader('Content-Type', 'text/event-stream');
+      res.write('data: 1\n\n');
+      setTimeout(() => res.write(`data: ${MARKER}\n\n`), 30);
       return;
     case '/empty':
       return void res.writeHead(200, { 'Content-Length': 0 }).end();
@@ -70,6 +85,20 @@ function answer(url: string, res: ServerResponse, upload: object): void {
     default:
       return void res.writeHead(404).end('not here');
   }
+}
+
+/** As file servers do: the part that is asked for, if any. */
+function inParts(content: Buffer, range: string | undefined, res: ServerResponse): void {
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+  const part = first === undefined ? content : content.subarray(Number(first), Number(last) + 1);
+  if (first !== undefined) {
+    res.statusCode = 206;
+    res.setHeader('Content-Range', `bytes ${first}-${last}/${content.length}`);
+  }
+  res.setHeader('Content-Type', 'text/plain');
+  res.setHeader('ETag', '"v1"');
+  res.setHeader('Content-Length', part.length);
+  res.end(part);
 }
 
 /** Slowly enough to need backpressure: a stream of 64 KiB pieces, each with its number. */

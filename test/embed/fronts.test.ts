@@ -196,6 +196,64 @@ describe.each(FRONTS)('%s', (_name, start: StartFront) => {
     else expect(outcome).toBe('ECONNRESET');
   });
 
+  test('a part of a file that is asked for is judged with all of it', async () => {
+    const records: ProxyRecord[] = [];
+    const app = application();
+    await using front = await start(app, { respmod: scan, onRecord: (record) => records.push(record) });
+    const part = (path: string, range: string, more = {}) =>
+      request(`${front.url}${path}`, { headers: { range, ...more } });
+    const blocked = await part('/eicar-in-parts', 'bytes=0-9');
+    expect([blocked.status, blocked.headers['content-range']]).toEqual([403, undefined]);
+    const middle = await part('/letters', 'bytes=5-9', { 'if-range': '"v1"' });
+    expect([middle.status, middle.text]).toEqual([206, 'fghij']);
+    expect(middle.headers).toMatchObject({ 'content-range': 'bytes 5-9/26', 'content-length': '5' });
+    expect((await part('/letters', 'bytes=-3')).text).toBe('xyz');
+    expect((await part('/letters', 'bytes=20-')).text).toBe('uvwxyz');
+    const changed = await part('/letters', 'bytes=5-9', { 'if-range': '"v0"' });
+    expect([changed.status, changed.text.length]).toEqual([200, 26]);
+    const beyond = await part('/letters', 'bytes=26-30');
+    expect([beyond.status, beyond.headers['content-range']]).toEqual([416, 'bytes */26']);
+    expect((await part('/letters', 'bytes=nonsense')).status).toBe(200);
+    const large = await part('/bytes/5000000', 'bytes=4000000-4000009');
+    expect(large.body.equals(downloadOf(5_000_000).subarray(4_000_000, 4_000_010))).toBe(true);
+    expect(app.seen.map(({ headers }) => headers.range)).toEqual(app.seen.map(() => undefined));
+    expect(records[1]).toMatchObject({ range: { object: records[1]!.id, use: 'fetched' }, status: 206 });
+    expect(records[6]).toMatchObject({ range: { object: null, use: 'stripped' }, status: 200 });
+  });
+
+  test('a part is left to the handler, or refused, where the options say so', async () => {
+    const letters = async (ranges: 'strip' | 'fragment' | 'block') => {
+      await using front = await start(application(), { respmod: scan, ranges });
+      const { status, text } = await request(`${front.url}/letters`, { headers: { range: 'bytes=5-9' } });
+      return ranges === 'block' ? status : [status, text];
+    };
+    expect(await letters('fragment')).toEqual([206, 'fghij']);
+    expect(await letters('strip')).toEqual([200, 'abcdefghijklmnopqrstuvwxyz']);
+    expect(await letters('block')).toBe(403);
+  });
+
+  test('events that have no end arrive as they happen, and end where a threat comes', async () => {
+    const records: ProxyRecord[] = [];
+    const { promise: left, resolve } = withResolvers();
+    await using front = await start(application(), {
+      respmod: scan,
+      onRecord: (record) => {
+        records.push(record);
+        resolve();
+      },
+    });
+    {
+      await using client = await rawClient(front.port);
+      client.send('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+      expect(String(await client.until('data: 1'))).toContain('text/event-stream');
+    }
+    await left;
+    expect(records).toMatchObject([{ verdict: 'allowed', status: 200, stream: { windows: 1 } }]);
+    expect(records[0]!.error).toBeUndefined(); // whoever leaves has had what it wanted
+    await expect(request(`${front.url}/events-with-threat`)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(records.at(-1)).toMatchObject({ verdict: 'blocked', stream: { shape: 'type', policy: 'window' } });
+  });
+
   test('tells what became of each exchange', async () => {
     const records: ProxyRecord[] = [];
     await using front = await start(application(), {

@@ -62,6 +62,10 @@ class Http1Exchange implements ServerExchange {
     this.body = body;
   }
 
+  get loginScope(): Socket {
+    return this.#connection.socket;
+  }
+
   inform(status: number, reason: string, headers: RawHeaders): void {
     if (this.head.version === '1.0') return;
     this.#connection.writeText(`HTTP/1.1 ${status} ${reason}\r\n${formatFields(headers)}\r\n`);
@@ -78,13 +82,14 @@ class Http1Exchange implements ServerExchange {
 
 export class HttpServerConnection implements HasDeadline, ServerConnection {
   deadlineAt: number;
-  readonly #socket: Socket;
+  /** For whoever must know when it closes; bytes are this class's affair. */
+  readonly socket: Socket;
   readonly #options: ServerConnectionOptions;
   readonly #reader: RequestReader;
   readonly #onData = (chunk: Buffer): void => this.#read(chunk);
   readonly #onDrain = (): void => this.#drained();
   readonly #onEnd = (): void => this.#clientEnded();
-  readonly #onError = (): void => void this.#socket.destroy();
+  readonly #onError = (): void => void this.socket.destroy();
   readonly #onClose = (): void => this.#closed();
   #pending: Buffer | null = null;
   #exchange: Http1Exchange | null = null;
@@ -98,7 +103,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
   #answersUnread = false; // no further request until the client has taken what is written
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#options = options;
     this.#reader = new RequestReader(
       {
@@ -130,12 +135,12 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   onDeadline(): void {
-    if (this.#closing || this.idle) return void this.#socket.destroy();
-    if (this.#resumeWriting !== null && !this.#socket.writableNeedDrain) {
+    if (this.#closing || this.idle) return void this.socket.destroy();
+    if (this.#resumeWriting !== null && !this.socket.writableNeedDrain) {
       // The answer comes slowly; the client has taken all of it so far.
       this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
       return;
@@ -143,7 +148,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     if (this.#exchange === null || (!this.#requestDone && !this.#responded && this.#resumeWriting === null)) {
       return this.#refuse(new HttpError('ERR_HTTP_TIMEOUT', 'the rest of the request did not arrive'));
     }
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   // --- reading ---
@@ -161,7 +166,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     }
     if (at < bytes.length && this.#reader.state !== 'head') {
       this.#pending = bytes.subarray(at);
-      if (this.#pending.length > MAX_PIPELINE) this.#socket.pause();
+      if (this.#pending.length > MAX_PIPELINE) this.socket.pause();
     }
     if (this.#undispatched) {
       this.#undispatched = false;
@@ -177,7 +182,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
       else this.deadlineAt = Math.min(this.deadlineAt, now + this.#options.headTimeoutMs);
     } else if (this.#responded && !this.#requestDone) {
       return; // the rest of a body that nobody wants has LINGER_MS, however it trickles
-    } else if (this.#requestDone ? this.#resumeWriting === null : this.#socket.isPaused()) {
+    } else if (this.#requestDone ? this.#resumeWriting === null : this.socket.isPaused()) {
       this.deadlineAt = Infinity; // it is our turn
     } else this.deadlineAt = now + this.#options.idleTimeoutMs;
   }
@@ -199,7 +204,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
   #resumeReading(): void {
     if (this.#requestDone) return;
     this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   #onBody(chunk: Buffer): void {
@@ -210,7 +215,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
       return;
     }
     if (body.push(chunk)) return;
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   #onRequestEnd(trailers: RawHeaders): void {
@@ -222,11 +227,11 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
   // --- writing ---
 
   writeText(text: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
+    if (!this.socket.destroyed) this.socket.write(text, 'latin1');
   }
 
   respond(exchange: ServerExchange, answer: Answer): Promise<void> {
-    if (this.#exchange !== exchange || this.#socket.destroyed) {
+    if (this.#exchange !== exchange || this.socket.destroyed) {
       answer.body?.cancel();
       return Promise.reject(
         exchange.cancellation.reason ?? new HttpError('ERR_ABORTED', 'the client is gone'),
@@ -245,7 +250,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     }
     const small = encodeSmallMessage(head, body, framing);
     if (small !== null) {
-      this.#socket.write(small);
+      this.socket.write(small);
       this.#afterResponse(exchange);
       return DONE;
     }
@@ -253,14 +258,14 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
       const broken = (error: Error): void => {
         this.#resumeWriting = null;
         reject(error);
-        this.#socket.destroy();
+        this.socket.destroy();
       };
       const stopWatching = exchange.cancellation.onCancel((reason) => {
         body.cancel(reason);
         broken(reason);
       });
       this.#resumeWriting = () => {};
-      const resume = writeMessage(this.#socket, head, body, framing, {
+      const resume = writeMessage(this.socket, head, body, framing, {
         onDone: () => {
           stopWatching();
           this.#resumeWriting = null;
@@ -303,7 +308,7 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     if (this.#requestDone) this.#nextRequest();
     else {
       this.deadlineAt = performance.now() + LINGER_MS;
-      this.#socket.resume();
+      this.socket.resume();
     }
   }
 
@@ -311,24 +316,24 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     this.#exchange = null;
     if (!this.#keepAlive) return this.#closeGracefully();
     this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
-    if (this.#socket.writableLength > MAX_UNREAD) {
+    if (this.socket.writableLength > MAX_UNREAD) {
       this.#answersUnread = true;
-      this.#socket.pause();
+      this.socket.pause();
       return;
     }
     this.#reader.next();
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (this.socket.isPaused()) this.socket.resume();
     if (this.#pending !== null) setImmediate(this.#readPending);
   }
 
   /** What was read ahead stays in `#pending` until now: bytes that came meanwhile go behind it. */
   readonly #readPending = (): void => {
     if (this.#pending === null || this.#exchange !== null || this.#answersUnread) return;
-    if (!this.#socket.destroyed) this.#read(NOTHING);
+    if (!this.socket.destroyed) this.#read(NOTHING);
   };
 
   takeOver(): { socket: Socket; rest: Buffer } {
-    const socket = this.#socket;
+    const socket = this.socket;
     socket.pause();
     socket.off('data', this.#onData);
     socket.off('drain', this.#onDrain);
@@ -354,11 +359,11 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     exchange?.body?.fail(error);
     this.#keepAlive = false;
     this.#exchange = null;
-    if (!mayAnswer) return void this.#socket.destroy();
+    if (!mayAnswer) return void this.socket.destroy();
     const { head, body } = this.#options.onBadRequest(error);
     const text = `HTTP/1.1 ${head.status} ${head.reason}\r\n${formatFields(head.headers)}Connection: close\r\n\r\n`;
     const bytes = encodeSmallMessage(text, body, { kind: 'close' });
-    if (bytes !== null) this.#socket.write(bytes);
+    if (bytes !== null) this.socket.write(bytes);
     this.#closeGracefully();
   }
 
@@ -368,14 +373,14 @@ export class HttpServerConnection implements HasDeadline, ServerConnection {
     this.#closing = true;
     this.#pending = null;
     this.deadlineAt = performance.now() + LINGER_MS;
-    this.#socket.end();
-    this.#socket.resume();
+    this.socket.end();
+    this.socket.resume();
   }
 
   #clientEnded(): void {
-    if (this.#exchange === null || this.#closing) return void this.#socket.end();
+    if (this.#exchange === null || this.#closing) return void this.socket.end();
     // The client closed while it waits for an answer, or in the middle of a body: it has given up.
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   #closed(): void {

@@ -1,6 +1,7 @@
 // What a client's connection hands out, whichever version of HTTP it speaks: one request and the way to
 // answer it. HTTP/1 is server-connection.ts, HTTP/2 src/http2; whoever forwards knows neither.
 
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, RequestHead } from '../icap/codec/http-head.ts';
 import type { Cancellation } from '../util/cancellation.ts';
@@ -30,6 +31,8 @@ export interface ServerExchange {
   readonly cancellation: Cancellation;
   /** On the clock of `performance.now()`. */
   readonly startedAt: number;
+  /** What an NTLM or Negotiate login holds for: the client's connection; null where that carries streams. */
+  readonly loginScope: Socket | null;
   /** Sends an interim answer, e.g. 103. Nothing is sent to HTTP/1.0 clients (RFC 9110 §15.2). */
   inform(status: number, reason: string, headers: RawHeaders): void;
   /** Sends the answer; resolves when it was handed on whole, rejects when it broke off. */

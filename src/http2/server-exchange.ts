@@ -42,6 +42,7 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
   readonly body: Body | null;
   readonly cancellation = new Cancellation();
   readonly startedAt = performance.now();
+  readonly loginScope = null;
   deadlineAt = Infinity;
   readonly #stream: ServerHttp2Stream;
   readonly #around: ExchangeSurroundings;

@@ -299,6 +299,7 @@ export class Transaction implements StreamTransaction {
       http2: this.#exchange.head.version === '2.0',
       upgrade: this.#switch?.protocol ?? null,
       cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
+      loginScope: this.#exchange.loginScope,
       note: this.#noteOrigin(outgoing.target),
       onInformation: (status, reason, headers) => this.#exchange.inform(status, reason, headers),
     };

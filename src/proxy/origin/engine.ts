@@ -39,6 +39,8 @@ export interface OriginRequest {
   /** Protocol to switch to: sends `Connection: Upgrade` and that Upgrade value. */
   readonly upgrade: string | null;
   readonly cancellation: Cancellation;
+  /** The client connection that a login by NTLM or Negotiate holds for; absent or null: none can. */
+  readonly loginScope?: Socket | null;
   /** What is noted on the way; only where transactions are traced. */
   readonly note?: OriginNote | null;
   /** Called for each interim response, 101 excepted. */

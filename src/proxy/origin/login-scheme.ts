@@ -1,5 +1,6 @@
 // NTLM and Negotiate log a connection in, not a request (RFC 4559 §5): whatever comes next on it acts in
-// that user's name. Such a connection serves one exchange and is never given to anybody else.
+// that user's name. From then on such a connection is for the client connection alone that the login came by,
+// as Squid and g3 pin them; where there is none (HTTP/2) it serves one exchange.
 
 import { fieldValues } from '../../icap/codec/fields.ts';
 import type { RawHeaders } from '../../icap/codec/http-head.ts';

@@ -30,6 +30,7 @@ export class NativeConnection implements OriginConnection {
   keepAliveMs: number | null = null;
   exchanges = 0;
   answered = false;
+  boundTo: Socket | null = null;
   readonly target: OriginTarget;
   readonly #socket: Socket;
   readonly #slabs: SlabReader | null;
@@ -198,10 +199,10 @@ export class NativeConnection implements OriginConnection {
     }
     this.#response = { head, facts, framing };
     if (head.status === 101) return this.#reader.becomeOpaque();
+    const binds = bindsConnection(request.head.headers, head.status, head.headers);
+    if (binds) this.boundTo ??= request.loginScope ?? null;
     this.#reusable =
-      framing.kind !== 'close' &&
-      persists(head.version, facts) &&
-      !bindsConnection(request.head.headers, head.status, head.headers);
+      framing.kind !== 'close' && persists(head.version, facts) && (!binds || this.boundTo !== null);
     if (framing.kind === 'none') {
       this.#responseDone = true;
       return;

@@ -53,6 +53,8 @@ export interface OriginConnection extends HasDeadline {
   readonly exchanges: number;
   /** Response bytes have arrived since the request was sent. */
   readonly answered: boolean;
+  /** The client connection whose login it bears (login-scheme.ts): nobody else gets it. */
+  readonly boundTo: Socket | null;
   readonly usable: boolean;
   /** @throws {HttpError} as `OriginEngine.send`; the connection is destroyed then */
   send(request: OriginRequest): Promise<OriginResponse>;
@@ -69,6 +71,8 @@ export interface ConnectionEvents {
 
 interface Pool {
   readonly idle: OriginConnection[];
+  /** Idle ones that bear the login of one client, by its connection. */
+  readonly bound: Map<Socket, OriginConnection>;
   readonly waiting: (() => void)[];
   open: number;
 }
@@ -81,6 +85,8 @@ export abstract class PooledEngine implements OriginEngine {
   readonly #ways = new WeakMap<OriginConnection, OriginWay>();
   /** Of connections through a parent proxy. */
   readonly #links = new WeakMap<OriginConnection, ParentLink>();
+  /** What is called when the client of a bound connection leaves. */
+  readonly #leaving = new WeakMap<OriginConnection, () => void>();
   readonly #requests = { new: 0, reused: 0 };
   #closed = false;
 
@@ -115,6 +121,7 @@ export abstract class PooledEngine implements OriginEngine {
           again,
           request.upgrade !== null,
           replayable ? IDLE_MS : FRESH_MS,
+          request.loginScope ?? null,
         );
         reused = connection.exchanges > 0;
         this.#requests[reused ? 'reused' : 'new']++;
@@ -139,14 +146,16 @@ export abstract class PooledEngine implements OriginEngine {
 
   close(): void {
     this.#closed = true;
-    for (const pool of this.#pools.values()) for (const connection of pool.idle) connection.destroy();
+    for (const { idle, bound } of this.#pools.values()) {
+      for (const connection of [...idle, ...bound.values()]) connection.destroy();
+    }
   }
 
   counts(): OriginCounts {
     let [open, idle, waiting] = [0, 0, 0];
     for (const pool of this.#pools.values()) {
       open += pool.open;
-      idle += pool.idle.length;
+      idle += pool.idle.length + pool.bound.size;
       waiting += pool.waiting.length;
     }
     return { origins: this.#pools.size, open, idle, waiting, requests: { ...this.#requests } };
@@ -158,17 +167,19 @@ export abstract class PooledEngine implements OriginEngine {
     fresh: boolean,
     plain: boolean,
     maxIdleMs: number,
+    loginScope: Socket | null,
   ): Promise<OriginConnection> {
     const key = originKey(target);
     for (;;) {
       const pool = this.#poolOf(key);
-      const idle = fresh || plain ? null : takeIdle(pool, maxIdleMs);
+      const idle = fresh || plain ? null : (takeBound(pool, loginScope) ?? takeIdle(pool, maxIdleMs));
       if (idle !== null) {
         idle.deadlineAt = Infinity;
         return idle;
       }
       if (pool.open < MAX_PER_ORIGIN) return this.#open(key, pool, target, plain);
-      if (pool.idle.length > 0) pool.idle.shift()!.destroy();
+      const spare = pool.idle.shift() ?? pool.bound.values().next().value;
+      spare?.destroy();
       await new Promise<void>((resolve) => pool.waiting.push(resolve));
     }
   }
@@ -176,7 +187,7 @@ export abstract class PooledEngine implements OriginEngine {
   #poolOf(key: string): Pool {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = { idle: [], waiting: [], open: 0 };
+      pool = { idle: [], bound: new Map(), waiting: [], open: 0 };
       this.#pools.set(key, pool);
     }
     return pool;
@@ -220,6 +231,7 @@ export abstract class PooledEngine implements OriginEngine {
         this.#deadlines.delete(closed);
         const at = pool.idle.indexOf(closed);
         if (at >= 0) pool.idle.splice(at, 1);
+        if (closed.boundTo !== null) this.#unbind(pool, closed, closed.boundTo);
         this.#gone(key, pool);
       },
     });
@@ -249,8 +261,26 @@ export abstract class PooledEngine implements OriginEngine {
     const now = performance.now();
     connection.idleSince = now;
     connection.deadlineAt = now + keep;
-    pool.idle.push(connection);
+    const { boundTo } = connection;
+    if (boundTo === null) pool.idle.push(connection);
+    else if (boundTo.destroyed || pool.bound.has(boundTo)) return connection.destroy();
+    else this.#bind(pool, connection, boundTo);
     pool.waiting.shift()?.();
+  }
+
+  /** Keeps a connection for the one client that has logged in on it, and no longer than that client. */
+  #bind(pool: Pool, connection: OriginConnection, client: Socket): void {
+    pool.bound.set(client, connection);
+    if (this.#leaving.has(connection)) return;
+    const destroy = (): void => connection.destroy();
+    this.#leaving.set(connection, destroy);
+    client.once('close', destroy);
+  }
+
+  #unbind(pool: Pool, connection: OriginConnection, client: Socket): void {
+    if (pool.bound.get(client) === connection) pool.bound.delete(client);
+    const destroy = this.#leaving.get(connection);
+    if (destroy !== undefined) client.off('close', destroy);
   }
 }
 
@@ -289,6 +319,14 @@ async function sendThrough(
     throw error;
   }
   return { ...response, serverIp: null };
+}
+
+/** The connection that this client has logged in on. */
+function takeBound(pool: Pool, loginScope: Socket | null): OriginConnection | null {
+  const connection = loginScope === null ? undefined : pool.bound.get(loginScope);
+  if (connection === undefined) return null;
+  pool.bound.delete(loginScope!);
+  return connection.usable ? connection : null;
 }
 
 function takeIdle(pool: Pool, maxIdleMs: number): OriginConnection | null {

@@ -28,6 +28,7 @@ export class UndiciConnection implements OriginConnection {
   /** Null: undici itself keeps to the Keep-Alive field. */
   readonly keepAliveMs = null;
   exchanges = 0;
+  boundTo: Socket | null = null;
   readonly target: OriginTarget;
   readonly socket: Socket;
   readonly serverIp: string | null;
@@ -198,10 +199,12 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
     }
     const facts = readHeaderFacts(head.headers);
     const framing = responseFraming(head, facts, method);
+    const binds = bindsConnection(headers, head.status, head.headers);
+    if (binds) this.#connection.boundTo ??= this.#request.loginScope ?? null;
     this.#reusable =
       framing.kind !== 'close' &&
       persists(head.version, facts) &&
-      !bindsConnection(headers, head.status, head.headers);
+      (!binds || this.#connection.boundTo !== null);
     if (framing.kind !== 'none') {
       const source = {
         // Undici parses at once when resumed and asserts that it does not parse anything else just then.

@@ -104,12 +104,15 @@ describe.each(ENGINES)('%s engine', (name) => {
         [],
         'HTTP/1.1 401 No\r\nKeep-Alive: timeout=60\r\nWWW-Authenticate: Basic realm="a", Negotiate\r\nContent-Length: 4\r\n\r\nbody',
       ],
-    ])('never again after a login that holds for the connection: %s', async (_, headers, bytes) => {
-      using engine = await startEngine(name);
-      await using origin = await keepAliveOrigin(bytes);
-      for (let i = 0; i < 2; i++) await textOf(await engine.send(requestTo(origin.port, { headers })));
-      expect(origin.connections()).toBe(2);
-    });
+    ])(
+      'never again after a login that holds for the connection, without a client to hold it for: %s',
+      async (_, headers, bytes) => {
+        using engine = await startEngine(name);
+        await using origin = await keepAliveOrigin(bytes);
+        for (let i = 0; i < 2; i++) await textOf(await engine.send(requestTo(origin.port, { headers })));
+        expect(origin.connections()).toBe(2);
+      },
+    );
 
     test('again after a login of the request alone', async () => {
       using engine = await startEngine(name);

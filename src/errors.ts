@@ -174,6 +174,7 @@ export const ERRORS = {
     'Reset, ping and change settings less often; see http2.md for what a connection may do.',
   ),
   ERR_WEBSOCKET_FRAME: spec(400, 400, false, 'Send WebSocket frames as RFC 6455 and RFC 7692 have them.'),
+  ERR_HTTP2_LOGIN: spec(400, 505, false, 'Use HTTP/1.1 for this host; browsers do so of themselves now.'),
   ERR_HTTP2_PROTOCOL: spec(400, 400, false, 'Send HTTP/2 frames as RFC 9113 has them, within its limits.'),
 
   // What the proxy refuses or cannot reach.
@@ -325,6 +326,7 @@ export const ERRORS = {
 
   // Copies of transactions (src/capture, `weir record`, `weir replay`).
   ERR_RECORDING: spec(500, 500, true, 'Name a file that `weir record` has made, or one that can be made.'),
+  ERR_RECORDING_EXISTS: spec(500, 500, true, 'Name another file, or add --force to overwrite it.'),
 
   // Worker processes of the gateway (src/gateway/workers).
   ERR_GATEWAY_WORKER: spec(

@@ -66,6 +66,8 @@ class Http1Exchange implements ServerExchange {
     return this.#connection.socket;
   }
 
+  demandHttp1(): void {} // it is
+
   inform(status: number, reason: string, headers: RawHeaders): void {
     if (this.head.version === '1.0') return;
     this.#connection.writeText(`HTTP/1.1 ${status} ${reason}\r\n${formatFields(headers)}\r\n`);

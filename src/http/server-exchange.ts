@@ -33,6 +33,8 @@ export interface ServerExchange {
   readonly startedAt: number;
   /** What an NTLM or Negotiate login holds for: the client's connection; null where that carries streams. */
   readonly loginScope: Socket | null;
+  /** Ends an HTTP/2 stream so that its client asks again by HTTP/1.1 (RFC 9113 §7). Nothing on HTTP/1. */
+  demandHttp1(error: Error): void;
   /** Sends an interim answer, e.g. 103. Nothing is sent to HTTP/1.0 clients (RFC 9110 §15.2). */
   inform(status: number, reason: string, headers: RawHeaders): void;
   /** Sends the answer; resolves when it was handed on whole, rejects when it broke off. */

@@ -102,6 +102,10 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
     this.#stream.respond(http2Fields(withoutField(headers, 'sec-websocket-accept'), 200), WHOLE);
   }
 
+  demandHttp1(error: Error): void {
+    this.#fail(error, constants.NGHTTP2_HTTP_1_1_REQUIRED);
+  }
+
   respond(answer: Answer): Promise<void> {
     const { body, contentLength } = answer;
     const stream = this.#stream;
@@ -112,7 +116,7 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
       );
     }
     this.#responding = true;
-    const fields = { ...http2Fields(answer.headers), ':status': this.#statusOf(answer) };
+    const fields = http2Fields(answer.headers, this.#statusOf(answer));
     try {
       if (body === null || answer.status === 205) {
         body?.cancel();

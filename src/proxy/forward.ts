@@ -148,6 +148,7 @@ export class Transaction implements StreamTransaction {
     const response = fetched ?? (await this.#context.engine.send(this.#originRequest(outgoing)));
     this.#capture?.onResponse(response.head, response.body, response.serverIp);
     if (response.upgraded !== null) return this.#upgrade(response);
+    if (response.wantsConnectionLogin === true && exchange.loginScope === null) this.#demandHttp1(response);
     if (this.#context.hooks !== null) await this.#context.hooks.response(this.#session, outgoing, response);
     if (!pipeline.has('RESPMOD')) {
       this.#leaveOut('RESPMOD', response.body);
@@ -309,6 +310,17 @@ export class Transaction implements StreamTransaction {
     if (this.#notes === null) return null;
     this.#notes.origin = new OriginNote(formatAuthority(host, port));
     return this.#notes.origin;
+  }
+
+  /** A client cannot log a connection in that its requests share: it is asked to come by HTTP/1.1. */
+  #demandHttp1({ body }: OriginResponse): never {
+    const error = new HttpError(
+      'ERR_HTTP2_LOGIN',
+      'the origin wants a login that holds for a connection (NTLM, Negotiate), which HTTP/2 does not have',
+    );
+    body?.cancel(error);
+    this.#exchange.demandHttp1(error);
+    throw error;
   }
 
   // --- the answer ---

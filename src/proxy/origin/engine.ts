@@ -54,6 +54,8 @@ export interface OriginResponse {
   readonly body: Body | null;
   /** Address that was connected to. */
   readonly serverIp: string | null;
+  /** The origin asks, over HTTP/1, for a login that holds for a connection (NTLM, Negotiate). */
+  readonly wantsConnectionLogin?: boolean;
   /** After 101: the connection, paused, and what was read past the head. */
   readonly upgraded: { readonly socket: Socket; readonly rest: Buffer } | null;
 }

@@ -246,7 +246,11 @@ export class NativeConnection implements OriginConnection {
       upgraded = { socket: this.#socket, rest: chunk.subarray(at) };
       this.#handOver();
     } else if (at < chunk.length) this.#reusable = false;
-    resolve({ head, facts, framing, body: this.#body, serverIp: this.#serverIp, upgraded });
+    const wantsConnectionLogin = head.status === 401 && bindsConnection([], 401, head.headers);
+    resolve({
+      ...{ head, facts, framing, body: this.#body, serverIp: this.#serverIp, upgraded },
+      ...(wantsConnectionLogin ? { wantsConnectionLogin } : {}),
+    });
   }
 
   #finish(): void {

@@ -223,6 +223,7 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
       body: this.#body,
       serverIp: this.#connection.serverIp,
       upgraded: null,
+      ...(head.status === 401 && binds ? { wantsConnectionLogin: true } : {}),
     });
   }
 

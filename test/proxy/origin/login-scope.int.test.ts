@@ -2,12 +2,14 @@
 // but the client who logged in ever acts in that user's name. The client is curl's own NTLM.
 
 import { once } from 'node:events';
+import { constants } from 'node:http2';
 import { Agent, request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { OriginServer } from '../../support/originServer.ts';
 import { originServer } from '../../support/originServer.ts';
+import { http2Through } from '../http2/origins.ts';
 import { startTestWeir } from '../../support/weir.ts';
 import type { LocalWeir } from '../../support/weir.ts';
 
@@ -73,6 +75,22 @@ describe('a login that holds for the connection', () => {
     const stranger = await weir.curl(`${origin.url}/c`);
     expect(stranger.status).toBe(401);
     expect(last(seen, '/c').connection).not.toBe(hers);
+  });
+
+  test('makes a client of HTTP/2 come by HTTP/1.1, as its requests share a connection', async () => {
+    const { origin, seen } = await ntlmOrigin(true);
+    await using _closed = origin;
+    const session = await http2Through(weir, origin.port);
+    const stream = session.request({ ':path': '/h2' });
+    stream.resume().on('error', () => {});
+    await new Promise((resolve) => stream.once('close', resolve));
+    session.destroy();
+    expect(stream.rstCode).toBe(constants.NGHTTP2_HTTP_1_1_REQUIRED);
+    const [record] = await weir.logged(({ kind, url }) => kind === 'proxy' && String(url).endsWith('/h2'));
+    expect(record).toMatchObject({ error: { code: 'ERR_HTTP2_LOGIN' } });
+    const again = await weir.curl('--http2', `${origin.url}/curl`); // does as it is told
+    expect([again.status, again.headers.includes('HTTP/1.1 401')]).toEqual([401, true]);
+    expect(seen.filter(({ request }) => request.url === '/curl')).toHaveLength(2);
   });
 
   test('holds for the further requests of that client connection, and ends with it', async () => {

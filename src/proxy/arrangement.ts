@@ -44,6 +44,7 @@ import type { TunnelContext } from './tunnel.ts';
 import type { OwnSite } from './weir-local.ts';
 import { isOwnHost, OWN_HOST_DECISION } from './weir-local.ts';
 import type { WebSocketSettings } from './websocket/inspection.ts';
+import type { WebSocketRelay } from './websocket/relay.ts';
 
 export interface ProxyLimits extends HeadLimits, PaceLimits {
   /** Client connections; further ones are answered 503 and closed. */
@@ -112,6 +113,8 @@ export interface ProxyGround {
   readonly viaName: string;
   readonly deadlines: Deadlines;
   readonly waitingRoom: WaitingRoom;
+  /** WebSockets whose messages are inspected now. */
+  readonly relays: Set<WebSocketRelay>;
   /** What newer requests meet; absent: there is one arrangement only. */
   inForce?(): ProxyArrangement;
   /** True for a port of this program. */
@@ -128,6 +131,7 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   readonly pipeline: AdaptationPipeline;
   readonly streams: StreamAdaptation;
   readonly webSocket: WebSocketSettings;
+  readonly relays: Set<WebSocketRelay>;
   readonly hooks: ProxyHooks | null;
   readonly ranges: RangeObjects;
   readonly limits: ProxyLimits;
@@ -154,6 +158,7 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
     this.traces = ground.traces;
     this.viaName = ground.viaName;
     this.deadlines = ground.deadlines;
+    this.relays = ground.relays;
     const { waitingRoom: room, deadlines } = ground;
     this.patience = { settings: options.patience ?? null, room, deadlines };
     this.access = new Access(options.access ?? OPEN_ACCESS);

@@ -22,6 +22,7 @@ import type { OriginCounts } from './origin/engine.ts';
 import { WaitingRoom } from './patience/waiting-room.ts';
 import { Reception } from './reception.ts';
 import { connectClient } from './tunnel-request.ts';
+import type { WebSocketRelay } from './websocket/relay.ts';
 
 export interface ProxyServerOptions extends ProxyArrangementOptions {
   readonly telemetry: Telemetry;
@@ -52,6 +53,7 @@ export class ProxyServer implements ProxyGround {
   captures: CaptureSink | null;
   readonly deadlines = new Deadlines();
   readonly waitingRoom = new WaitingRoom(this.deadlines);
+  readonly relays = new Set<WebSocketRelay>();
   readonly viaName = `weir-${randomBytes(5).toString('hex')}`;
   readonly records: ConnectionRecords;
   readonly #listeners: Listener[] = [];
@@ -215,6 +217,7 @@ export class ProxyServer implements ProxyGround {
     );
     this.#reception.close();
     this.#connections.drain();
+    for (const relay of [...this.relays]) relay.leave();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);

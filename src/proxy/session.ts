@@ -14,6 +14,7 @@ import type { HandshakeFailure } from './tls-policy/handshake-failure.ts';
 import type { TlsAction, TlsDecision, TlsFacts } from './tls-policy/rules.ts';
 import type { OwnSite } from './weir-local.ts';
 import type { WebSocketSettings } from './websocket/inspection.ts';
+import type { WebSocketRelay } from './websocket/relay.ts';
 
 /** What was done with a tunnel's TLS, and what the client said in its ClientHello. */
 export interface TunnelTls {
@@ -49,6 +50,8 @@ export interface ProxyContext {
   readonly streams: StreamAdaptation;
   /** What happens to messages of WebSockets. */
   readonly webSocket: WebSocketSettings;
+  /** WebSockets whose messages are inspected now. */
+  readonly relays: Set<WebSocketRelay>;
   /** What plugins have hooked in; null: nothing. */
   readonly hooks: ProxyHooks | null;
   /** What is in force now, for connections that outlive a configuration. */

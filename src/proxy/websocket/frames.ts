@@ -17,6 +17,7 @@ export const PROTOCOL_ERROR = 1002;
 /** Nobody sends it: what one knows of a connection that ended without Close. */
 export const ABNORMAL_CLOSURE = 1006;
 export const INVALID_DATA = 1007;
+export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
 export const MESSAGE_TOO_BIG = 1009;
 export const INTERNAL_ERROR = 1011;

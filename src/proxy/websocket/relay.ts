@@ -13,8 +13,9 @@ import { asWeirError } from '../answers.ts';
 import type { ScanOutcome } from '../patience/ticket.ts';
 import type { ProxyContext, Session } from '../session.ts';
 import { closeStatusOf } from './close-status.ts';
+import type { CloseStatus } from './close-status.ts';
 import type { Deflate } from './extensions.ts';
-import { ABNORMAL_CLOSURE } from './frames.ts';
+import { ABNORMAL_CLOSURE, GOING_AWAY } from './frames.ts';
 import type { WebSocketInspection } from './inspection.ts';
 import { Lane } from './lane.ts';
 import type { LaneJudge } from './lane.ts';
@@ -60,6 +61,7 @@ export class WebSocketRelay {
   /** Why it was closed from here; null: it was not. */
   failure: WeirError | null = null;
   readonly #cancellation = new Cancellation();
+  readonly #relays: Set<WebSocketRelay>;
   readonly #outgoing: MessageJudge;
   readonly #incoming: MessageJudge;
   readonly #client: Side;
@@ -74,6 +76,7 @@ export class WebSocketRelay {
 
   constructor({ client, origin, deflate, inspection, ...rest }: RelayOptions) {
     const { url, host, shape } = inspection;
+    this.#relays = rest.context.relays;
     const around = { ...rest, url, host, shape, cancellation: this.#cancellation };
     const none = { messages: 0, bytes: 0, scanned: 0, blocked: 0 };
     this.record = {
@@ -122,6 +125,7 @@ export class WebSocketRelay {
   /** Resolves when both connections are closed. */
   run(): Promise<void> {
     const done = new Promise<void>((resolve) => (this.#done = resolve));
+    this.#relays.add(this);
     this.#watch(this.#client, this.#fromClient, this.#origin);
     this.#watch(this.#origin, this.#fromOrigin, this.#client);
     this.#fromClient.start();
@@ -139,6 +143,7 @@ export class WebSocketRelay {
       if (--this.#open > 0) return;
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#cancellation.cancel(GONE);
+      this.#relays.delete(this);
       this.#settleRecord();
       this.#done();
     };
@@ -186,7 +191,18 @@ export class WebSocketRelay {
       return this.#cut(this.#origin);
     }
     this.failure = error;
-    const { code, reason } = closeStatusOf(error);
+    this.#closeBoth(closeStatusOf(error), error);
+  }
+
+  /** The proxy stops: both sides are told, and may connect again elsewhere (RFC 6455 §7.4.1). */
+  leave(): void {
+    if (this.#closing || this.#closes > 0) return;
+    this.#closing = true;
+    this.#cancellation.cancel(GONE);
+    this.#closeBoth({ code: GOING_AWAY, reason: 'the proxy stops' }, GONE);
+  }
+
+  #closeBoth({ code, reason }: CloseStatus, error: Error): void {
     this.#endedBy('weir', code);
     this.#client.writer.closeWith(code, reason);
     this.#origin.writer.closeWith(code, reason);

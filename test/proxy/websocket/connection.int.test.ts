@@ -65,9 +65,15 @@ describe('the end of a WebSocket', () => {
   test('comes with the end of Weir', async () => {
     await using other = await startTestWeir();
     const pair = await connectPair(other, origin, true);
-    await other.stop();
-    expect(await pair.client.closed).toMatchObject({ code: 1006 });
-    expect(await pair.origin.closed).toMatchObject({ code: 1006 });
+    const asked = performance.now();
+    await other.stop(20_000);
+    expect(performance.now() - asked).toBeLessThan(20_000); // nobody has to be cut
+    for (const end of [pair.client, pair.origin]) {
+      expect(await end.closed).toEqual({ code: 1001, reason: 'the proxy stops' });
+    }
+    const [record] = await other.logged(({ webSocket }) => webSocket !== undefined);
+    expect(record).toMatchObject({ verdict: 'allowed', webSocket: { close: { by: 'weir', code: 1001 } } });
+    expect(record!.error).toBeUndefined();
   });
 });
 

@@ -280,6 +280,7 @@ async function startProxy(
   const site: SetupSite = new SetupSite(() => ({
     authority: (half?.ca ?? ca).authority,
     listeners: listeners.opened,
+    direct: (half?.parts ?? parts).pacDirect,
   }));
   const server = new ProxyServer({
     ...parts.options,

@@ -36,6 +36,8 @@ export interface ProxyParts {
   readonly options: ProxyArrangementOptions;
   readonly adaptation: AdaptationPart;
   readonly tls: TlsPart;
+  /** Host patterns that proxy.pac sends past the proxy. */
+  readonly pacDirect: readonly string[];
 }
 
 export interface AdaptationPart {
@@ -107,7 +109,7 @@ export function makeProxyParts(
     ]),
     targets: targetPolicyOf(targets),
   };
-  return { options, adaptation, tls };
+  return { options, adaptation, tls, pacDirect: config.proxy.pac.direct };
 }
 
 /** Null where everybody waits. */

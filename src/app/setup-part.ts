@@ -24,6 +24,8 @@ interface OpenListener {
 export interface SetupSource {
   readonly authority: CertificateAuthority;
   readonly listeners: readonly OpenListener[];
+  /** Host patterns that proxy.pac sends past the proxy. */
+  readonly direct: readonly string[];
 }
 
 /** Shown where clients only come in by redirection, and need no address. */
@@ -47,7 +49,7 @@ export class SetupSite {
    * @returns null for a path that is none of the site's
    */
   reply(request: SetupRequest, seenAs: string | null): SetupReply | null {
-    const { authority, listeners } = this.#source();
+    const { authority, listeners, direct } = this.#source();
     const proxies = pacProxies(listeners, seenAs);
     const { scheme, host, port } = proxies[0] ?? NOWHERE;
     const place = {
@@ -55,7 +57,8 @@ export class SetupSite {
       proxyHost: host,
       proxyPort: port,
     };
-    return setupReply({ ...this.#ofCa(authority), place, pac: proxyPac(proxies, SETUP_HOST) }, request);
+    const pac = proxyPac(proxies, SETUP_HOST, direct);
+    return setupReply({ ...this.#ofCa(authority), place, pac }, request);
   }
 
   /** Made once for each authority. */

@@ -1,7 +1,13 @@
 // The schema of proxy.listen, proxy.auth and proxy.clients: the ways in, and who may use them.
 
 import * as z from 'zod';
-import { parseHost, parseListen, parseNetwork, parseTrustedBalancers } from './addresses.ts';
+import {
+  parseHost,
+  parseHostPattern,
+  parseListen,
+  parseNetwork,
+  parseTrustedBalancers,
+} from './addresses.ts';
 import { notAllowed } from './problems.ts';
 import {
   duration,
@@ -149,4 +155,22 @@ export const proxyClients = section(
     ),
   },
   'Who may use the proxy, and how much.',
+);
+
+/** Never all hosts: a file that sends nothing to the proxy is of no use. */
+const directHost = read('host | *.suffix', (input) => {
+  const pattern = parseHostPattern(input);
+  if (pattern === '*') throw notAllowed('a host or *.suffix, not all hosts', input);
+  return pattern;
+});
+
+export const proxyPac = section(
+  {
+    direct: listOf(
+      directHost,
+      [],
+      'Hosts that clients fetch past the proxy: nothing of them is seen, logged or blocked.',
+    ),
+  },
+  'What proxy.pac and wpad.dat say besides the listeners.',
 );

@@ -14,7 +14,8 @@ import {
   type PackagePlace,
 } from './package-root.ts';
 import { DEFAULT_PROFILE, resolveProfiles } from './profiles.ts';
-import { adaptationService, gatewayService, type CheckedConfig } from './schema.ts';
+import { gatewayService, type CheckedConfig } from './schema.ts';
+import { adaptationService } from './service-schema.ts';
 import { resolveSyslog, resolveWebhooks } from './siem-resolve.ts';
 import { resolveTls } from './tls-rules.ts';
 import type {
@@ -121,6 +122,7 @@ function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: strin
       tls: tls === null ? null : resolvePaths(tls, absolute),
       trustForwarded,
     })),
+    pac: proxy.pac,
     http2: {
       client: http2.client,
       origin: http2.origin,

@@ -99,6 +99,8 @@ export interface ProxyConfig {
   clients: ProxyClientsConfig;
   targets: TargetsConfig;
   reverse: ReverseListener[];
+  /** `direct`: host patterns that proxy.pac sends past the proxy. */
+  pac: { direct: string[] };
   limits: ProxyLimits;
 }
 

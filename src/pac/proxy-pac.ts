@@ -24,17 +24,29 @@ const LOCAL = `  if (host === 'localhost' || dnsDomainIs(host, '.localhost')) re
  *                 behind the last: a proxy that is down must not open the way around it. None: clients need
  *                 not know of the proxy, their connections are redirected
  * @param ownHost  host that only the proxy knows
+ * @param direct  lower-case hosts and `*.suffix` patterns that the operator sends past the proxy
  */
-export function proxyPac(proxies: readonly PacProxy[], ownHost: string): string {
+export function proxyPac(
+  proxies: readonly PacProxy[],
+  ownHost: string,
+  direct: readonly string[] = [],
+): string {
   const ways = proxies.map(({ scheme, host, port }) => {
     return `${WORDS[scheme]} ${host.includes(':') ? `[${host}]` : host}:${port}`;
   });
-  return `// Made by Weir. Everything goes through the proxy, but the machine itself and its link.
+  const but = `the machine itself${direct.length === 0 ? ' and its link' : ', its link and what is named below'}`;
+  return `// Made by Weir. Everything goes through the proxy, but ${but}.
 function FindProxyForURL(url, host) {
   var proxy = ${JSON.stringify(ways.length === 0 ? 'DIRECT' : ways.join('; '))};
   if (host === ${JSON.stringify(ownHost)}) return proxy;
 ${LOCAL}
-  return proxy;
+${direct.map((pattern) => `  if (${testOf(pattern)}) return 'DIRECT';\n`).join('')}  return proxy;
 }
 `;
+}
+
+function testOf(pattern: string): string {
+  if (pattern.startsWith('*.')) return `dnsDomainIs(host, ${JSON.stringify(pattern.slice(1))})`;
+  const literal = `host === ${JSON.stringify(pattern)}`;
+  return pattern.includes(':') ? `${literal} || host === ${JSON.stringify(`[${pattern}]`)}` : literal;
 }

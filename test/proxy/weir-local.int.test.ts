@@ -221,4 +221,28 @@ describe('/proxy.pac', () => {
       expect(await find(host)).toBe(`PROXY 127.0.0.1:${weir.proxyPort}`);
     },
   );
+
+  test('sends past the proxy what proxy.pac.direct names, also after a reload, and never the set-up page', async () => {
+    const direct = ['*.intranet.example', 'host.example', '2001:db8::7', 'weir.local'];
+    await using other = await startTestWeir({ proxy: { pac: { direct } } });
+    const ways = async (hosts: readonly string[]): Promise<unknown[]> => {
+      const { body } = await other.curl(
+        '-x',
+        `http://127.0.0.1:${other.proxyPort}`,
+        'http://weir.local/proxy.pac',
+      );
+      const dnsDomainIs = (name: string, domain: string): boolean => name.endsWith(domain);
+      return hosts.map((host) =>
+        runInNewContext(`${body.toString()}\nFindProxyForURL('', ${JSON.stringify(host)})`, { dnsDomainIs }),
+      );
+    };
+    const proxy = `PROXY 127.0.0.1:${other.proxyPort}`;
+    const hosts = ['a.intranet.example', 'host.example', '[2001:db8::7]', 'a.host.example', 'weir.local'];
+    expect(await ways(hosts)).toEqual(['DIRECT', 'DIRECT', 'DIRECT', proxy, proxy]);
+    await other.reload({ proxy: { pac: { direct: ['a.host.example'] } } });
+    expect(await ways(hosts)).toEqual([proxy, proxy, proxy, 'DIRECT', proxy]);
+    await expect(other.reload({ proxy: { pac: { direct: ['*'] } } })).rejects.toMatchObject({
+      message: expect.stringContaining('not all hosts') as unknown as string,
+    });
+  });
 });

@@ -101,6 +101,7 @@ function readUsage(bench: Bench, peer: Peer): UsageSums {
  * Runs one work on one peer.
  *
  * @param seconds  measured time; warm-up is the work's own, but never longer than this
+ * @param held  tunnels that are opened after the warm-up and stay open and idle
  * @throws {Error} any exchange failed or was answered wrongly
  */
 export async function measure(
@@ -110,6 +111,7 @@ export async function measure(
   round: number,
   seconds: number,
   names: NameSupply,
+  held = 0,
 ): Promise<Measurement> {
   const { load } = bench;
   const limit = (milliseconds: number, count: number | undefined): PhaseLimit =>
@@ -118,6 +120,10 @@ export async function measure(
   try {
     const warmUpSeconds = Math.min(work.warmUpSeconds, Math.max(seconds, 0.5));
     await load.phase(limit(warmUpSeconds * 1000, work.names?.warmUp));
+    if (held > 0) {
+      await load.hold(held);
+      await load.phase(limit(warmUpSeconds * 1000, undefined));
+    }
 
     let peakRssBytes = 0;
     const sampler = setInterval(() => {

@@ -5,6 +5,8 @@ import { IDLE_ID, PEER_IDS, WORKS, type PeerId } from './works.ts';
 
 export const USAGE = `Usage: npm run bench -- [options]
        npm run bench -- --suite icap-server [options]   (its own --help)
+       npm run bench -- --suite interception [options]  (likewise)
+       npm run bench -- --suite scanning [options]  (likewise)
 
   --only 1k,64k     works to run: ${[...WORKS.map((work) => work.id), IDLE_ID].join(', ')}
   --peers a,b       peers to run: ${PEER_IDS.join(', ')}

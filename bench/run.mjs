@@ -9,7 +9,12 @@ if (!existsSync(`${root}node_modules/tsx`)) {
   console.error('bench: dependencies are not installed: run `npm ci` first');
   process.exit(2);
 }
-const SUITES = { proxy: 'main.ts', 'icap-server': 'icap-server/main.ts' };
+const SUITES = {
+  proxy: 'main.ts',
+  'icap-server': 'icap-server/main.ts',
+  interception: 'interception/main.ts',
+  scanning: 'scanning/main.ts',
+};
 const args = process.argv.slice(2);
 const flag = args.findIndex((arg) => arg === '--suite' || arg.startsWith('--suite='));
 const [first = '', second = ''] = flag < 0 ? [] : args.slice(flag);

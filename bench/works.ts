@@ -29,9 +29,10 @@ export const PEER_TITLES: Readonly<Record<PeerId, string>> = {
  * - `tunnel`: CONNECT and TLS handshake once a connection, then exchanges one after another in it;
  * - `new-tunnel`: CONNECT and full TLS handshake for each exchange, always the same host;
  * - `new-name`: likewise, each with a host name that the proxy has never seen;
+ * - `streams`: likewise once, then as many streams at once of one HTTP/2 connection;
  * - `plain`: absolute-form requests over a kept-alive connection, no TLS on either leg.
  */
-export type Shape = 'tunnel' | 'new-tunnel' | 'new-name' | 'plain';
+export type Shape = 'tunnel' | 'new-tunnel' | 'new-name' | 'streams' | 'plain';
 
 export interface Work {
   readonly id: string;

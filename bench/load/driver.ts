@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
 import { percentile } from '../stats.ts';
+import { Http2Lanes } from './http2-lanes.ts';
 import type { Job, PhaseLimit, PhaseResult } from './protocol.ts';
 import { ClosedBetweenExchanges, Tunnel, type TunnelTarget } from './tunnel.ts';
 
@@ -16,6 +17,7 @@ export class Driver {
   readonly #target: TunnelTarget;
   readonly #lanes: Tunnel[] = [];
   readonly #held: Tunnel[] = [];
+  #streams: Http2Lanes | null = null;
   #reopened = 0;
 
   constructor(job: Job) {
@@ -32,6 +34,7 @@ export class Driver {
 
   /** Opens the connections of a kept-alive job; the other shapes open theirs as they go. */
   async open(): Promise<void> {
+    if (this.#job.shape === 'streams') this.#streams = await Http2Lanes.open(this.#target);
     if (this.#job.shape !== 'tunnel' && this.#job.shape !== 'plain') return;
     for (let lane = 0; lane < this.#job.connections; lane++)
       this.#lanes.push(await Tunnel.open(this.#target));
@@ -60,6 +63,8 @@ export class Driver {
           await this.#once({ ...this.#target, host: next.value }, this.#request(next.value));
         } else if (shape === 'new-tunnel') {
           await this.#once(this.#target, request);
+        } else if (shape === 'streams') {
+          await this.#streams!.exchange(this.#job.path, this.#job.bodyBytes);
         } else {
           await this.#again(index, request);
         }
@@ -100,6 +105,7 @@ export class Driver {
   }
 
   close(): void {
+    this.#streams?.close();
     for (const tunnel of [...this.#lanes, ...this.#held]) tunnel.close();
   }
 

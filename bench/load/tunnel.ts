@@ -36,6 +36,50 @@ async function establish(socket: Socket, authority: string): Promise<void> {
 }
 
 /**
+ * Connects, through CONNECT and a full TLS handshake (no session is ever offered) unless plain.
+ *
+ * @param alpn  protocols that are offered; the first must be chosen
+ * @throws {Error} the proxy refused, its certificate does not stand, or it chose another protocol
+ */
+export async function openSocket(target: TunnelTarget, alpn?: readonly string[]): Promise<Socket> {
+  const tcp = connectTcp({ port: target.proxyPort, host: '127.0.0.1', noDelay: true });
+  const refuse = (): void => void tcp.destroy(new Error('the proxy closed the connection during set-up'));
+  const late = (): void => void tcp.destroy(new Error('no answer during set-up'));
+  tcp.setTimeout(IDLE_TIMEOUT_MS, late);
+  tcp.once('end', refuse);
+  // Between two awaited events an error would have no listener; the next await sees it all the same.
+  tcp.on('error', () => undefined);
+  try {
+    await once(tcp, 'connect');
+    if (target.context !== undefined) await establish(tcp, `${target.host}:${target.originPort}`);
+    tcp.off('end', refuse);
+    tcp.setTimeout(0, late);
+    if (target.context === undefined) return tcp;
+    const secure = connectTls({
+      socket: tcp,
+      servername: target.host,
+      secureContext: target.context,
+      checkServerIdentity: () => undefined,
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+    });
+    Object.assign(secure, TRUST_CHAIN_ONLY);
+    secure.setTimeout(IDLE_TIMEOUT_MS, late);
+    await once(secure, 'secureConnect');
+    secure.setTimeout(0, late);
+    if (secure.getPeerX509Certificate()?.checkHost(target.host) === undefined) {
+      throw new Error(`the leaf does not name ${target.host}`);
+    }
+    if (alpn !== undefined && secure.alpnProtocol !== alpn[0]) {
+      throw new Error(`expected ${alpn[0]}, the proxy chose ${String(secure.alpnProtocol)}`);
+    }
+    return secure;
+  } catch (error) {
+    tcp.destroy();
+    throw error;
+  }
+}
+
+/**
  * The proxy closed a kept-alive connection before any byte of the answer. HTTP allows it at any time, and a
  * client asks again on a new connection (RFC 9112 section 9.3.1).
  */
@@ -68,43 +112,9 @@ export class Tunnel {
     });
   }
 
-  /**
-   * Connects, through CONNECT and a full TLS handshake (no session is ever offered) unless plain.
-   *
-   * @throws {Error} the proxy refused, or its certificate does not stand
-   */
+  /** Connects as {@link openSocket}. */
   static async open(target: TunnelTarget): Promise<Tunnel> {
-    const tcp = connectTcp({ port: target.proxyPort, host: '127.0.0.1', noDelay: true });
-    const refuse = (): void => void tcp.destroy(new Error('the proxy closed the connection during set-up'));
-    const late = (): void => void tcp.destroy(new Error('no answer during set-up'));
-    tcp.setTimeout(IDLE_TIMEOUT_MS, late);
-    tcp.once('end', refuse);
-    // Between two awaited events an error would have no listener; the next await sees it all the same.
-    tcp.on('error', () => undefined);
-    try {
-      await once(tcp, 'connect');
-      if (target.context !== undefined) await establish(tcp, `${target.host}:${target.originPort}`);
-      tcp.off('end', refuse);
-      tcp.setTimeout(0, late);
-      if (target.context === undefined) return new Tunnel(tcp);
-      const secure = connectTls({
-        socket: tcp,
-        servername: target.host,
-        secureContext: target.context,
-        checkServerIdentity: () => undefined,
-      });
-      Object.assign(secure, TRUST_CHAIN_ONLY);
-      secure.setTimeout(IDLE_TIMEOUT_MS, late);
-      await once(secure, 'secureConnect');
-      secure.setTimeout(0, late);
-      if (secure.getPeerX509Certificate()?.checkHost(target.host) === undefined) {
-        throw new Error(`the leaf does not name ${target.host}`);
-      }
-      return new Tunnel(secure);
-    } catch (error) {
-      tcp.destroy();
-      throw error;
-    }
+    return new Tunnel(await openSocket(target));
   }
 
   /**

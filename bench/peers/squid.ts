@@ -1,6 +1,7 @@
 // Squid with TLS interception of everything, both adaptation points at c-icap's echo, no cache, no logs.
 // It reads the client hello before it bumps, as the examples of its documentation do: so it knows the name that the
-// client wants, and its leafs take after the origin's certificate. `squid-early` bumps without looking.
+// client wants, and its leafs take after the origin's certificate. `squid-early` bumps without looking,
+// `squid-splice` decrypts nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -20,11 +21,12 @@ function hostsFile(names: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-export type SquidMode = 'squid' | 'squid-early';
+export type SquidMode = 'squid' | 'squid-early' | 'squid-splice';
 
 const BUMPING: Readonly<Record<SquidMode, string>> = {
   squid: 'acl step1 at_step SslBump1\nssl_bump peek step1\nssl_bump bump all',
   'squid-early': 'ssl_bump bump all',
+  'squid-splice': 'acl step1 at_step SslBump1\nssl_bump peek step1\nssl_bump splice all',
 };
 
 function squidConfiguration(
@@ -95,7 +97,7 @@ export async function startSquid(mode: SquidMode, run: Run): Promise<Peer> {
     const stop = async (): Promise<void> => {
       await Promise.all(servers.map((server) => server.stop()));
     };
-    return { id: mode, port, ca: ca.certificate, proxy, servers, stop };
+    return { id: mode === 'squid-splice' ? 'squid' : mode, port, ca: ca.certificate, proxy, servers, stop };
   } catch (error) {
     await icap.server.stop();
     throw error;

@@ -26,7 +26,7 @@ export function weirConfiguration(
   home: string,
   originCa: string,
   icapUrl?: string,
-): unknown {
+): { readonly proxy: object; readonly [section: string]: unknown } {
   const service =
     mode === 'weir-icap'
       ? { url: icapUrl, preview: 1024, inProcess: false }
@@ -58,9 +58,14 @@ export function weirConfiguration(
 /**
  * Starts Weir, and a c-icap of its own where the mode has one, on the tested core.
  *
+ * @param proxySection  keys of the section `proxy` beside those of the mode
  * @throws {Error} one of them did not start; the message has its output
  */
-export async function startWeir(mode: WeirMode, run: Run): Promise<Peer> {
+export async function startWeir(
+  mode: WeirMode,
+  run: Run,
+  proxySection: Readonly<Record<string, unknown>> = {},
+): Promise<Peer> {
   if (!existsSync(BUILT)) throw new Error('Weir is not built: run `node bin/build.mjs`');
   const home = run.folder;
   mkdirSync(join(home, 'certs'), { recursive: true });
@@ -74,6 +79,7 @@ export async function startWeir(mode: WeirMode, run: Run): Promise<Peer> {
     const ports = { proxy: await freePort(), gateway: await freePort(), dashboard: await freePort() };
     const configuration = join(home, 'weir.yaml');
     const content = weirConfiguration(mode, ports, home, run.certificates.originCa, icap?.url);
+    Object.assign(content.proxy, proxySection);
     writeFileSync(configuration, `${JSON.stringify(content, null, 2)}\n`);
     const profileFolder = join(home, 'profiles');
     const profiling = run.profile ? ['--cpu-prof', '--cpu-prof-dir', profileFolder] : [];

@@ -36,6 +36,12 @@ export interface Http2ConnectionOptions extends ServerConnectionOptions, Http2Cl
 }
 
 const SESSION_WINDOW = 16 * 1024 * 1024; // bytes on their way in all streams together
+/**
+ * Bytes that a stream may be ahead beyond `windowBytes`. git by libcurl 7.88 reads past the end of its
+ * pack, and hangs, where a window ends a few bytes before the pack does; a pack around a file of so many MiB
+ * is just that much longer than a window of so many MiB.
+ */
+const WINDOW_EXTRA = 48 * 1024;
 const MAX_LIST_SIZE = 16 * 1024 * 1024 - 1; // bytes; node's own limit
 const PING_TIMEOUT_MS = 10_000;
 const LINGER_MS = 2000;
@@ -179,7 +185,7 @@ function sessionOptions(options: Http2ConnectionOptions): object {
     settings: {
       enablePush: false,
       enableConnectProtocol: extendedConnect,
-      initialWindowSize: windowBytes,
+      initialWindowSize: windowBytes + WINDOW_EXTRA,
       maxConcurrentStreams: maxStreams,
       // Twice our limits, so that what is past them can still be answered with 431.
       maxHeaderListSize: Math.min(MAX_LIST_SIZE, limits.headerBytes * 2),

@@ -34,6 +34,7 @@ const STREAMED = { ...WHOLE, waitForTrailers: true };
 const UNSWITCHED = 502;
 const DONE = Promise.resolve();
 const NOTHING = Buffer.alloc(0);
+const ignore = (): void => {};
 
 export class Http2Exchange implements ServerExchange, HasDeadline {
   readonly head: RequestHead;
@@ -70,9 +71,10 @@ export class Http2Exchange implements ServerExchange, HasDeadline {
     this.#protocol = protocol;
     this.#requestDone = endOfStream;
     this.body = framing.kind === 'none' ? null : this.#readBody(framing);
-    stream.on('error', () => {}); // `close` follows
-    stream.once('aborted', () => this.#gone());
-    stream.once('close', () => this.#closed());
+    // Each comes once at most; `once` would only wrap it.
+    stream.on('error', ignore); // `close` follows
+    stream.on('aborted', () => this.#gone());
+    stream.on('close', () => this.#closed());
     // Left alone, node takes the stream for abandoned and may reset it before its last frame has left.
     if (endOfStream) stream.pause();
     else if (this.body === null && protocol === null) stream.resume();

@@ -2,6 +2,7 @@
 // stream, each in step with the other side's flow-control window. A body that breaks off, or is not as long as
 // it was announced, never ends its stream. RFC 9113 §5.2, §8.1.
 
+import { EventEmitter } from 'node:events';
 import { constants } from 'node:http2';
 import type { Http2Stream } from 'node:http2';
 import { HttpError } from '../errors.ts';
@@ -163,5 +164,6 @@ export function sendBody(
  * collection, and with them whatever their listeners know: half the time of small exchanges.
  */
 export function releaseStream(stream: Http2Stream): void {
-  stream.removeAllListeners();
+  // That of readable streams would think about it once more in a later tick.
+  EventEmitter.prototype.removeAllListeners.call(stream);
 }

@@ -12,6 +12,7 @@ import type { LeafChoice } from './certificate-policy.ts';
 import { intercept } from './interception.ts';
 import type { OriginConnector } from './origin/connector.ts';
 import type { OriginTarget } from './origin/engine.ts';
+import { PassThroughReader } from './origin/pass-through-reader.ts';
 import type { TunnelTls } from './session.ts';
 import { joinSockets } from './socket-pair.ts';
 import type { NonTls } from './tls-policy/non-tls.ts';
@@ -178,8 +179,9 @@ function splice(
   } catch (error) {
     return fail(error as WeirError);
   }
+  const reader = new PassThroughReader();
   context.connector
-    .open({ secure: false, ...target, serverName: target.host })
+    .open({ secure: false, ...target, serverName: target.host }, { reader })
     .then(({ socket: origin, parent }) => {
       socket.off('error', gone);
       if (socket.destroyed) {
@@ -187,6 +189,6 @@ function splice(
         return;
       }
       events.onSpliced(tls, parent === null ? (origin.remoteAddress ?? null) : null);
-      joinSockets(socket, Buffer.alloc(0), origin, Buffer.alloc(0));
+      joinSockets(socket, Buffer.alloc(0), origin, Buffer.alloc(0), reader);
     }, fail);
 }

@@ -1,6 +1,8 @@
 // What other makers' ICAP clients send (test/vectors/icap/clients), against a listening gateway with its real
-// services: each dialogue whole, byte by byte and cut in two at every byte, with a clean body and with EICAR.
+// services: each dialogue whole, byte by byte and cut in two at every byte with a clean body, and at every
+// third byte and around each line end with EICAR.
 
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eicar } from '../support/eicar.ts';
 import type { Answer, Frame, Vector } from '../support/vectors.ts';
@@ -50,19 +52,40 @@ function infected(vector: Vector): Vector {
   return { ...vector, frames };
 }
 
+// `expect` takes longer than an answer, and there are tens of thousands: it only tells of those that differ.
+const ISTAG = /^istag: "[\w.-]{1,30}"$/;
+const INFECTION = 'x-infection-found: Type=0; Resolution=2; Threat=EICAR-Test-File;';
+
 /** The answer without its tag, which is the service's own. */
 function withoutTag(answer: Answer): Answer {
-  expect(answer.fields.filter((field) => /^istag: "[\w.-]{1,30}"$/.test(field))).toHaveLength(1);
+  const tags = answer.fields.filter((field) => field.startsWith('istag: '));
+  if (tags.length !== 1 || !ISTAG.test(tags[0]!)) expect(tags).toEqual([expect.stringMatching(ISTAG)]);
   return { ...answer, fields: answer.fields.filter((field) => !field.startsWith('istag: ')) };
 }
 
-const answerTo = (frame: Frame): Answer => withoutTag(decodeAnswers(frame.bytes)[0]!);
+const wanted = new WeakMap<Frame, Answer>();
+function answerTo(frame: Frame): Answer {
+  let answer = wanted.get(frame);
+  if (answer === undefined) wanted.set(frame, (answer = withoutTag(decodeAnswers(frame.bytes)[0]!)));
+  return answer;
+}
 
 function isBlockPage(answer: Answer): void {
-  expect(answer).toMatchObject({ status: 200, extension: '', trailers: '' });
-  expect(answer.fields).toContain('x-infection-found: Type=0; Resolution=2; Threat=EICAR-Test-File;');
-  expect(answer.sections).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/);
-  expect(answer.body).toContain('EICAR-Test-File');
+  const { status, extension, trailers, fields, sections, body } = answer;
+  const isOne =
+    status === 200 &&
+    extension === '' &&
+    trailers === '' &&
+    fields.includes(INFECTION) &&
+    sections.startsWith('HTTP/1.1 403 Forbidden\r\n') &&
+    body?.includes('EICAR-Test-File') === true;
+  if (!isOne) expect(answer).toBe('a block page for EICAR');
+}
+
+/** Where the bytes of an infected request are cut in two. */
+function isCut(bytes: Buffer, at: number): boolean {
+  const isLineEnd = (byte: number | undefined): boolean => byte === 13 || byte === 10;
+  return at % 3 === 0 || isLineEnd(bytes[at - 1]) || isLineEnd(bytes[at]);
 }
 
 /** True when this frame answers for a whole body that the scan service got. */
@@ -94,7 +117,7 @@ async function play({ vector, sent, client, cut }: Play): Promise<void> {
       // OPTIONS: what the client needs to find must be there, more may be.
       expect(answer).toMatchObject({ status: 200, sections: '', body: null });
       expect(answer.fields).toEqual(expect.arrayContaining([...answerTo(frame).fields]));
-    } else expect(answer).toEqual(answerTo(frame));
+    } else if (!isDeepStrictEqual(answer, answerTo(frame))) expect(answer).toEqual(answerTo(frame));
   }
   if (closes(vector)) expect(await client.closed()).toHaveLength(0);
 }
@@ -147,6 +170,7 @@ describe.each(vectors)('$id $title', (vector) => {
     await again(byteByByte);
     for (const target of sent.frames.filter(({ side }) => side === 'C')) {
       for (let at = 1; at < target.bytes.length; at++) {
+        if (sent !== vector && !isCut(target.bytes, at)) continue;
         const halves = [target.bytes.subarray(0, at), target.bytes.subarray(at)];
         await again((frame) => (frame === target ? halves : [frame.bytes]));
       }

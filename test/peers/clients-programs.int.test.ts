@@ -3,7 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import https from 'node:https';
+import { createRequire } from 'node:module';
+import type { Duplex } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ExtendOptions, got } from 'got';
 import { fetch as fetchThrough, ProxyAgent } from 'undici';
 import { CLEAN_TEXT, MEGABYTE, type Origins, sha256, startOrigins } from '../e2e/lab.ts';
 import { eicar } from '../support/eicar.ts';
@@ -11,6 +15,7 @@ import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { startGitOrigin } from '../support/peers/git-origin.ts';
 import { requirePeer } from '../support/peers/requirePeer.ts';
 import { type ClientOptions, type ClientResult, runClient } from '../support/peers/run-client.ts';
+import { connectThrough } from '../support/rawClient.ts';
 import { type TempDir, tempDir } from '../support/tempDir.ts';
 import { type LocalWeir, startTestWeir } from '../support/weir.ts';
 
@@ -91,10 +96,9 @@ describeWithPeer('git', () => {
       const root = home.join('served');
       await mkdir(root);
       const git = requirePeer('git');
-      // By HTTP/2 a push in pieces of no stated length does not end (docs/interop.md).
       const config = {
         'http.proxy': proxy,
-        'http.version': 'HTTP/1.1',
+        'http.version': 'HTTP/2',
         'http.sslCAInfo': weir.caPath,
         'user.name': 'T',
         'user.email': 't@t',
@@ -261,4 +265,67 @@ test('undici of Node, by ProxyAgent, gets pages, a 403 for a virus, and sends a 
   } finally {
     await dispatcher.close();
   }
+});
+
+/** What a tunnelling agent of the registry is: an agent whose connections are CONNECT and a handshake. */
+class TunnelAgent extends https.Agent {
+  override createConnection(
+    { host, port }: https.RequestOptions,
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): null {
+    connectThrough(weir.proxyPort, `${host}:${port}`, { ca: weir.ca }).then(
+      (socket) => done!(null, socket),
+      (error: Error) => done!(error, undefined as never),
+    );
+    return null;
+  }
+}
+
+/** The part of http2-wrapper, which got speaks HTTP/2 with, that this needs; it has no types of its own. */
+interface Http2Wrapper {
+  readonly proxies: { readonly Http2OverHttp: new (options: object) => { destroy(): void } };
+  request(url: URL, options: object): unknown;
+}
+
+describe('got', () => {
+  const wrapper = createRequire(createRequire(import.meta.url).resolve('got'))(
+    'http2-wrapper',
+  ) as Http2Wrapper;
+
+  const overHttp1 = (): [ExtendOptions, { destroy(): void }] => {
+    const agent = new TunnelAgent({ keepAlive: true });
+    return [{ agent: { https: agent } }, agent];
+  };
+  const overHttp2 = (): [ExtendOptions, { destroy(): void }] => {
+    const agent = new wrapper.proxies.Http2OverHttp({ proxyOptions: { url: new URL(proxy) } });
+    // Without `request` got would ask the origin for its protocol, past the proxy.
+    const request = (url: URL, options: object): unknown => wrapper.request(url, { ...options, agent });
+    return [{ http2: true, request: request as NonNullable<ExtendOptions['request']> }, agent];
+  };
+
+  test.each([
+    ['1.1', overHttp1],
+    ['2.0', overHttp2],
+  ])('got by HTTP/%s gets pages, a 403 for a virus, and sends a file', async (version, way) => {
+    const [options, agent] = way();
+    try {
+      const client = got.extend({
+        ...options,
+        throwHttpErrors: false,
+        retry: { limit: 0 },
+        https: { certificateAuthority: weir.ca },
+      });
+      const page = await client(secure('/clean'));
+      const blocked = await client(secure('/eicar'));
+      expect({
+        page: page.body.length,
+        blocked: blocked.statusCode,
+        upload: (await client.post(secure('/upload'), { body: MEGABYTE })).body,
+        large: (await client(secure('/20m')).buffer()).length,
+        version: page.httpVersion,
+      }).toEqual({ ...EXPECTED, version });
+    } finally {
+      agent.destroy();
+    }
+  });
 });

@@ -33,9 +33,19 @@ export interface ConnectorOptions extends OriginTlsOptions, AddressOptions {
   readonly viaName?: string;
 }
 
+/** What reads a connection in place of its `data`: SlabReader, PassThroughReader. */
+export interface ConnectionReader {
+  /** For the options of `net.connect`. */
+  readonly onread: OnReadOpts;
+  /** The connection could not take `onread`. */
+  readFrom(socket: Socket): void;
+  /** Forgets what was read: that connection is given up for another. */
+  discard(): void;
+}
+
 export interface OpenOptions {
   /** Reads the connection; default null: a socket that emits `data`. */
-  readonly reader?: SlabReader | null;
+  readonly reader?: ConnectionReader | null;
   /** For ALPN; default: http/1.1. */
   readonly protocols?: readonly string[];
   /** Only whole HTTP requests will be written: an HTTP parent needs no tunnel for them. Default false. */
@@ -165,7 +175,7 @@ export class OriginConnector {
   }
 
   /** @throws {HttpError} `ERR_ORIGIN_UNTRUSTED`, `ERR_ORIGIN_CLOSED`; the connection is closed then */
-  async #judge(socket: TLSSocket, target: OriginTarget, reader: SlabReader | null): Promise<void> {
+  async #judge(socket: TLSSocket, target: OriginTarget, reader: ConnectionReader | null): Promise<void> {
     const judging = this.#tls.judge(socket, target);
     if (judging === null) return;
     if (reader !== null) socket.pause(); // nobody takes what it reads meanwhile

@@ -28,8 +28,8 @@ export interface Http2EngineOptions {
 const PROTOCOLS = ['h2', 'http/1.1'];
 const MAX_SESSIONS = 16; // to one origin
 const NO_COMMON_PROTOCOL = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
-const REMEMBERED = 4096; // origins that speak one of the two only
-const REMEMBER_MS = 600_000;
+/** Of origins that speak one of the two only. To the second: to the millisecond it would set a timer for each. */
+const MEMORY = { max: 4096, ttl: 600_000, ttlResolution: 1000 };
 /** Of a request that an origin refuses or says, by GOAWAY, not to have begun with. */
 const MAX_ATTEMPTS = 5;
 /** Requests that may not be repeated use only connections that have lived until just now. */
@@ -47,8 +47,8 @@ export class Http2Engine implements OriginEngine {
   readonly name: string;
   readonly #options: Http2EngineOptions;
   readonly #places = new Map<string, Place>();
-  readonly #http1Only = new LRUCache<string, true>({ max: REMEMBERED, ttl: REMEMBER_MS });
-  readonly #http2Only = new LRUCache<string, true>({ max: REMEMBERED, ttl: REMEMBER_MS });
+  readonly #http1Only = new LRUCache<string, true>(MEMORY);
+  readonly #http2Only = new LRUCache<string, true>(MEMORY);
   readonly #deadlines = new Deadlines();
   readonly #requests = { new: 0, reused: 0 };
   #closed = false;

@@ -179,28 +179,10 @@ export async function ocspResponse(
   await folder.write('signer.key', responder.key);
   const at = (name: string): string => folder.join(name);
   await run('openssl', [
-    'ocsp',
-    '-issuer',
-    at('ca.pem'),
-    '-cert',
-    at('leaf.pem'),
-    '-no_nonce',
-    '-reqout',
-    at('request'),
-  ]);
-  await run('openssl', [
-    ...[
-      'ocsp',
-      '-index',
-      at('index.txt'),
-      '-CA',
-      at('ca.pem'),
-      '-rsigner',
-      at('signer.pem'),
-      '-rkey',
-      at('signer.key'),
-    ],
-    ...['-reqin', at('request'), '-respout', at('response'), '-ndays', '1'],
+    ...['ocsp', '-issuer', at('ca.pem'), '-cert', at('leaf.pem'), '-no_nonce'],
+    ...['-index', at('index.txt'), '-CA', at('ca.pem')],
+    ...['-rsigner', at('signer.pem'), '-rkey', at('signer.key')],
+    ...['-respout', at('response'), '-ndays', '1'],
   ]);
   return await readFile(at('response'));
 }

@@ -15,6 +15,7 @@ export default {
     ],
   },
   reporters: ['default', '<rootDir>/test/support/count-reporter.js'],
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   testTimeout: 30_000,
   // Modules of finished suites are never freed: a worker that has grown too large is replaced.
   workerIdleMemoryLimit: '1GB',

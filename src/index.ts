@@ -36,7 +36,7 @@ export type { BodyInput } from './embed/node-streams.ts';
 export type { IcapTlsOptions } from './icap/client/connector.ts';
 export type { IcapConnectionOptions, IcapPolicyOptions } from './embed/policy.ts';
 export type { GatewayRecord, ProxyRecord, ThreatRecord } from './telemetry/records.ts';
-export { startWeir } from './app.ts';
+export { startWeir } from './start.ts';
 export type { ReloadResult, RunningWeir } from './app.ts';
 export type { GatewaySupervisor, PoolEvents } from './gateway/workers/supervisor.ts';
 export type { PoolStatus, WorkerStatus } from './gateway/workers/messages.ts';

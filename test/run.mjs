@@ -75,7 +75,12 @@ function jest(args, countsFile) {
   const child = spawn(process.execPath, [path.join(root, 'node_modules/jest/bin/jest.js'), ...args], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, NODE_OPTIONS: nodeOptions.trim(), WEIR_TEST_COUNTS: countsFile },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: nodeOptions.trim(),
+      WEIR_TEST_COUNTS: countsFile,
+      WEIR_BUILD_IS_FRESH: '1', // src/util/source-worker.mjs
+    },
   });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {

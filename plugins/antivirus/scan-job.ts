@@ -1,6 +1,14 @@
 // One scan from end to end, as a worker does it: open the body, walk through it, scan each content.
 
-import { fileSource, Ledger, memorySource, walk, type Trouble, type UnpackBudget } from 'weir/detect';
+import {
+  fileSource,
+  Ledger,
+  memorySource,
+  walk,
+  type ByteSource,
+  type Trouble,
+  type UnpackBudget,
+} from 'weir/detect';
 import type { Hit } from './engine.ts';
 import type { WindowScanner } from './window-scanner.ts';
 
@@ -20,11 +28,14 @@ export interface ScanResult {
   readonly troubles: readonly Trouble[];
 }
 
+/** Bytes of a file that is read at once: pieces would cost a turn of the thread pool each, and some more. */
+const READ_AT_ONCE = 4 * 2 ** 20;
+
 /** @throws {WeirError} `ERR_SPOOL` when the body cannot be read, or a container not be set aside */
 export async function runScan(job: ScanJob, scanner: WindowScanner): Promise<ScanResult> {
   const source =
     job.bytes === null
-      ? await fileSource(job.file!)
+      ? await openFile(job.file!)
       : memorySource(Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength));
   const ledger = new Ledger(job.budget);
   try {
@@ -33,6 +44,16 @@ export async function runScan(job: ScanJob, scanner: WindowScanner): Promise<Sca
       if (hit !== null) return { hit: { ...hit, path: content.path }, troubles: ledger.troubles };
     }
     return { hit: null, troubles: ledger.troubles };
+  } finally {
+    await source.close();
+  }
+}
+
+async function openFile(file: string): Promise<ByteSource> {
+  const source = await fileSource(file);
+  if (source.size > READ_AT_ONCE) return source;
+  try {
+    return memorySource(await source.read(0, source.size));
   } finally {
     await source.close();
   }

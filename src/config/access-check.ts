@@ -61,12 +61,13 @@ function checkListener(listener: Tree, index: number, hasAuth: boolean, add: Add
 }
 
 function checkAuth(auth: Tree, listeners: readonly Tree[], add: Add): void {
-  const { basic = null, clientCertificate = null } = auth;
-  if (basic === null && clientCertificate === null) {
+  const { basic = null, negotiate = null, plugin = null, clientCertificate = null } = auth;
+  const byField = basic ?? negotiate ?? plugin;
+  if (byField === null && clientCertificate === null) {
     add(
       ['auth'],
-      'names no way to log in: give basic or clientCertificate',
-      'basic, clientCertificate',
+      'names no way to log in: give basic, negotiate, plugin or clientCertificate',
+      'basic, negotiate, plugin, clientCertificate',
       auth,
     );
   }
@@ -81,9 +82,9 @@ function checkAuth(auth: Tree, listeners: readonly Tree[], add: Add): void {
   if (clientCertificate === null) return;
   const asking = listeners.filter(({ auth: asks }) => asks !== false);
   const shown = asking.filter(({ tls }) => isGiven(tree(tls)['clientCa']));
-  if (shown.length === 0 || (basic === null && shown.length < asking.length)) {
+  if (shown.length === 0 || (byField === null && shown.length < asking.length)) {
     const message =
-      basic === null
+      byField === null
         ? 'nobody can show a certificate on a listener without tls.clientCa: give it one, or set auth: false there'
         : 'no listener asks for certificates: give one of them tls.clientCa';
     add(['auth', 'clientCertificate'], message, 'listeners with tls.clientCa', clientCertificate);

@@ -31,10 +31,18 @@ export function resolveListeners(listen: Checked['listen'], absolute: Absolute):
 
 export function resolveProxyAuth(auth: Checked['auth'], absolute: Absolute): ProxyAuthConfig | null {
   if (auth === null) return null;
-  const { basic, clientCertificate } = auth;
-  if (basic === null) return { basic, clientCertificate };
+  const { basic, clientCertificate, plugin } = auth;
+  const negotiate =
+    auth.negotiate === null
+      ? null
+      : {
+          command: resolveCommand(auth.negotiate.command, absolute),
+          children: auth.negotiate.children,
+          timeoutMs: auth.negotiate.timeout,
+          folder: absolute('.'),
+        };
+  if (basic === null) return { basic, negotiate, plugin, clientCertificate };
   const { realm, file, helper } = basic;
-  const [program = '', ...args] = helper?.command ?? [];
   return {
     basic: {
       realm,
@@ -43,16 +51,22 @@ export function resolveProxyAuth(auth: Checked['auth'], absolute: Absolute): Pro
         helper === null
           ? null
           : {
-              // A name alone is looked for in PATH.
-              command: [program.includes('/') ? absolute(program) : program, ...args],
+              command: resolveCommand(helper.command, absolute),
               children: helper.children,
               timeoutMs: helper.timeout,
               rememberMs: helper.remember,
               folder: absolute('.'),
             },
     },
+    negotiate,
+    plugin,
     clientCertificate,
   };
+}
+
+/** A program without a slash is looked for in PATH. */
+function resolveCommand([program = '', ...args]: readonly string[], absolute: Absolute): string[] {
+  return [program.includes('/') ? absolute(program) : program, ...args];
 }
 
 export function resolveClients(clients: Checked['clients']): ProxyClientsConfig {

@@ -117,6 +117,22 @@ export const proxyAuth = sectionOrNull(
       },
       'User and password, of a file or a program.',
     ),
+    negotiate: sectionOrNull(
+      {
+        command: requiredListOf(
+          text('text', 'a program or an argument', /^[^\0]+$/),
+          "Program and arguments, in the line protocol of Squid's Negotiate helpers.",
+        ),
+        children: key(whole(1, 64), 4, 'Copies that run at the same time.'),
+        timeout: key(duration(100, HOUR), '10s', 'Time for an answer.'),
+      },
+      'Kerberos (Negotiate) by a program such as negotiate_kerberos_auth.',
+    ),
+    plugin: key(
+      orNull(text('text', 'a scheme such as Negotiate', /^[A-Za-z][A-Za-z0-9-]{0,31}$/)),
+      null,
+      'Scheme of an authenticator that one of the plugins brings.',
+    ),
     clientCertificate: sectionOrNull(
       {
         user: key(

@@ -21,8 +21,11 @@ export interface ProxyListenerTls {
   clientCa: string | null;
 }
 
-/** At least one of the two. */
+/** At least one of them. */
 export interface ProxyAuthConfig {
+  negotiate: Pick<HelperConfig, 'command' | 'children' | 'timeoutMs' | 'folder'> | null;
+  /** Scheme of a plugin's authenticator. */
+  plugin: string | null;
   basic: ProxyBasicConfig | null;
   clientCertificate: { user: 'commonName' | 'email' | 'dns' | 'subject' } | null;
 }

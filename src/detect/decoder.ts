@@ -9,7 +9,7 @@ import type { StreamMeter } from './ledger.ts';
 /** `complete`: ended where the format says; `refused`: the meter stopped it. */
 export type DecodeEnd = 'complete' | 'truncated' | 'corrupt' | 'refused';
 
-const INPUT_SLICE = 16 * 1024; // bytes given to zlib at a time
+const INPUT_SLICE = 64 * 1024; // bytes given to zlib at a time
 const OUTPUT_CHUNK = 64 * 1024; // bytes
 
 type ZlibDecoder = zlib.InflateRaw | zlib.BrotliDecompress;

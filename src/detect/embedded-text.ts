@@ -49,12 +49,18 @@ export function* embeddedContents(bytes: Buffer): Generator<Embedded> {
   if (/^\s*\{\\rt/.test(text)) yield* rtfObjects(text);
 }
 
-const DATA_URI = /\bdata:([\w.+-]*\/?[\w.+-]*)((?:;[\w.+-]+(?:=[^;,"'\s<>]{0,200})?){0,8}),/gi;
+const DATA_URI = /\bdata:([\w.+-]*\/?[\w.+-]*)((?:;[\w.+-]+(?:=[^;,"'\s<>]{0,200})?){0,8}),/iy;
+const BEFORE_COLON = 'data'.length;
 const BASE64_PAYLOAD = /[A-Za-z0-9+/_=%\s-]*/y;
 const PLAIN_PAYLOAD = /[^"'\s<>`]*/y;
 
 function* dataUris(text: string): Generator<Embedded> {
-  for (const match of text.matchAll(DATA_URI)) {
+  // Looking for the colon takes a tenth of the time that the expression needs to find its own beginning.
+  for (let colon = text.indexOf(':', BEFORE_COLON); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+    if ((text.charCodeAt(colon - 1) | 0x20) !== 0x61) continue; // a
+    DATA_URI.lastIndex = colon - BEFORE_COLON;
+    const match = DATA_URI.exec(text);
+    if (match === null) continue;
     const base64 = /;base64$/i.test(match[2]!);
     const payload = base64 ? BASE64_PAYLOAD : PLAIN_PAYLOAD;
     payload.lastIndex = match.index + match[0].length;
@@ -80,12 +86,8 @@ for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 }
 
 function* base64Runs(bytes: Buffer): Generator<Embedded> {
-  for (let at = 0; at < bytes.length;) {
-    if (IS_BASE64[bytes[at]!] === 0) {
-      at += 1;
-      continue;
-    }
-    const start = at;
+  for (let start = nextStretch(bytes, 0), at = 0; start >= 0; start = nextStretch(bytes, at)) {
+    at = start;
     let line = at;
     for (;;) {
       while (at < bytes.length && IS_BASE64[bytes[at]!] === 1) at += 1;
@@ -107,15 +109,37 @@ function* base64Runs(bytes: Buffer): Generator<Embedded> {
   }
 }
 
+/**
+ * Where the next MIN_LINE characters of base64 in a row begin, which every run starts with; -1: nowhere.
+ * Looks at every MIN_LINE-th byte and, where that is one of base64, at its neighbours: most bytes are skipped.
+ */
+function nextStretch(bytes: Buffer, from: number): number {
+  let probe = from + MIN_LINE - 1;
+  while (probe < bytes.length) {
+    let start = probe + 1;
+    while (start > from && IS_BASE64[bytes[start - 1]!] === 1) start -= 1;
+    let end = probe + 1;
+    if (start < end) while (end - start < MIN_LINE && IS_BASE64[bytes[end]!] === 1) end += 1;
+    if (end - start >= MIN_LINE) return start;
+    from = end; // the byte there, or the one before it, is none of base64
+    probe = from + MIN_LINE - 1;
+  }
+  return -1;
+}
+
 /** Encoded data of that length has two kinds of characters at least; long words and rulers have one. */
 function isMixed(run: string): boolean {
   return [/[A-Z]/, /[a-z]/, /[0-9]/].filter((kind) => kind.test(run)).length >= 2;
 }
 
-const UU_BEGIN = /^begin [0-7]{3,4} (.{1,200}?)\r?\n/gm;
+const UU_WORD = 'begin ';
+const UU_BEGIN = /^begin [0-7]{3,4} (.{1,200}?)\r?\n/my;
 
 function* uuencodedFiles(text: string): Generator<Embedded> {
-  for (const match of text.matchAll(UU_BEGIN)) {
+  for (let begin = text.indexOf(UU_WORD); begin >= 0; begin = text.indexOf(UU_WORD, begin + 1)) {
+    UU_BEGIN.lastIndex = begin;
+    const match = UU_BEGIN.exec(text);
+    if (match === null) continue;
     const parts: Buffer[] = [];
     let at = match.index + match[0].length;
     for (;;) {

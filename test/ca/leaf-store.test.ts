@@ -21,13 +21,13 @@ beforeAll(async () => {
   ({ ca: other } = await CertificateAuthority.loadOrCreate(two.path));
 });
 
-interface Run {
+interface Run extends AsyncDisposable {
   readonly contexts: LeafContexts;
   readonly store: LeafStore;
   readonly warnings: string[];
 }
 
-/** What a Weir with that folder has after its start. */
+/** What a Weir with that folder has after its start; what it writes is written when it is disposed of. */
 async function started(
   folder: string,
   options: { by?: CertificateAuthority; max?: number; now?: number } = {},
@@ -38,7 +38,8 @@ async function started(
   const keys = await LeafKeys.open({ folder, passphrase: null, warn });
   const store = await LeafStore.open({ folder, caFingerprint: by.fingerprint256, max, warn });
   const clock = now === undefined ? {} : { now: () => now };
-  return { contexts: new LeafContexts(by, { keys, store, wildcards: true, ...clock }), store, warnings };
+  const contexts = new LeafContexts(by, { keys, store, wildcards: true, ...clock });
+  return { contexts, store, warnings, [Symbol.asyncDispose]: () => contexts.close() };
 }
 
 /** The leaf of a context, as it would be sent. */
@@ -52,12 +53,12 @@ const leafsPath = (folder: string): string => join(folder, 'leafs');
 describe('after a restart', () => {
   test('clients meet the same leafs, ECDSA and RSA', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     const names = ['www.example.com', 'intranet', '192.0.2.1'];
     const before = names.map((name) => leafOf(first.contexts.contextFor(name)).fingerprint256);
     const rsa = leafOf((await first.contexts.rsaLeafFor('www.example.com'))()).fingerprint256;
     await first.contexts.close();
-    const second = await started(folder.path);
+    await using second = await started(folder.path);
     expect(second.store.size).toBe(4);
     expect(names.map((name) => leafOf(second.contexts.contextFor(name)).fingerprint256)).toEqual(before);
     expect(leafOf((await second.contexts.rsaLeafFor('example.com'))()).fingerprint256).toBe(rsa);
@@ -69,41 +70,41 @@ describe('after a restart', () => {
 
   test('leafs of another CA are forgotten', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     first.contexts.contextFor('example.com');
     await first.contexts.close();
-    const second = await started(folder.path, { by: other });
+    await using second = await started(folder.path, { by: other });
     expect(second.store.size).toBe(0);
     expect(leafOf(second.contexts.contextFor('example.com')).checkIssued(other.x509)).toBe(true);
   });
 
   test('a leaf older than a day is minted anew', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     const before = leafOf(first.contexts.contextFor('example.com')).fingerprint256;
     await first.contexts.close();
-    const second = await started(folder.path, { now: Date.now() + 25 * 3_600_000 });
+    await using second = await started(folder.path, { now: Date.now() + 25 * 3_600_000 });
     expect(leafOf(second.contexts.contextFor('example.com')).fingerprint256).not.toBe(before);
   });
 
   test('keys older than 90 days are replaced, and leafs for them do not count', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     const before = leafOf(first.contexts.contextFor('example.com'));
     await first.contexts.close();
     const longAgo = new Date(Date.now() - 91 * 86_400_000);
     await utimes(join(folder.path, 'leaf-ec.key'), longAgo, longAgo);
-    const second = await started(folder.path);
+    await using second = await started(folder.path);
     const after = leafOf(second.contexts.contextFor('example.com'));
     expect(after.publicKey.equals(before.publicKey)).toBe(false);
   });
 
   test('at most so many are kept, the latest ones', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path, { max: 4 });
+    await using first = await started(folder.path, { max: 4 });
     for (let i = 0; i < 6; i++) first.contexts.contextFor(`host${i}.example${i}.com`);
     await first.contexts.close();
-    const second = await started(folder.path, { max: 4 });
+    await using second = await started(folder.path, { max: 4 });
     expect(second.store.size).toBe(4);
     await second.contexts.close();
     expect((await readFile(leafsPath(folder.path), 'utf8')).split('\n')).toHaveLength(6); // header, 4, end
@@ -111,7 +112,8 @@ describe('after a restart', () => {
 
   test('a file that only grows is begun anew', async () => {
     await using folder = await temporaryFolder();
-    const { contexts, store } = await started(folder.path, { max: 2 });
+    await using run = await started(folder.path, { max: 2 });
+    const { contexts, store } = run;
     for (let i = 0; i < 9; i++) {
       contexts.contextFor(`host.example${i}.com`);
       await store.flush();
@@ -132,7 +134,8 @@ describe('a file that is broken', () => {
     const { mkdir } = await import('node:fs/promises');
     if (content === null) await mkdir(leafsPath(folder.path));
     else await writeFile(leafsPath(folder.path), content);
-    const { contexts, warnings } = await started(folder.path);
+    await using run = await started(folder.path);
+    const { contexts, warnings } = run;
     expect(leafOf(contexts.contextFor('example.com')).subject).toBe('CN=example.com');
     await contexts.close();
     if (warnings.length > 0) expect(warnings[0]).toMatch(warning);
@@ -140,7 +143,7 @@ describe('a file that is broken', () => {
 
   test('in one line loses that line only, and a changed leaf does not count', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     const [kept, changed] = ['one.com', 'two.com'].map((name) => leafOf(first.contexts.contextFor(name)));
     await first.contexts.close();
     const text = await readFile(leafsPath(folder.path), 'utf8');
@@ -149,7 +152,7 @@ describe('a file that is broken', () => {
       .map((line) => (line.startsWith('ec *.two.com') ? line.replace(/.{4}(.{20})$/, 'AAAA$1') : line));
     await writeFile(leafsPath(folder.path), lines.join('\n'));
     await appendFile(leafsPath(folder.path), 'rubbish\nec three.com !!\nec four.com QUJD\nec fi');
-    const second = await started(folder.path);
+    await using second = await started(folder.path);
     expect(leafOf(second.contexts.contextFor('one.com')).fingerprint256).toBe(kept!.fingerprint256);
     for (const name of ['two.com', 'three.com', 'four.com']) {
       const leaf = leafOf(second.contexts.contextFor(name));
@@ -160,19 +163,20 @@ describe('a file that is broken', () => {
 
   test('gives no name another name’s leaf', async () => {
     await using folder = await temporaryFolder();
-    const first = await started(folder.path);
+    await using first = await started(folder.path);
     first.contexts.contextFor('one.com');
     await first.contexts.close();
     const text = await readFile(leafsPath(folder.path), 'utf8');
     await writeFile(leafsPath(folder.path), text.replace('ec *.one.com', 'ec *.two.com'));
-    const second = await started(folder.path);
+    await using second = await started(folder.path);
     expect(leafOf(second.contexts.contextFor('two.com')).subject).toBe('CN=two.com');
   });
 
   test('of a key is replaced, with a warning', async () => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, 'leaf-ec.key'), 'nonsense');
-    const { contexts, warnings } = await started(folder.path);
+    await using run = await started(folder.path);
+    const { contexts, warnings } = run;
     contexts.contextFor('example.com');
     expect(warnings).toEqual([expect.stringMatching(/leaf-ec\.key cannot be used/)]);
   });

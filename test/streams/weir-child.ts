@@ -145,7 +145,7 @@ export async function startWeirChild(options: WeirChildOptions = {}): Promise<We
 export async function eventually<T>(
   what: () => T | undefined | false | Promise<T | undefined | false>,
   name: string,
-  limitMs = 5000,
+  limitMs = 15_000,
 ): Promise<T> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {

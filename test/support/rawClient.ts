@@ -83,9 +83,9 @@ export function rawClientOn(socket: Socket): RawClient {
       const finish = (problem?: string): void => {
         watchers.delete(check);
         clearTimeout(timer);
+        if (problem === undefined) return resolve(received);
         const shown = JSON.stringify(received.toString('latin1').slice(-2000));
-        if (problem === undefined) resolve(received);
-        else reject(new Error(`${problem} while waiting for ${wanted}; received: ${shown}`));
+        reject(new Error(`${problem} while waiting for ${wanted}; received: ${shown}`));
       };
       const check = (): void => {
         if (done()) finish();

@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/main.ts';
 
@@ -14,19 +15,32 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly isTTY?: boolean;
+  /** What it may read. */
+  readonly stdin?: string;
+  /** Called with all of standard error whenever there is more of it. */
+  readonly onPrinted?: (text: string) => void;
+}
+
 /** `weir …args` without a process of its own. */
-export async function runCli(
-  args: readonly string[],
-  options: { cwd?: string; isTTY?: boolean } = {},
-): Promise<CliResult> {
+export async function runCli(args: readonly string[], options: RunOptions = {}): Promise<CliResult> {
   const written: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
+  const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString('latin1');
   const stream = (name: 'stdout' | 'stderr') => ({
     isTTY: options.isTTY ?? false,
-    write: (chunk: string | Uint8Array) => written[name].push(Buffer.from(chunk as string)),
+    write: (chunk: string | Uint8Array) => {
+      written[name].push(Buffer.from(chunk as string));
+      if (name === 'stderr') options.onPrinted?.(text(written.stderr));
+    },
   });
-  const terminal = { stdout: stream('stdout'), stderr: stream('stderr'), cwd: options.cwd ?? ROOT };
+  const stdin =
+    options.stdin === undefined
+      ? {}
+      : { stdin: Readable.from([Buffer.from(options.stdin)], { objectMode: false }) };
+  const terminal = { stdout: stream('stdout'), stderr: stream('stderr'), cwd: options.cwd ?? ROOT, ...stdin };
   const exitCode = await run(args, terminal);
-  const text = (chunks: Buffer[]): string => Buffer.concat(chunks).toString('latin1');
   return { exitCode, stdout: text(written.stdout), stderr: text(written.stderr) };
 }
 

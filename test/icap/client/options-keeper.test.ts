@@ -14,6 +14,7 @@ function keeperOf(refreshIn: number, expiresIn: number, istag = 'a') {
   const options = (): ServiceOptions => ({
     ...{ methods: null, istag, preview: null, allow204: true, allow206: false, allowTrailers: false },
     ...{ maxConnections: null, transferPreview: [], transferIgnore: [], transferComplete: [], include: [] },
+    received: [],
     refreshAt: performance.now() + refreshIn,
     expiresAt: performance.now() + expiresIn,
   });

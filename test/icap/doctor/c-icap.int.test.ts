@@ -38,7 +38,7 @@ const WARNS = [
 ];
 
 describeWithPeer('c-icap', () => {
-  test(
+  test.concurrent(
     'V-15 … V-18 the echo service fails and warns where c-icap is known to differ, and nowhere else',
     async () => {
       await using server = await startCIcap();
@@ -73,7 +73,7 @@ describeWithPeer('c-icap', () => {
     LIMIT_MS,
   );
 
-  test(
+  test.concurrent(
     'C-62 C-82 V-18 the service with 206 offers it unasked, answers 500, and does not drain',
     async () => {
       await using server = await startCIcap();
@@ -92,7 +92,7 @@ describeWithPeer('c-icap', () => {
     LIMIT_MS,
   );
 
-  test(
+  test.concurrent(
     'C-26 an offset too large leaves it waiting; it survives the other intrusive checks',
     async () => {
       await using server = await startCIcap();
@@ -107,7 +107,7 @@ describeWithPeer('c-icap', () => {
 });
 
 describeWithPeer(['c-icap', 'virus_scan', 'clamd'], () => {
-  test(
+  test.concurrent(
     'virus_scan finds EICAR in every form, and its page may be cached',
     async () => {
       await using clamd = await startClamd();

@@ -12,27 +12,30 @@ import { examination, examineFaulty, SCANNER } from './faulty.ts';
 const statusesOf = ({ checks }: DoctorReport): Record<string, string> =>
   Object.fromEntries(checks.map(({ id, status }) => [id, status]));
 
-test('a server that dies in a check gets that finding, and the rest is skipped with the reason', async () => {
-  let dead = false;
-  const report = await examineFaulty(
-    {
-      onRequest(text) {
-        dead ||= text.includes('0;doctor=1');
-        return dead ? 'close' : undefined;
+test.concurrent(
+  'a server that dies in a check gets that finding, and the rest is skipped with the reason',
+  async () => {
+    let dead = false;
+    const report = await examineFaulty(
+      {
+        onRequest(text) {
+          dead ||= text.includes('0;doctor=1');
+          return dead ? 'close' : undefined;
+        },
       },
-    },
-    ['chunks', 'trailers'],
-  );
-  const { checks } = report;
-  const at = checks.findIndex(({ id }) => id === 'chunks.last-extension');
-  expect(checks[at]).toMatchObject({ status: 'fail', saw: expect.stringMatching(/answers nobody$/) });
-  expect(checks.slice(0, at).every(({ status }) => status === 'pass')).toBe(true);
-  expect(checks.slice(at + 1).map(({ status, saw }) => `${status}: ${saw}`)).toEqual(
-    checks.slice(at + 1).map(() => 'skip: the server answers nobody since chunks.last-extension'),
-  );
-});
+      ['chunks', 'trailers'],
+    );
+    const { checks } = report;
+    const at = checks.findIndex(({ id }) => id === 'chunks.last-extension');
+    expect(checks[at]).toMatchObject({ status: 'fail', saw: expect.stringMatching(/answers nobody$/) });
+    expect(checks.slice(0, at).every(({ status }) => status === 'pass')).toBe(true);
+    expect(checks.slice(at + 1).map(({ status, saw }) => `${status}: ${saw}`)).toEqual(
+      checks.slice(at + 1).map(() => 'skip: the server answers nobody since chunks.last-extension'),
+    );
+  },
+);
 
-test('a server that hangs in one check is examined to the end', async () => {
+test.concurrent('a server that hangs in one check is examined to the end', async () => {
   const report = await examineFaulty(
     { onRequest: (text) => (text.includes('000A') ? 'ignore' : undefined) },
     ['chunks'],
@@ -45,7 +48,7 @@ test('a server that hangs in one check is examined to the end', async () => {
   expect(new Set(Object.values(others))).toEqual(new Set(['pass']));
 });
 
-test('a server that sends without end is stopped by the bound on bytes', async () => {
+test.concurrent('a server that sends without end is stopped by the bound on bytes', async () => {
   const flood = 'x'.repeat(60_000);
   const report = await examineFaulty(
     {
@@ -58,7 +61,7 @@ test('a server that sends without end is stopped by the bound on bytes', async (
   expect(report.checks[0]!.status).toBe('fail');
 });
 
-test('a check that comes to no end is given up after its own deadline', async () => {
+test.concurrent('a check that comes to no end is given up after its own deadline', async () => {
   // One byte at a time is never silence.
   await using lab = await startLab({ '/scan': SCANNER });
   let served = 0;
@@ -87,29 +90,33 @@ test('a check that comes to no end is given up after its own deadline', async ()
   }
 });
 
-test('intrusive checks are skipped unless they are asked for', async () => {
+test.concurrent('intrusive checks are skipped unless they are asked for', async () => {
   await using lab = await startLab({ '/scan': SCANNER });
   const report = await examine(examination(lab.port, '/scan', ['limits']));
   expect(statusesOf(report)).toMatchObject({ 'limits.url': 'pass', 'limits.header-too-large': 'skip' });
   expect(report.checks.find(({ id }) => id === 'limits.header-too-large')!.saw).toBe('only with --intrusive');
 });
 
-test('all checks together send less than 1 MiB, at most 16 connections at once, and stay in step', async () => {
-  await using lab = await startLab({ '/scan': SCANNER }, { via: 'ICAP/1.0 lab' });
-  let most = 0;
-  const report = await examine(
-    examination(lab.port, '/scan', [], {
-      readTimeoutMs: 1000,
-      onReport: () => (most = Math.max(most, lab.server.connections)),
-    }),
-  );
-  expect(report.checks.filter(({ status }) => status === 'fail')).toEqual([]);
-  expect(report.summary.bytesSent).toBeGreaterThan(100_000);
-  expect(report.summary.bytesSent).toBeLessThan(1024 * 1024);
-  expect(most).toBeLessThanOrEqual(20);
-}, 60_000);
+test.concurrent(
+  'all checks together send less than 1 MiB, at most 16 connections at once, and stay in step',
+  async () => {
+    await using lab = await startLab({ '/scan': SCANNER }, { via: 'ICAP/1.0 lab' });
+    let most = 0;
+    const report = await examine(
+      examination(lab.port, '/scan', [], {
+        readTimeoutMs: 1000,
+        onReport: () => (most = Math.max(most, lab.server.connections)),
+      }),
+    );
+    expect(report.checks.filter(({ status }) => status === 'fail')).toEqual([]);
+    expect(report.summary.bytesSent).toBeGreaterThan(100_000);
+    expect(report.summary.bytesSent).toBeLessThan(1024 * 1024);
+    expect(most).toBeLessThanOrEqual(20);
+  },
+  60_000,
+);
 
-test('a report never holds EICAR, not even where it was sent and came back', async () => {
+test.concurrent('a report never holds EICAR, not even where it was sent and came back', async () => {
   await using lab = await startLab(
     { '/scan': { ...SCANNER, handle: () => UNMODIFIED } },
     { via: 'ICAP/1.0 lab' },
@@ -120,7 +127,7 @@ test('a report never holds EICAR, not even where it was sent and came back', asy
   expect(text).not.toContain(eicar().toString('latin1').slice(30));
 });
 
-test('without OPTIONS nothing that needs it is asked', async () => {
+test.concurrent('without OPTIONS nothing that needs it is asked', async () => {
   const report = await examineFaulty(
     { onRequest: (text) => (text.startsWith('OPTIONS') ? { answer: 'ICAP/1.0 404 No\r\n\r\n' } : undefined) },
     ['options', 'preview'],
@@ -131,7 +138,7 @@ test('without OPTIONS nothing that needs it is asked', async () => {
   expect(report.advice[0]).toMatch(/path of the URL/);
 });
 
-test('a service of requests only is examined with REQMOD', async () => {
+test.concurrent('a service of requests only is examined with REQMOD', async () => {
   await using lab = await startLab({ '/scan': { ...SCANNER, methods: ['REQMOD'] } }, { via: 'ICAP/1.0 lab' });
   const report = await examine(
     examination(lab.port, '/scan', ['echo', 'preview', 'chunks', 'verdict.upload', 'errors']),
@@ -147,7 +154,7 @@ test('a service of requests only is examined with REQMOD', async () => {
   });
 });
 
-test('fields for every ICAP header reach every request', async () => {
+test.concurrent('fields for every ICAP header reach every request', async () => {
   const without: string[] = [];
   const report = await examineFaulty(
     {

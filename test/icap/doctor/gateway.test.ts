@@ -22,7 +22,7 @@ const skipped = ({ checks }: DoctorReport): string[] =>
   checks.filter(({ status }) => status === 'skip').map(({ id }) => id);
 
 describe("Weir's gateway", () => {
-  test.each(['/echo', '/sandblast'])(
+  test.concurrent.each(['/echo', '/sandblast'])(
     '%s passes every check, the intrusive ones too',
     async (path) => {
       await using weir = await startTestWeir();
@@ -45,7 +45,7 @@ describe("Weir's gateway", () => {
     LIMIT_MS,
   );
 
-  test(
+  test.concurrent(
     'a service that changes the beginning and sends ICAP trailers passes the checks of 206 and trailers',
     async () => {
       const handle = async (transaction: IcapTransaction) => {

@@ -108,6 +108,20 @@ describe('rules of the user', () => {
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(message) });
   });
 
+  test('that take minutes for a text cost that message only, and are ended', async () => {
+    await using folder = await tempDir();
+    await folder.write('slow.yar', 'rule Slow { strings: $a = /a.*b.*c/ condition: $a }');
+    await using av = await antivirusBlade({ rules: [folder.path], workers: 2, timeout: '1500ms' });
+    const clean = (text: string) => expect(av.inspect(Buffer.from(text))).resolves.toEqual({ kind: 'allow' });
+    await Promise.all([clean('one'), clean('two')]); // both processes run
+    let isOver = false;
+    const stuck = av.inspect(Buffer.alloc(65_536, 'ab')).finally(() => (isOver = true));
+    await Promise.all([clean('three'), clean('four')]);
+    expect(isOver).toBe(false);
+    await expect(stuck).rejects.toMatchObject({ code: 'ERR_SCAN_TIMEOUT' });
+    await Promise.all([clean('five'), clean('six')]);
+  });
+
   test('in a folder that does not exist are refused', async () => {
     await expect(antivirusBlade({ rules: ['/nowhere/rules'] })).rejects.toMatchObject({
       code: 'ERR_PLUGIN_OPTIONS',

@@ -26,7 +26,7 @@ const LEFT_TO_CLAMD = new Set([
     (packer) => `clam-${packer}.exe`.replace('-ea', '.ea'),
   ),
   ...['clam_IScab_ext.exe', 'clam_IScab_int.exe', 'clam_ISmsi_ext.exe', 'clam_ISmsi_int.exe'],
-  ...['clam.arj', 'clam.chm', 'clam.d64.zip', 'clam.impl.zip', 'clam.sis', 'clam.tnef'],
+  ...['clam.impl.zip', 'clam.sis', 'clam.tnef'],
   ...['clam.exe.binhex', 'clam.exe.szdd', 'clam_cache_emax.tgz'],
 ]);
 

@@ -17,12 +17,16 @@ export type PeerName =
   | '7z'
   | 'cpio'
   | 'gcab'
+  | 'arj'
+  | 'msibuild'
   | 'genisoimage'
   | 'nginx'
   | 'haproxy'
   | 'microsocks'
   | 'rsyslogd'
   | 'curl'
+  | 'htpasswd'
+  | 'jq'
   | 'script'
   | 'openssl'
   | 'git'
@@ -36,7 +40,8 @@ export type PeerName =
   | 'testssl'
   | 'zip'
   | 'certutil'
-  | 'chromium';
+  | 'chromium'
+  | 'firefox';
 
 /**
  * Absolute path of a peer's command.

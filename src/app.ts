@@ -84,6 +84,12 @@ export interface RunningWeir {
    * @throws {WeirError} as startWeir: nothing has changed then
    */
   reload(config: ResolvedConfig): Promise<ReloadResult>;
+  /**
+   * Sets one plugin up anew, as the configuration in force has it, beside the one that serves, which finishes
+   * what it has begun; the others stay as they are.
+   * @throws {PluginError} `ERR_PLUGIN_…`: no such plugin, or it cannot be set up: nothing has changed then
+   */
+  reloadPlugin(name: string): Promise<ReloadResult>;
 }
 
 /**
@@ -176,13 +182,14 @@ async function start(
   for (const warning of warnings) log.event('warn', warning, {});
   warnings.push(...(own?.gateway.warnings ?? [])); // it has logged them itself
   let reloading: Promise<unknown> = Promise.resolve();
-  const reloadTo = (next: ResolvedConfig): Promise<ReloadResult> => {
-    const turn = reloading.then(() => reload(running, next));
+  const reloadTo = (next: ResolvedConfig | null, only: string | null = null): Promise<ReloadResult> => {
+    const turn = reloading.then(() => reload(running, next ?? running.config, only));
     reloading = turn.catch(() => {}).then(() => caRotation.set(proxy?.ca.nextActiveFrom ?? null));
     return turn;
   };
+  running.reloadPlugin = (name) => reloadTo(null, name);
   const caRotation = new RotationTimer(() => {
-    reloadTo(running.config).catch((error: unknown) => {
+    reloadTo(null).catch((error: unknown) => {
       log.event('error', `the change of CA failed: ${messageOf(error)}`, {});
     });
   });
@@ -221,7 +228,8 @@ async function start(
     incidents: log.incidents,
     flushLog: () => log.flush(),
     event: (level, message, fields) => log.event(level, message, fields),
-    reload: reloadTo,
+    reload: (next) => reloadTo(next),
+    reloadPlugin: running.reloadPlugin,
     stop: async (graceMs) => {
       running.stopping = true;
       await dashboard?.close();
@@ -264,7 +272,7 @@ async function startGateway(
 
 async function startProxy(
   config: ResolvedConfig,
-  { gateway, blades: { hooks } }: OwnGateway,
+  { gateway, blades }: OwnGateway,
   halves: Halves,
   log: Log,
   traces: TraceStore | null,
@@ -272,8 +280,8 @@ async function startProxy(
 ): Promise<ProxyHalf> {
   const ca = await loadCa(config.proxy, null, (message) => log.event('warn', message, {}));
   const tls = await makeTlsPart(config.proxy, null, log);
-  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null, tls, hooks);
-  const access = makeAccessPart(config.proxy, null, log);
+  const parts = makeProxyParts(config, ca.contexts, gateway, halves, log, null, tls, blades.hooks);
+  const access = makeAccessPart(config.proxy, null, log, blades.authenticators);
   started.push(() => access.close());
   const tlsSource = listenerTlsSource(ca.authority);
   let half: ProxyHalf | null = null;

@@ -31,7 +31,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ['proxy', 'gateway', 'dashboard'],
   ['embed'],
-  ['embed/create.ts', 'app', 'app.ts', 'index.ts'],
+  ['embed/create.ts', 'app', 'app.ts', 'start.ts', 'index.ts'],
   ['demo'],
   ['cli'],
 ];

@@ -1,11 +1,10 @@
 // The documentation as a static site with search: `npm run docs` writes it to docs/.vitepress/dist. The pages
 // are the same that can be read in the repository; nothing is written for the site alone but index.md.
 
-import { defineConfig } from 'vitepress';
-
 const page = (text: string, link: string) => ({ text, link });
 
-export default defineConfig({
+// No `defineConfig` of vitepress: npx runs it from a folder of its own, which is not found from here.
+export default {
   title: 'Weir',
   description: 'HTTPS inspection with ICAP: an intercepting proxy and a security gateway',
   cleanUrls: true,
@@ -30,7 +29,23 @@ export default defineConfig({
         items: [
           page('The first five minutes', '/tutorial'),
           page('The demo', '/demo'),
-          page('Set up a device', '/setup/'),
+          {
+            text: 'Set up a device',
+            link: '/setup/',
+            collapsed: true,
+            items: [
+              page('Windows', '/setup/windows'),
+              page('macOS', '/setup/macos'),
+              page('Linux', '/setup/linux'),
+              page('iPhone and iPad', '/setup/ios'),
+              page('Android', '/setup/android'),
+              page('Firefox', '/setup/firefox'),
+              page('Java', '/setup/java'),
+              page('Docker', '/setup/docker'),
+              page('Command line', '/setup/command-line'),
+              page('PAC files', '/setup/pac'),
+            ],
+          },
           page('The dashboard', '/dashboard'),
         ],
       },
@@ -122,8 +137,10 @@ export default defineConfig({
           page('Log records', '/log'),
           page('Errors and statuses', '/errors'),
           page('Performance', '/performance'),
+          page('Performance of the gateway', '/performance-icap-server'),
+          page('Performance of scanning', '/performance-scanning'),
         ],
       },
     ],
   },
-});
+};

@@ -1,10 +1,12 @@
-// Where a document is cleaned: small ones on the spot, others in a thread each, two at a time.
+// Where a body is cleaned: small ones on the spot, others in a thread each, two at a time.
 
 import { Worker } from 'node:worker_threads';
 import { PluginError, workerOptions } from 'weir';
-import { cleanDocument, type CleanOptions, type CleanResult } from './clean.ts';
+import { cleanContent, type ContentResult } from './clean-content.ts';
+import type { CleanJob } from './clean-worker.ts';
+import type { CleanOptions } from './clean.ts';
 
-/** Documents up to here are cleaned in the event loop: few of them have parts that are long unpacked. */
+/** Bodies up to here are cleaned in the event loop: few of them have parts that are long unpacked. */
 const INLINE_BYTES = 64 * 1024;
 const INLINE_PART_BYTES = 256 * 1024;
 const THREADS = 2;
@@ -21,20 +23,23 @@ export class Cleaner {
     this.#options = options;
   }
 
-  /** @throws {PluginError} `ERR_SCAN_UNAVAILABLE` for too many documents or a lost thread, `ERR_ABORTED` */
-  async clean(bytes: Buffer, signal: AbortSignal): Promise<CleanResult> {
+  /**
+   * @param boundary of an upload by form; null: the body is the file itself
+   * @throws {PluginError} `ERR_SCAN_UNAVAILABLE` for too many documents or a lost thread, `ERR_ABORTED`
+   */
+  async clean(bytes: Buffer, boundary: string | null, signal: AbortSignal): Promise<ContentResult> {
     if (bytes.length <= INLINE_BYTES) {
       const small = {
         ...this.#options,
         maxPartBytes: INLINE_PART_BYTES,
         maxTotalBytes: 4 * INLINE_PART_BYTES,
       };
-      const result = await cleanDocument(bytes, small);
-      if (result.outcome !== 'unreadable' || !result.tooLarge) return result;
+      const result = await cleanContent(bytes, boundary, small);
+      if (!result.tooLarge) return result;
     }
     await this.#turn();
     try {
-      return await this.#inThread(bytes, signal);
+      return await this.#inThread(bytes, boundary, signal);
     } finally {
       this.#busy -= 1;
       this.#waiting.shift()?.();
@@ -54,7 +59,7 @@ export class Cleaner {
     this.#busy += 1;
   }
 
-  async #inThread(bytes: Buffer, signal: AbortSignal): Promise<CleanResult> {
+  async #inThread(bytes: Buffer, boundary: string | null, signal: AbortSignal): Promise<ContentResult> {
     if (this.#closed) throw unavailable('the cleaner is closed');
     if (signal.aborted) throw aborted();
     const { url, options } = workerOptions(import.meta.url, './clean-worker');
@@ -62,18 +67,19 @@ export class Cleaner {
     this.#workers.add(worker);
     let onAbort: () => void = () => {};
     try {
-      const result = await new Promise<CleanResult>((resolve, reject) => {
+      const result = await new Promise<ContentResult>((resolve, reject) => {
         onAbort = () => reject(aborted());
         signal.addEventListener('abort', onAbort, { once: true });
         worker.once('message', resolve);
         worker.once('error', (error) => reject(unavailable(`the thread failed: ${String(error)}`)));
         worker.once('exit', (code) => reject(unavailable(`the thread exited with ${code}`)));
         const copy = new Uint8Array(bytes);
-        worker.postMessage({ bytes: copy, options: this.#options }, [copy.buffer]);
+        const job: CleanJob = { bytes: copy, boundary, options: this.#options };
+        worker.postMessage(job, [copy.buffer]);
       });
-      if (result.outcome !== 'cleaned') return result;
-      const { buffer, byteOffset, byteLength } = result.document; // a Uint8Array since it came from a thread
-      return { ...result, document: Buffer.from(buffer, byteOffset, byteLength) };
+      if (result.content === null) return result;
+      const { buffer, byteOffset, byteLength } = result.content; // a Uint8Array since it came from a thread
+      return { ...result, content: Buffer.from(buffer, byteOffset, byteLength) };
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#workers.delete(worker);

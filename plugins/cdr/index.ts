@@ -2,7 +2,6 @@
 // run programs are taken out, and the document goes on without them. An example of a blade that modifies:
 // nobody has to decide whether a macro is evil. What cannot be cleaned is blocked or passed by policy.
 
-import { setImmediate } from 'node:timers/promises';
 import {
   allow,
   block,
@@ -13,17 +12,13 @@ import {
   type PluginLogger,
   type Verdict,
 } from 'weir';
-import { decodeContent, DEFAULT_BUDGET, Ledger, parseCodings } from 'weir/detect';
+import { decodeContent, DEFAULT_BUDGET, Ledger, multipartBoundary, parseCodings } from 'weir/detect';
+import { mayHold, type Finding, type FindingKind } from './clean-content.ts';
 import { Cleaner } from './cleaner.ts';
 import { optionsSchema, type CdrOptions } from './options.ts';
 
 const MIB = 2 ** 20;
-const SEARCH_PIECE = MIB;
-const ZIP = Buffer.from('PK\x03\x04', 'latin1');
-const OLE = Buffer.from('d0cf11e0a1b11ae1', 'hex');
-const wide = (text: string): Buffer => Buffer.from(text, 'utf16le');
-const ENCRYPTED_PACKAGE = wide('EncryptedPackage');
-const LEGACY = [wide('WordDocument'), wide('Workbook'), wide('PowerPoint Document')];
+const LONGEST_START = 8; // bytes by which a file is known
 /** Fields that are wrong once the body is another one. */
 const STALE = new Set([
   'content-encoding',
@@ -66,87 +61,77 @@ async function disarm(
   if (!options.directions.includes(message.direction) || head === null || body === null || body.size === 0)
     return allow();
   if (message.response?.status === 206) return allow(); // a part of a document is none
-  const read = await readDocument(body, message.header('content-encoding'), options.maxBytes);
+  const boundary = formBoundary(message.header('content-type'));
+  const read = await readBody(body, message.header('content-encoding'), boundary !== null, options.maxBytes);
   if (read === 'none') return allow();
   if (read === 'oversized')
     return refuse(options.oversized, 'Oversized-Document', 'size', 'it is too large to be cleaned');
-  if (read.subarray(0, OLE.length).equals(OLE)) return judgeOle(read, options);
-
-  const result = await cleaner.clean(read, signal);
-  switch (result.outcome) {
-    case 'none':
-    case 'clean':
-      return allow();
-    case 'signed':
-      return refuse(options.signed, 'Signed-Document', 'signed', 'it has active content, and is signed');
-    case 'unreadable':
-      return refuse(
-        options.unreadable,
-        'Unreadable-Document',
-        'malformed',
-        `it cannot be taken apart: ${printable(result.why)}`,
-      );
-    case 'cleaned': {
-      const removed = result.removed.map(printable);
-      log.info({ removed, url: message.url }, `took ${removed.length} active contents out of a document`);
-      const headers = head.headers.filter((_, i) => !STALE.has(head.headers[i - (i % 2)]!.toLowerCase()));
-      return modify({ headers, body: result.document });
-    }
+  const { content, removed, findings } = await cleaner.clean(read, boundary, signal);
+  for (const finding of findings) {
+    const verdict = judge(finding, options);
+    if (verdict.kind === 'block') return verdict;
   }
+  if (content === null) return findings.length === 0 ? allow() : judge(findings[0]!, options);
+  log.info(
+    { removed: removed.map(printable), url: message.url },
+    `took ${removed.length} active contents out of a document`,
+  );
+  const headers = head.headers.filter((_, i) => !STALE.has(head.headers[i - (i % 2)]!.toLowerCase()));
+  return modify({ headers, body: content });
 }
 
-async function judgeOle(bytes: Buffer, options: CdrOptions): Promise<Verdict> {
-  if (await includesAny(bytes, [ENCRYPTED_PACKAGE])) {
-    return refuse(options.encrypted, 'Encrypted-Document', 'encrypted', 'it needs a password');
-  }
-  if (!(await includesAny(bytes, LEGACY))) return allow();
-  return refuse(options.legacy, 'Legacy-Document', 'unsupported', 'it is of a format that is not cleaned');
-}
+/** What a finding is called where it blocks, and in the log where it passes. */
+const NAMES: Readonly<Record<FindingKind, readonly [threat: string, notScanned: string]>> = {
+  signed: ['Signed-Document', 'signed'],
+  encrypted: ['Encrypted-Document', 'encrypted'],
+  legacy: ['Legacy-Document', 'unsupported'],
+  unreadable: ['Unreadable-Document', 'malformed'],
+  closed: ['Closed-Archive', 'archive'],
+};
 
-/** Searched in pieces, so that others have their turn. */
-async function includesAny(bytes: Buffer, needles: readonly Buffer[]): Promise<boolean> {
-  const longest = Math.max(...needles.map(({ length }) => length));
-  for (let at = 0; at < bytes.length; at += SEARCH_PIECE) {
-    const piece = bytes.subarray(at, at + SEARCH_PIECE + longest);
-    if (needles.some((needle) => piece.includes(needle))) return true;
-    await setImmediate();
-  }
-  return false;
+function judge({ kind, where, why }: Finding, options: CdrOptions): Verdict {
+  const [threat, notScanned] = NAMES[kind];
+  return refuse(options[kind], threat, notScanned, printable(where === '' ? why : `${where}: ${why}`));
 }
 
 function refuse(policy: string, threat: string, notScanned: string, reason: string): Verdict {
   return policy === 'block' ? block({ threat, severity: 'medium', reason }) : allow(notScanned);
 }
 
-/** The body, decoded, where it begins as documents do. A coding that does not decode: no program opens it. */
-async function readDocument(
+/** Null where the body is no upload by form; '' where it says that it is one and names no boundary. */
+function formBoundary(contentType: string | undefined): string | null {
+  return /^\s*multipart\/form-data\b/i.test(contentType ?? '') ? multipartBoundary(contentType) : null;
+}
+
+/**
+ * The body, decoded, where it is a form or begins as documents and archives do. A coding that does not decode:
+ * no program opens it.
+ */
+async function readBody(
   body: BladeBody,
   coding: string | undefined,
+  isForm: boolean,
   limit: number,
 ): Promise<Buffer | 'none' | 'oversized'> {
   const codings = parseCodings(coding);
   if (codings.length === 0 && body.memory !== null) {
-    if (!begins(body.memory)) return 'none';
+    if (!isForm && !mayHold(body.memory)) return 'none';
     return body.memory.length > limit ? 'oversized' : body.memory;
   }
   const ledger = new Ledger({ ...DEFAULT_BUDGET, maxMemberBytes: limit + MIB, maxTotalBytes: limit + MIB });
   const kept: Buffer[] = [];
   let size = 0;
-  let checked = false;
+  let checked = isForm;
   for await (const chunk of decodeContent(body.stream(), codings, ledger)) {
     kept.push(Buffer.from(chunk)); // valid until the next one only
     size += chunk.length;
-    if (!checked && size >= OLE.length) {
+    if (!checked && size >= LONGEST_START) {
       checked = true;
-      if (!begins(Buffer.concat(kept))) return 'none';
+      if (!mayHold(Buffer.concat(kept))) return 'none';
     }
     if (size > limit) return 'oversized';
   }
   return checked ? Buffer.concat(kept) : 'none';
-}
-
-function begins(bytes: Buffer): boolean {
-  return bytes.subarray(0, ZIP.length).equals(ZIP) || bytes.subarray(0, OLE.length).equals(OLE);
 }
 
 function printable(text: string): string {

@@ -33,11 +33,13 @@ export const optionsSchema = z.strictObject({
   legacy: outcome.default('pass'),
   /** Documents that cannot be taken apart with certainty. Default block. */
   unreadable: outcome.default('block'),
-  /** Documents above `maxBytes`. Default pass, and logged as not scanned. */
+  /** Parts of archives and forms that are not looked into: encrypted, damaged, too deep. Default pass, and logged. */
+  closed: outcome.default('pass'),
+  /** Bodies above `maxBytes`. Default pass, and logged as not scanned. */
   oversized: outcome.default('pass'),
-  /** Largest document that is cleaned; it is held in memory about twice. Default 32MiB. */
+  /** Largest body that is cleaned; it is held in memory about twice. Default 32MiB. */
   maxBytes: size.default(32 * MIB),
-  /** Which messages: downloads, or uploads whose body is the document itself. Default: downloads. */
+  /** Which messages: downloads, or uploads, also those by form. Default: downloads. */
   directions: z
     .array(z.enum(['request', 'response']))
     .min(1)

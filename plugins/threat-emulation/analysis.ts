@@ -13,14 +13,16 @@ import {
   type UnpackBudget,
 } from 'weir/detect';
 import { judgeCommand } from './command-line.ts';
-import { contentKind, isProgramName, judgeName, readRest, textOf, type ContentKind } from './content-kind.ts';
-import { judgeBasic } from './documents/basic.ts';
+import { contentKind, isPartOf, isProgramName, judgeName } from './content-kind.ts';
+import { readRest, textOf, type ContentKind } from './content-kind.ts';
+import { ENTRIES, judgeBasic } from './documents/basic.ts';
 import { judgeRtf, judgeTable, OfficeDocument } from './documents/office.ts';
 import { PdfDocument } from './documents/pdf.ts';
 import { judgeProgram } from './documents/program.ts';
 import { judgeInternetShortcut, judgeShortcut } from './documents/shortcut.ts';
 import { Recorder, type BehaviourNode, type Reason } from './report.ts';
 import { readHtml } from './script/html.ts';
+import { decodeScript } from './vbscript/encoded.ts';
 import { judgeScript } from './script/judge-script.ts';
 import {
   runScripts,
@@ -182,7 +184,7 @@ class Analyser {
       findings.image = type?.name === 'iso' || /\.(?:iso|img|vhd)$/i.test(own);
     }
     const within = open.at(-1);
-    const isPart = within !== undefined && !(within.document instanceof PdfDocument && kind === 'office');
+    const isPart = within !== undefined && isPartOf(within.document instanceof PdfDocument, kind, path);
     if (kind === 'none' && !isPart) {
       if (isProgramName(own)) findings.program = true;
       return this.#named(parent, own, path);
@@ -233,7 +235,17 @@ class Analyser {
   }
 
   async #finish({ document, recorder }: OpenDocument, depth: number): Promise<void> {
-    if (document instanceof OfficeDocument) return document.finish();
+    if (document instanceof OfficeDocument) {
+      const basic = document.finish();
+      if (basic !== null)
+        await this.#run(
+          recorder,
+          document.node,
+          { host: 'windows', scripts: [{ basic, entry: ENTRIES }], name: 'file.doc', macro: true },
+          depth,
+        );
+      return;
+    }
     const { scripts, info } = document.finish();
     if (scripts.length > 0)
       await this.#run(recorder, document.node, { host: 'acrobat', scripts, info, name: 'file.pdf' }, depth);
@@ -265,12 +277,22 @@ class Analyser {
       case 'shell':
         return void judgeCommand(recorder, node, textOf(bytes));
       case 'basic':
-        return judgeBasic(recorder, node, textOf(bytes), 'script');
+        return this.#basic(recorder, own, decodeScript(textOf(bytes)), depth);
       case 'javascript':
-        return this.#javascript(parent, recorder, own, declared, textOf(bytes), depth);
+        return this.#javascript(parent, recorder, own, declared, decodeScript(textOf(bytes)), depth);
       default:
         return this.#markup(recorder, kind, own, textOf(bytes), depth);
     }
+  }
+
+  async #basic(recorder: Recorder, own: string, code: string, depth: number): Promise<void> {
+    judgeBasic(recorder, recorder.node, code, 'script');
+    await this.#run(
+      recorder,
+      recorder.node,
+      { host: 'windows', scripts: [{ basic: code, entry: ENTRIES }], name: own || 'script.vbs' },
+      depth,
+    );
   }
 
   /** A script by itself: a browser's, or one that Windows runs when it is opened. Both are tried. */
@@ -300,8 +322,12 @@ class Analyser {
     const page = readHtml(html);
     const host: HostKind =
       kind === 'job' ? 'windows' : kind === 'application' || page.isApplication ? 'application' : 'browser';
-    const scripts = page.scripts.filter(({ language }) => language === 'javascript').map(({ code }) => code);
-    const basic = page.scripts.filter(({ language }) => language === 'vbscript').map(({ code }) => code);
+    const scripts = page.scripts
+      .filter(({ language }) => language === 'javascript')
+      .map(({ code }) => decodeScript(code));
+    const basic = page.scripts
+      .filter(({ language }) => language === 'vbscript')
+      .map(({ code }) => decodeScript(code));
     if (basic.length > 0)
       judgeBasic(recorder, recorder.add(recorder.node, 'script', 'vbscript'), basic.join('\n'), 'script');
     for (const { src } of page.scripts)
@@ -313,6 +339,19 @@ class Analyser {
         tag === 'a' ||
         Object.keys(attributes).some((name) => name.startsWith('on')),
     );
+    if (basic.length > 0 && host !== 'browser')
+      await this.#run(
+        recorder,
+        recorder.node,
+        {
+          host,
+          scripts: basic.map((code) => ({ basic: code, entry: ENTRIES })),
+          elements: page.elements,
+          url: this.#job.url,
+          name: own,
+        },
+        depth,
+      );
     if (scripts.some((code) => code.trim() !== '') || active) {
       await this.#run(
         recorder,
@@ -329,6 +368,8 @@ class Analyser {
       return recorder.limit(`more than ${MAX_SCRIPT_FILES} files with scripts`);
     const run = await runScripts(job, this.#job.limits);
     if (run.stopped !== null) recorder.limit(run.stopped);
+    for (const { kind, what } of run.events)
+      if (kind === 'untranslated') recorder.limit(`could not be run: ${what}`);
     judgeScript(recorder, at, job.host, run.events, job.elements !== undefined);
     for (const drop of run.drops) await this.#drop(recorder, at, drop, job.host, depth);
   }

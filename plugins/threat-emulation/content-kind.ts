@@ -49,6 +49,15 @@ const BY_ENDING: Readonly<Record<string, ContentKind>> = {
   url: 'internet-shortcut',
 };
 
+/**
+ * Whether a content within a document is judged with it. Not so: a document in a PDF, and what an installer
+ * package brings, which is its scripts and the files of its cabinets.
+ */
+export function isPartOf(isInPdf: boolean, kind: ContentKind, path: string): boolean {
+  if (isInPdf && kind === 'office') return false;
+  return !/(?:^|!\/)(?:CustomAction|Binary)\.[^/]+\.(?:js|vbs)$|\.cab!\//i.test(path);
+}
+
 /** @param declared media type of the Content-Type field, lower case, or `''` */
 export function contentKind(
   type: FileType | null,

@@ -39,6 +39,7 @@ export default definePlugin<EmulationOptions>({
   setup(context) {
     const blade = new ThreatEmulation(context);
     context.blade(blade);
+    context.reports?.(blade.reports);
     context.panel({ id: 'reports', title: 'Threat emulation', data: () => reportPanel(blade.reports) });
   },
 });
@@ -65,7 +66,8 @@ class ThreatEmulation implements Blade {
       timeoutMs: options.timeout,
       maxQueue: options.maxQueue,
     });
-    this.reports = new ReportStore(options.reports.folder, options.reports.keep);
+    const { folder, keep, maxBytes, maxAge } = options.reports;
+    this.reports = new ReportStore(folder, keep, maxBytes, maxAge);
   }
 
   async inspect(message: BladeMessage, signal: AbortSignal): Promise<Verdict> {
@@ -86,7 +88,8 @@ class ThreatEmulation implements Blade {
       performance.now() - begun,
     );
     const report = await this.#remote(local, job.name, message, signal);
-    if (report.verdict !== 'clean' || this.#options.reports.clean) await this.#keep(report);
+    const isKept =
+      report.verdict !== 'clean' || this.#options.reports.clean ? await this.#keep(report) : false;
     if (report.verdict !== 'malicious')
       return allow(report.limits.length > 0 ? 'emulation limit' : undefined);
     const [first] = report.reasons;
@@ -94,6 +97,7 @@ class ThreatEmulation implements Blade {
       threat: report.threat ?? 'Behaviour',
       severity: report.score >= 2 * this.#options.threshold ? 'critical' : 'high',
       reason: `${first?.text ?? 'behaves like malware'} (score ${report.score}, report ${report.id})`,
+      ...(isKept ? { report: report.id } : {}),
     });
   }
 
@@ -154,11 +158,13 @@ class ThreatEmulation implements Blade {
   }
 
   /** A report that cannot be written is no reason to let content pass, nor to hold it back. */
-  async #keep(report: EmulationReport): Promise<void> {
+  async #keep(report: EmulationReport): Promise<boolean> {
     try {
       await this.reports.save(report);
+      return true;
     } catch (error) {
       this.#context.log.warn({ report: report.id, error: String(error) }, 'emulation report not saved');
+      return false;
     }
   }
 }

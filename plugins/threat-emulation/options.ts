@@ -63,6 +63,10 @@ export const optionsSchema = z.strictObject({
       folder: z.string().min(1).default('.weir/emulation'),
       /** Reports kept; the oldest go first. Default 500. */
       keep: count.max(100_000).default(500),
+      /** Bytes of all of them; the oldest go first. Default 64MiB. */
+      maxBytes: size.default(64 * 2 ** 20),
+      /** How long one is kept. Default 30d. */
+      maxAge: duration.default(30 * 24 * 3_600_000),
       /** Whether clean results are kept too. Default false. */
       clean: z.boolean().default(false),
     })

@@ -25,7 +25,8 @@ import { doctorSource } from './dashboard/doctor-source.ts';
 import type { PolicyFile } from './dashboard/policy-source.ts';
 import { policySource } from './dashboard/policy-source.ts';
 import { quarantineSource } from './dashboard/quarantine-source.ts';
-import { report } from './dashboard/services-source.ts';
+import { reportsSource } from './dashboard/reports-source.ts';
+import { optionsReceived, report } from './dashboard/services-source.ts';
 import { learnedSource, pluginSource, trustReply } from './dashboard/surroundings-source.ts';
 import type { Metrics } from './metrics-part.ts';
 import { metricsRoute } from './metrics-part.ts';
@@ -125,6 +126,10 @@ function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
         return report({ config: running.config, adaptation: proxy.parts.adaptation }, startedAt);
       },
     },
+    optionsReceived: (name) =>
+      proxy === null
+        ? null
+        : optionsReceived({ config: running.config, adaptation: proxy.parts.adaptation }, name),
     about: () => ({
       startedAt: startedAt.toISOString(),
       addresses: addresses(),
@@ -146,6 +151,7 @@ function sourcesOf(parts: DashboardParts, given: Given): DashboardSources {
     },
     incidents: running.log.incidents,
     quarantine: quarantineSource(running),
+    reports: reportsSource(running),
     policy: policySource(running, () => given.policy),
     learned: learnedSource(running),
     plugins: pluginSource(running),

@@ -4,11 +4,11 @@
 
 import { changedKeys } from '../config/changes.ts';
 import type { ResolvedConfig } from '../config/types.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, PluginError, printable } from '../errors.ts';
 import { gatewayOptions } from '../gateway/from-config.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { poolRule } from '../gateway/workers/pool-rule.ts';
-import type { RegisteredHook } from '../plugin/api.ts';
+import type { LoadedPlugin, PluginEntry } from '../plugin/loader.ts';
 import { makeAccessPart } from './access-part.ts';
 import { BladeSet } from './blade-set.ts';
 import { loadCa } from './ca-part.ts';
@@ -46,12 +46,17 @@ type Undo = (() => void | Promise<void>)[];
 
 /**
  * Puts a configuration in force.
+ * @param only  the one plugin that is set up anew, by name; null: all are
  * @throws {WeirError} `ERR_CONFIG_…`, `ERR_CA_…`, `ERR_PLUGIN_…`, `ERR_LISTEN`: nothing has changed then
  */
-export async function reload(running: Running, config: ResolvedConfig): Promise<ReloadResult> {
+export async function reload(
+  running: Running,
+  config: ResolvedConfig,
+  only: string | null = null,
+): Promise<ReloadResult> {
   const undo: Undo = [];
   try {
-    const apply = await prepare(running, config, undo);
+    const apply = await prepare(running, config, only, undo);
     return await apply();
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -63,6 +68,7 @@ export async function reload(running: Running, config: ResolvedConfig): Promise<
 async function prepare(
   running: Running,
   config: ResolvedConfig,
+  only: string | null,
   undo: Undo,
 ): Promise<() => Promise<ReloadResult>> {
   const { log, own, workers, proxy } = running;
@@ -71,9 +77,9 @@ async function prepare(
   undo.push(() => nextLog.discard());
   const nextOutlets = running.outlets.prepare(config);
   undo.push(() => nextOutlets.discard());
-  const nextGateway = own === null ? null : await prepareGateway(running, own, config, undo);
-  const hooks = nextGateway?.hooks ?? [];
-  const nextProxy = proxy === null ? null : await prepareProxy(running, proxy, config, hooks, undo);
+  const nextGateway = own === null ? null : await prepareGateway(running, own, config, only, undo);
+  const brings = nextGateway?.brings ?? { hooks: [], authenticators: [] };
+  const nextProxy = proxy === null ? null : await prepareProxy(running, proxy, config, brings, undo);
   // Last, because clients may connect as soon as an address is open.
   const changes: ListenerChange[] = [];
   undo.push(() => changes.forEach((change) => change.discard()));
@@ -119,7 +125,7 @@ async function prepare(
 }
 
 interface NextGateway {
-  readonly hooks: readonly RegisteredHook[];
+  readonly brings: Pick<BladeSet, 'hooks' | 'authenticators'>;
   apply(): void;
   /** What changed, once it is applied. */
   applied(): string[];
@@ -129,12 +135,14 @@ async function prepareGateway(
   { log, workers }: Running,
   own: OwnGateway,
   config: ResolvedConfig,
+  only: string | null,
   undo: Undo,
 ): Promise<NextGateway> {
   const { gateway, bladeSets } = own;
   const former = own.blades;
   const tags = tagsOf(gateway);
-  const blades = await BladeSet.load(config, log);
+  const keep = only === null ? undefined : allBut(only, former);
+  const blades = await BladeSet.load(config, log, keep);
   const close = async (set: BladeSet): Promise<void> => {
     await set.close();
     bladeSets.delete(set);
@@ -145,19 +153,34 @@ async function prepareGateway(
     gatewayOptions(config, blades.blades, log, poolOf(workers), blades.services),
   );
   return {
-    hooks: blades.hooks,
+    brings: blades,
     apply: () => {
       own.blades = blades;
+      blades.takeOver();
       void takeOver().then(() => close(former));
     },
     applied: () => {
       const now = [...tagsOf(gateway)];
       return [
+        ...(only === null ? [] : [`plugin ${only}`]),
         ...changedPlugins(former, blades).map((name) => `the code of plugin ${name}`),
         ...now.filter(([path, tag]) => (tags.get(path) ?? tag) !== tag).map(([path]) => `ISTag of ${path}`),
       ];
     },
   };
+}
+
+/**
+ * Keeps every plugin but one.
+ * @throws {PluginError} `ERR_PLUGIN_LOAD` where none has that name
+ */
+function allBut(name: string, { plugins }: BladeSet): (entry: PluginEntry) => LoadedPlugin | null {
+  if (!plugins.some((plugin) => plugin.name === name)) {
+    const names = plugins.map((plugin) => plugin.name).join(', ') || 'none';
+    const text = `no plugin named ${printable(name)} is loaded; there are: ${names}`;
+    throw new PluginError('ERR_PLUGIN_LOAD', text, { plugin: name });
+  }
+  return (entry) => plugins.find((plugin) => plugin.entry === entry && plugin.name !== name) ?? null;
 }
 
 interface NextProxy {
@@ -170,7 +193,7 @@ async function prepareProxy(
   { halves, log, own }: Running,
   proxy: ProxyHalf,
   config: ResolvedConfig,
-  hooks: readonly RegisteredHook[],
+  { hooks, authenticators }: NextGateway['brings'],
   undo: Undo,
 ): Promise<NextProxy> {
   const before = proxy.parts;
@@ -181,7 +204,7 @@ async function prepareProxy(
   undo.push(() => {
     if (replaced !== null) for (const service of parts.adaptation.services) void service.close();
   });
-  const access = makeAccessPart(config.proxy, proxy.access, log);
+  const access = makeAccessPart(config.proxy, proxy.access, log, authenticators);
   const isNewAccess = access.options.key !== proxy.access.options.key;
   undo.push(() => {
     if (isNewAccess) access.close();

@@ -14,6 +14,7 @@ import type { BladeSet } from './blade-set.ts';
 import type { Listeners } from './listeners.ts';
 import type { Outlets } from './outlets.ts';
 import type { ProxyParts } from './proxy-parts.ts';
+import type { ReloadResult } from './reload.ts';
 import type { ReverseProxy } from './reverse.ts';
 import type { SetupSite } from './setup-part.ts';
 
@@ -68,6 +69,8 @@ export interface Running {
   readonly configAtStart: ResolvedConfig;
   config: ResolvedConfig;
   stopping: boolean;
+  /** As RunningWeir.reloadPlugin. */
+  reloadPlugin?: (name: string) => Promise<ReloadResult>;
 }
 
 /** Ports on which ICAP is spoken. */

@@ -67,7 +67,7 @@ export class HelperVerifier implements PasswordVerifier {
 }
 
 /** One running copy; asked one question at a time. */
-class Helper {
+export class Helper {
   readonly #options: HelperOptions;
   readonly #child: Child;
   #answer: ((line: string | Error) => void) | null = null;
@@ -86,22 +86,29 @@ class Helper {
   }
 
   /** @returns the user's name, or null */
-  ask(question: string, user: string): Promise<string | null> {
+  async ask(question: string, user: string): Promise<string | null> {
+    const line = await this.line(question);
+    const [word] = line.split(' ', 1);
+    if (word === 'OK') return renamed(line) ?? user;
+    if (word === 'ERR') return null;
+    throw unavailable(`it answered "${printable(line)}", not OK or ERR`);
+  }
+
+  /**
+   * @param question  with its line feed
+   * @returns the line that it answers, without one
+   * @throws rejects with {HttpError} `ERR_AUTH_UNAVAILABLE`
+   */
+  line(question: string): Promise<string> {
     return new Promise((resolve, reject) => {
-      const refuse = (why: string): void => {
-        reject(new HttpError('ERR_AUTH_UNAVAILABLE', `the program that checks passwords failed: ${why}`));
-      };
       const timer = setTimeout(
         () => this.#settle(new Error('it did not answer in time')),
         this.#options.timeoutMs,
       );
       this.#answer = (line) => {
         clearTimeout(timer);
-        if (line instanceof Error) return refuse(line.message);
-        const [word] = line.split(' ', 1);
-        if (word === 'OK') resolve(renamed(line) ?? user);
-        else if (word === 'ERR') resolve(null);
-        else refuse(`it answered "${printable(line)}", not OK or ERR`);
+        if (line instanceof Error) reject(unavailable(line.message));
+        else resolve(line);
       };
       if (this.gone) this.#settle(new Error('it has ended'));
       else this.#child.stdin.write(question, 'latin1');
@@ -145,6 +152,10 @@ class Helper {
     if (this.#answer !== null) this.#settle(new Error(why));
     else if (!this.#child.stdin.writableEnded) this.#options.onTrouble(why);
   }
+}
+
+function unavailable(why: string): HttpError {
+  return new HttpError('ERR_AUTH_UNAVAILABLE', `the program that checks log-ins failed: ${why}`);
 }
 
 /** RFC 1738 escaping as helpers expect it: everything but letters, digits and a few marks. */

@@ -55,7 +55,7 @@ export class RecordingWriter implements CaptureSink {
   /**
    * Makes the file, with mode 0600.
    * @param force  takes the place of a file that is there
-   * @throws {HttpError} `ERR_RECORDING`: the file is there, or cannot be made
+   * @throws {HttpError} `ERR_RECORDING_EXISTS`: the file is there; `ERR_RECORDING`: it cannot be made
    */
   static async create(path: string, options: RecordingOptions, force = false): Promise<RecordingWriter> {
     try {
@@ -72,10 +72,13 @@ export class RecordingWriter implements CaptureSink {
       return writer;
     } catch (error) {
       const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-      const text = isThere
-        ? `${path} is there already: name another file, or add --force to overwrite it`
-        : `cannot record into ${path}: ${messageOf(error)}`;
-      throw new HttpError('ERR_RECORDING', text, { path }, error);
+      if (isThere) throw new HttpError('ERR_RECORDING_EXISTS', `${path} is there already`, { path }, error);
+      throw new HttpError(
+        'ERR_RECORDING',
+        `cannot record into ${path}: ${messageOf(error)}`,
+        { path },
+        error,
+      );
     }
   }
 

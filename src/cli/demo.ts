@@ -139,6 +139,13 @@ async function tellEnd(results: readonly ScenarioResult[], end: End): Promise<vo
   terminal.stderr.write('weir: the lab is taken down\n');
 }
 
+/** For who has never heard of ICAP. */
+const LEGEND = [
+  'Each story has six steps. In 3 the ICAP server is shown the request, before it',
+  'leaves (REQMOD); in 5 the answer of the site, before the user gets it (RESPMOD).',
+  'It lets the message pass, changes it, or puts a block page in its place.',
+];
+
 function opening({ weir, origin, chain }: RunningLab): string {
   const judge = chain ?? `icap://${weir.gatewayAddresses[0]}/sandblast`;
   const addresses = [
@@ -151,7 +158,7 @@ function opening({ weir, origin, chain }: RunningLab): string {
     chain === null
       ? []
       : ['', 'The test content does no harm: a server of another vendor may not know it, and let it pass.'];
-  return ['Weir, in a lab on this machine:', ...lines, ...warning, '', ''].join('\n');
+  return ['Weir, in a lab on this machine:', ...lines, ...warning, '', ...LEGEND, '', ''].join('\n');
 }
 
 /** Colours and symbols only on a terminal whose user has nothing against them. */

@@ -11,6 +11,7 @@ import { addGatewayCommand } from './gateway.ts';
 import { addIcapCommand } from './icap/index.ts';
 import { addPluginsCommand } from './plugins.ts';
 import { addProxyCommand } from './proxy.ts';
+import { addReportCommand } from './report.ts';
 import { reportError } from './report-error.ts';
 import { addQuarantineCommand } from './quarantine.ts';
 import { addRecordCommand } from './record.ts';
@@ -88,6 +89,7 @@ function createProgram(context: CommandContext): Command {
   addSystemProxyCommand(program, context);
   addPluginsCommand(program, context);
   addQuarantineCommand(program, context);
+  addReportCommand(program, context);
   addIcapCommand(program, context);
   addWhyCommand(program, context);
   addRecordCommand(program, context);

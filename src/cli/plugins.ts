@@ -1,8 +1,9 @@
-// `weir plugins list` and `new`. `list` loads the plugins of the configuration as a start would, prints what each brings
-// and where it lies, and closes them again.
+// `weir plugins list`, `reload` and `new`. `list` loads the plugins of the configuration as a start would, prints what
+// each brings and where it lies, and closes them again; `reload` asks the Weir that runs (plugins-reload.ts).
 
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
+import { HOOK_POINTS } from '../plugin/api/hooks.ts';
 import type { HostLogger, LoadedPlugin } from '../plugin/loader.ts';
 import { type CommandContext, configOption, type ConfigOption, configSource, examples } from './context.ts';
 import { shortPath } from './shell.ts';
@@ -12,19 +13,34 @@ interface ListOptions extends ConfigOption {
   readonly json?: true;
 }
 
-export function addPluginsCommand(program: Command, { terminal }: CommandContext): void {
+export function addPluginsCommand(program: Command, context: CommandContext): void {
+  const { terminal } = context;
   const plugins = program
     .command('plugins')
-    .description('see which plugins are loaded, or begin one')
+    .description('see which plugins are loaded, reload one, or begin one')
     .helpCommand(false)
     .addHelpText('after', examples('weir plugins list'));
   plugins
     .command('list')
-    .description('load the configured plugins and print name, version, blades and place')
+    .description('load the configured plugins and print what each of them brings')
     .addOption(configOption())
-    .option('--json', 'print a list of {name, version, use, file, blades}')
+    .option(
+      '--json',
+      'print a list of {name, version, use, file, isolated, blades, services, hooks, authenticators, panels}',
+    )
     .addHelpText('after', examples('weir plugins list --config my.yaml'))
     .action((options: ListOptions) => list(options, terminal));
+  plugins
+    .command('reload')
+    .description('set up one plugin of the Weir that runs anew; the others stay as they are')
+    .argument('<name>', 'as `weir plugins list` prints it')
+    .addOption(configOption())
+    .option('--json', 'print {applied, warnings}')
+    .addHelpText('after', examples('weir plugins reload antivirus'))
+    .action(async (name: string, options: ListOptions) => {
+      const { reloadPlugin } = await import('./plugins-reload.ts');
+      context.exitCode = await reloadPlugin(name, options, context.terminal);
+    });
   plugins
     .command('new')
     .description('write a plugin with its test, to start from')
@@ -49,21 +65,28 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
 }
 
 function print(loaded: readonly LoadedPlugin[], json: boolean, { stdout, cwd }: Terminal): void {
-  const rows = loaded.map(({ name, version, use, file, blades }) => ({
-    name,
-    version,
-    use,
-    file,
-    blades: blades.map((blade) => blade.name),
+  const rows = loaded.map(({ name, version, use, file, entry, ...brings }) => ({
+    ...{ name, version, use, file },
+    isolated: entry.isolate != null,
+    blades: brings.blades.map((blade) => blade.name),
+    services: brings.services.map(({ path }) => path),
+    hooks: HOOK_POINTS.filter((point) => brings.hooks.some(({ hook }) => hook[point] !== undefined)),
+    authenticators: brings.authenticators.map(({ scheme }) => scheme),
+    panels: brings.panels.map(({ id }) => id),
   }));
   if (json) {
     stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
   } else if (rows.length === 0) {
     stdout.write('no plugins are configured\n');
   } else {
-    for (const { name, version, file, blades } of rows) {
-      const brings = blades.length === 0 ? 'no blades' : `blades: ${blades.join(', ')}`;
-      stdout.write(`${name} ${version}  ${brings}  (${shortPath(file, cwd)})\n`);
+    for (const { name, version, file, isolated, ...row } of rows) {
+      const kinds = (['blades', 'services', 'hooks', 'authenticators', 'panels'] as const).filter(
+        (kind) => row[kind].length > 0,
+      );
+      const brings = kinds.map((kind) => `${kind}: ${row[kind].join(', ')}`).join('; ') || 'brings nothing';
+      stdout.write(
+        `${name} ${version}  ${brings}${isolated ? '; isolated' : ''}  (${shortPath(file, cwd)})\n`,
+      );
     }
   }
 }

@@ -5,8 +5,8 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { RecordingWriter } from '../capture/recording-writer.ts';
-import { formatSize } from '../config/units.ts';
 import { type CommandContext, configOption, examples } from './context.ts';
+import { sizeText } from './icap/text.ts';
 import { dashboardListenOption, gatewayListenOption, proxyListenOption } from './overrides.ts';
 import { serve, type ServeOptions } from './serve.ts';
 import { sizeOption } from './size-option.ts';
@@ -78,6 +78,6 @@ async function record(file: string, options: RecordOptions, { terminal }: Comman
 }
 
 function summary({ written, leftOut, size }: RecordingWriter, file: string): string {
-  const what = `${written} ${written === 1 ? 'transaction' : 'transactions'} in ${file}, ${formatSize(size)}`;
+  const what = `${written} ${written === 1 ? 'transaction' : 'transactions'} in ${file}, ${sizeText(size)}`;
   return leftOut === 0 ? what : `${what}; ${leftOut} left out (see --max)`;
 }

@@ -7,6 +7,7 @@ import { messageOf } from '../errors.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { decodeStream } from './decoder.ts';
+import { readInstaller, streamName, type Installer } from './installer.ts';
 import type { Ledger } from './ledger.ts';
 import { MAX_ARCHIVE_BYTES } from './libarchive.ts';
 import { memberPath, type Member } from './member.ts';
@@ -29,10 +30,13 @@ export async function* oleMembers(source: ByteSource, ledger: Ledger, at: string
   }
   const meterOf = ledger.packedMeter(source.size); // chains of sectors may overlap
   let encrypted = false;
+  const installer = installerIn(container, ledger, at);
   for (const [index, entry] of container.FileIndex.entries()) {
     if (entry.type !== STREAM) continue;
-    const name = container.FullPaths[index]?.replace(/^[^/]*\//, '') ?? entry.name;
-    const path = memberPath(at, printableName(name));
+    const full = container.FullPaths[index]?.replace(/^[^/]*\//, '') ?? entry.name;
+    const name = installer === null ? full : streamName(full);
+    const ending = installer?.endings.get(name);
+    const path = memberPath(at, printableName(ending === undefined ? name : `${name}.${ending}`));
     if (!ledger.admitMember(path)) return;
     const content = Buffer.from(entry.content ?? []);
     if (content.length < entry.size) ledger.note('malformed', path, 'OLE stream is cut off');
@@ -41,7 +45,28 @@ export async function* oleMembers(source: ByteSource, ledger: Ledger, at: string
     yield { path, chunks: once(content) };
     yield* wrapped(entry.name, content, ledger, path);
   }
+  for (const { name, text } of installer?.scripts ?? []) {
+    const path = memberPath(at, printableName(name));
+    if (!ledger.admitMember(path) || !meterOf(path).take(text.length, 0)) return;
+    yield { path, chunks: once(text) };
+  }
   if (encrypted) ledger.note('encrypted', at, 'document needs a password');
+}
+
+/** Of an installer package; null for other files, and where its tables are damaged, which is noted. */
+function installerIn(container: CFB.CFB$Container, ledger: Ledger, at: string): Installer | null {
+  const streams = new Map<string, CFB.CFB$Entry>();
+  for (const entry of container.FileIndex)
+    if (entry.type === STREAM) streams.set(streamName(entry.name), entry);
+  try {
+    return readInstaller((name) => {
+      const content = streams.get(name)?.content;
+      return content === undefined ? null : Buffer.from(content);
+    });
+  } catch (error) {
+    ledger.note('malformed', at, messageOf(error));
+    return { scripts: [], endings: new Map() };
+  }
 }
 
 /** What a stream wraps that its bytes alone do not show. */

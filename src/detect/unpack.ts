@@ -1,7 +1,9 @@
 // Opens one level of a container. One file a format does the reading; here is which type goes where, and
 // what is reported as not opened.
 
+import { arjMembers } from './arj.ts';
 import type { ByteSource } from './byte-source.ts';
+import { chmMembers } from './chm.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { decodeStream, ZSTD_SUPPORTED, type DecodeEnd } from './decoder.ts';
 import { detectType, looksLikeText, type FileType, type FileTypeName } from './file-type.ts';
@@ -33,6 +35,8 @@ const UNPACKERS: Partial<Record<FileTypeName, Unpacker>> = {
   cab: libraryMembers,
   iso: libraryMembers,
   cpio: libraryMembers,
+  arj: arjMembers,
+  chm: chmMembers,
   ole: oleMembers,
   pdf: pdfMembers,
   mail: mailMembers,
@@ -40,7 +44,7 @@ const UNPACKERS: Partial<Record<FileTypeName, Unpacker>> = {
 
 /** Text that may hold content written out as text. */
 const TEXTUAL: ReadonlySet<FileTypeName> = new Set(['rtf', 'html', 'xml', 'script']);
-const NOT_OPENED: ReadonlySet<FileTypeName> = new Set(['zstd', 'arj', 'chm']);
+const NOT_OPENED: ReadonlySet<FileTypeName> = new Set(['zstd']);
 
 /**
  * - `opened`: `unpack` yields its members

@@ -3,12 +3,15 @@
 import { spool } from './byte-source.ts';
 import { ChunkReader, type Chunks } from './chunk-reader.ts';
 import { decodeStream, ZSTD_SUPPORTED } from './decoder.ts';
+import { inflate64 } from './inflate64.ts';
+import { MAX_ARCHIVE_BYTES } from './libarchive.ts';
 import { streamContents } from './library-archive.ts';
 import type { Ledger, StreamMeter } from './ledger.ts';
 
 /** Compression methods that are opened. */
 export const STORED = 0;
 export const DEFLATED = 8;
+const DEFLATE64 = 9;
 const BZIP2 = 12;
 const ZSTD = 93;
 const XZ = 95;
@@ -17,7 +20,7 @@ const SPOOL_MEMORY = 4 * 2 ** 20; // bytes of a member that libarchive decodes; 
 
 /** True for compression methods that `expand` undoes. */
 export function isReadable(method: number): boolean {
-  return [STORED, DEFLATED, BZIP2, XZ].includes(method) || (method === ZSTD && ZSTD_SUPPORTED);
+  return [STORED, DEFLATED, DEFLATE64, BZIP2, XZ].includes(method) || (method === ZSTD && ZSTD_SUPPORTED);
 }
 
 /** Member content from its stored bytes; troubles are noted when the stream is read. */
@@ -36,12 +39,36 @@ export async function* expand(
       await packed.close();
     }
   }
+  if (method === DEFLATE64) return yield* expand64(raw, ledger, path);
   const input = new ChunkReader(raw);
   try {
     const format = method === ZSTD ? 'zstd' : 'deflate-raw';
     yield* inflateMember(input, ledger.meter(path), ledger, path, format);
   } finally {
     await input.cancel();
+  }
+}
+
+/** Its decoder works on the whole of the stored bytes. */
+async function* expand64(raw: Chunks, ledger: Ledger, path: string): AsyncGenerator<Buffer> {
+  const packed = await spool(raw, SPOOL_MEMORY);
+  try {
+    if (packed.size > MAX_ARCHIVE_BYTES) {
+      return ledger.note('oversized', path, `larger than ${MAX_ARCHIVE_BYTES} bytes, which Deflate64 may be`);
+    }
+    const meter = ledger.meter(path);
+    const inflating = inflate64(await packed.read(0, packed.size));
+    for (;;) {
+      const { value, done } = inflating.next();
+      if (done === true) {
+        if (value !== 'complete') ledger.note('malformed', path, `compressed data is ${value}`);
+        return;
+      }
+      if (!meter.take(value.bytes.length, value.read)) return;
+      yield value.bytes;
+    }
+  } finally {
+    await packed.close();
   }
 }
 

@@ -1,11 +1,11 @@
 // The two halves of Weir inside another program: what `weir proxy` and `weir gateway` start, from an object
 // with the keys of weir.yaml.
 
-import { startWeir } from '../app.ts';
 import type { Halves, ReloadResult, RunningWeir } from '../app.ts';
 import type { RecordHooks } from '../app/record-tap.ts';
 import { checkConfigObject } from '../config/load.ts';
 import type { ResolvedConfig } from '../config/types.ts';
+import { startWeir } from '../start.ts';
 import type { WeirConfig } from './config-input.ts';
 
 export interface EmbedOptions extends RecordHooks {

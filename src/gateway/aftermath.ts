@@ -61,6 +61,7 @@ async function keepAndTell(
     ...{ client: told.clientIp, user: told.user, blade: found.blade },
     ...{ threat: found.threat, severity: found.severity, reason: found.reason },
     ...{ sha256: content?.sha256 ?? null, bytes: message.body?.size ?? 0 },
+    ...(found.report === undefined ? {} : { report: found.report }),
   };
   let quarantined = false;
   if (isKept(inspector, subject, found)) {

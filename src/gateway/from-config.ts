@@ -1,30 +1,34 @@
 // The gateway that a resolved configuration describes, and the blades it judges with. The one process of
 // `weir start` and every worker process build theirs here, so that an option reaches both.
 
+import { hostname } from 'node:os';
 import type { Network } from '../config/addresses.ts';
 import type { GatewayListener, ResolvedConfig, UserCheckConfig } from '../config/types.ts';
 import { loadLook } from '../pages/index.ts';
 import { PluginError } from '../errors.ts';
 import type { Blade, RegisteredService } from '../plugin/api.ts';
-import type { LoadedPlugin } from '../plugin/loader.ts';
+import type { LoadOptions, LoadedPlugin } from '../plugin/loader.ts';
 import { loadPlugins } from '../plugin/loader.ts';
 import type { Log } from '../telemetry/log.ts';
+import { formatAuthority } from '../util/authority.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayOptions, GatewayPool, ListenerSecurity } from './gateway.ts';
 import type { UserCheckOptions } from './usercheck/usercheck.ts';
 
 /**
- * Loads the plugins of a configuration.
+ * Loads the plugins of a configuration, except those that `keep` has.
  * @throws {PluginError} `ERR_PLUGIN_…`; none is left loaded then
  */
 export async function loadBlades(
   config: ResolvedConfig,
   log: Log,
+  keep: LoadOptions['keep'] = () => null,
 ): Promise<{ blades: Blade[]; plugins: LoadedPlugin[] }> {
   const blades: Blade[] = [];
   const plugins = await loadPlugins(config.plugins, {
     log: log.logger.child({}, { level: config.log.level }), // the log's own level may be another yet
     onBlade: (blade) => void blades.push(blade),
+    keep,
   });
   return { blades, plugins };
 }
@@ -79,6 +83,7 @@ export function gatewayOptions(
       background: gateway.background,
       quarantine: gateway.quarantine,
       usercheck: userCheckOptions(config.usercheck),
+      reports: reportsAddress(config.dashboard),
     },
     blades,
     pluginServices: pluginServices.map((service) => ({
@@ -102,6 +107,13 @@ export function gatewayOptions(
       optionsTtlSeconds: Math.round(service.optionsTtlMs / 1000),
     })),
   };
+}
+
+/** Where the dashboard shows reports; null without one, and where its port is not known beforehand. */
+function reportsAddress({ listen }: ResolvedConfig['dashboard']): string | null {
+  if (listen === null || listen.port === 0) return null;
+  const isAnywhere = listen.host === '0.0.0.0' || listen.host === '::';
+  return `http://${formatAuthority(isAnywhere ? hostname() : listen.host, listen.port)}/#/threats/`;
 }
 
 const PLUGIN_SERVICE_CONNECTIONS = 100;

@@ -26,6 +26,8 @@ export interface MemoryOptions {
   readonly quarantine: QuarantineLimits;
   /** What users may continue past; absent or null: nothing. */
   readonly usercheck?: UserCheckOptions | null;
+  /** Address of the dashboard's reports, up to the id; absent or null: block pages name the id alone. */
+  readonly reports?: string | null;
 }
 
 export class GatewayMemory {
@@ -51,6 +53,11 @@ export class GatewayMemory {
 
   get verdicts(): VerdictStore {
     return this.#verdicts;
+  }
+
+  /** Address that the id of a report completes; null: there is none. */
+  get reports(): string | null {
+    return this.#options.reports ?? null;
   }
 
   /** Null: no user may continue past a block. */

@@ -19,10 +19,10 @@ import type {
 import type { Meters } from '../metrics/meters.ts';
 import { infoPage } from '../pages/index.ts';
 import type { Page, PageAudience } from '../pages/index.ts';
-import type { Blade, RegisteredService } from '../plugin/api.ts';
+import type { Blade, BlockVerdict, RegisteredService } from '../plugin/api.ts';
 import { FloodGuard } from '../telemetry/flood-guard.ts';
 import { gatewaySpans } from './spans.ts';
-import type { GatewayRecord, Telemetry } from '../telemetry/records.ts';
+import type { GatewayRecord, Telemetry, ThreatRecord } from '../telemetry/records.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { networkOf } from '../util/networks.ts';
 import { Usage } from '../util/usage.ts';
@@ -316,7 +316,7 @@ export class Gateway implements IcapServiceHost {
       user: identity.user,
       url: safeUrl(report),
       verdict,
-      threat: block === null ? null : { name: block.threat, blade: block.blade, severity: block.severity },
+      threat: block === null ? null : threatOf(block),
       blades: note?.trace ?? [],
       ...(note === undefined ? {} : { profile: note.profile }),
       bytes: note?.bytes ?? 0,
@@ -348,6 +348,15 @@ export class Gateway implements IcapServiceHost {
       this.#telemetry.event('warn', warning, {});
     }
   }
+}
+
+function threatOf({
+  threat,
+  blade,
+  severity,
+  report,
+}: BlockVerdict & { readonly blade: string }): ThreatRecord {
+  return { name: threat, blade, severity, ...(report === undefined ? {} : { report }) };
 }
 
 /** What the record says in numbers, without one being made. */

@@ -208,7 +208,8 @@ async function block(
   const goOn = (await offer) ?? null;
   const look = memory?.usercheck?.options.look ?? null;
   const about = { incident, url: message.url, profile: profile.name };
-  return blockOutcome(transaction, found, about, { goOn, look });
+  const reports = memory?.reports ?? null;
+  return blockOutcome(transaction, found, about, { goOn, look, reports });
 }
 
 /** Why content passed that some blade has not seen into; null where all have. */

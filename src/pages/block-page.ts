@@ -25,6 +25,13 @@ import { withForm } from './templates/look.ts';
 import type { Catalogue } from './texts.ts';
 import { ENGLISH, fill, textOf } from './texts.ts';
 
+/** A report of what content does. */
+export interface ReportLink {
+  readonly id: string;
+  /** Of the dashboard, which asks for its token; null: not known. */
+  readonly url: string | null;
+}
+
 /** What was blocked. Strings may hold anything a peer sent: they are cut and escaped here. */
 export interface BlockPageInput {
   /** Name of what was found, e.g. `EICAR-Test-File`. */
@@ -45,12 +52,14 @@ export interface BlockPageInput {
   readonly profile?: string;
   /** The form with which the reader may continue; absent or null: there is no way. */
   readonly goOn?: ContinueForm | null;
+  /** Absent or null: there is none. */
+  readonly report?: ReportLink | null;
 }
 
 /**
  * The 403 response that takes the place of blocked content; `words` is the language of its reader.
  *
- * Has Cache-Control: no-store and X-Weir-Incident; loads nothing, runs nothing, links nowhere. `look` is the
+ * Has Cache-Control: no-store and X-Weir-Incident; loads nothing, runs nothing, links to the report alone. `look` is the
  * operator's; default: the built-in one. A response
  * to HEAD keeps the headers and drops the body: that is the caller's part.
  */
@@ -69,8 +78,8 @@ export function blockPage(
     textOf(`block.help.${event}.2`, words),
     textOf('block.help.report', words),
   ];
-  const details = detailsOf(facts, words);
-  const { goOn = null } = input;
+  const details = detailsOf(facts, input.report ?? null, words);
+  const { goOn = null, report = null } = input;
   const policy = look?.policy ?? CONTENT_SECURITY_POLICY;
   const leadText = fill(lead, { threat: facts.threat, site: facts.site });
   const parts = (): Parts => ({
@@ -112,6 +121,7 @@ export function blockPage(
         url: facts.url,
         direction: input.direction,
         ...(facts.profile === '' ? {} : { profile: facts.profile }),
+        ...(report === null ? {} : { report }),
         help,
       }),
       text: () => {
@@ -168,7 +178,7 @@ function factsOf(input: BlockPageInput, words: Catalogue) {
 
 type Facts = ReturnType<typeof factsOf>;
 
-function detailsOf(facts: Facts, words: Catalogue): Detail[] {
+function detailsOf(facts: Facts, report: ReportLink | null, words: Catalogue): Detail[] {
   const details: Detail[] = [
     { label: textOf('details.incident', words), value: facts.incident, kind: 'incident' },
     { label: textOf('details.time', words), value: facts.time },
@@ -179,5 +189,14 @@ function detailsOf(facts: Facts, words: Catalogue): Detail[] {
     { label: textOf('details.profile', words), value: facts.profile },
     { label: textOf('details.request', words), value: `${facts.method} ${facts.url}`.trim(), kind: 'code' },
   ];
+  if (report !== null) {
+    const link = report.url === null ? {} : { href: report.url };
+    details.push({
+      label: textOf('details.report', words),
+      value: shown(report.id, 64),
+      kind: 'code',
+      ...link,
+    });
+  }
   return details.filter(({ value }) => value !== '');
 }

@@ -1,7 +1,7 @@
 // The pages that users see. A leaf module: both halves use it, it uses neither.
 
 export { audienceOf, type PageAudience } from './audience.ts';
-export { blockPage, type BlockPageInput } from './block-page.ts';
+export { blockPage, type BlockPageInput, type ReportLink } from './block-page.ts';
 export { certificatePage, type CertificatePageInput, type ShownCertificate } from './certificate-page.ts';
 export { errorPage, type ErrorPageInput } from './error-page.ts';
 export { languageOf } from './language.ts';

@@ -128,6 +128,8 @@ export interface Detail {
   readonly kind?: 'text' | 'code' | 'mark' | 'incident';
   /** Of the element with the value, for a script. */
   readonly id?: string;
+  /** Address that the value leads to; made by us, never a peer's. */
+  readonly href?: string;
 }
 
 const VALUES: Readonly<Record<NonNullable<Detail['kind']>, (value: string) => Html>> = {
@@ -139,18 +141,24 @@ const VALUES: Readonly<Record<NonNullable<Detail['kind']>, (value: string) => Ht
 
 /** Details as a description list. */
 export function detailList(details: readonly Detail[]): Html {
-  const rows = details.map(
-    ({ label, value, kind = 'text', id }) =>
-      html`<dt>${label}</dt>
-        ${id === undefined ? html`<dd>${VALUES[kind](value)}</dd>` : html`<dd id="${id}">${VALUES[kind](value)}</dd>`} `,
-  );
+  const rows = details.map(({ label, value, kind = 'text', id, href }) => {
+    const plain = VALUES[kind](value);
+    const set = href === undefined ? plain : html`<a href="${href}" rel="noreferrer">${plain}</a>`;
+    return html`<dt>${label}</dt>
+      ${id === undefined ? html`<dd>${set}</dd>` : html`<dd id="${id}">${set}</dd>`} `;
+  });
   return html`<dl>${rows}</dl>`;
 }
 
 /** Details as lines of plain text, labels padded. */
 export function detailLines(details: readonly Detail[]): string {
   const width = Math.max(...details.map(({ label }) => label.length)) + 2;
-  return details.map(({ label, value }) => `${`${label}:`.padEnd(width)}${value}\n`).join('');
+  return details
+    .map(
+      ({ label, value, href }) =>
+        `${`${label}:`.padEnd(width)}${value}${href === undefined ? '' : ` ${href}`}\n`,
+    )
+    .join('');
 }
 
 /** The part that the help desk asks for. */

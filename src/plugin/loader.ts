@@ -32,6 +32,10 @@ export interface HostLogger extends PluginLogger {
 
 export interface LoadedPlugin extends Registered {
   readonly version: string;
+  /** The entry that it was loaded for. */
+  readonly entry: PluginEntry;
+  /** Where its `findBlade` looks: those it was loaded with, until a set that it is kept for takes over. */
+  readonly peers: { all: readonly LoadedPlugin[] };
   /** As the configuration names it. */
   readonly use: string;
   /** Absolute path of the imported module. */
@@ -51,6 +55,8 @@ export interface LoadOptions {
   readonly onBlade: (blade: Blade, plugin: LoadedPlugin) => void;
   /** Longest time for import and setup of one plugin together, in milliseconds; default 30 s. */
   readonly setupTimeoutMs?: number;
+  /** The plugin that serves an entry already and is to go on; null: it is loaded. Default: all are loaded. */
+  readonly keep?: (entry: PluginEntry) => LoadedPlugin | null;
 }
 
 const SETUP_TIMEOUT_MS = 30_000;
@@ -59,7 +65,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /**
  * Loads plugins one after the other, in the order of the configuration.
  *
- * When one fails, those before it are closed again: either all are loaded or none.
+ * When one fails, those loaded before it are closed again: either all are loaded or none.
  *
  * @throws {PluginError} `ERR_PLUGIN_LOAD`: not found, its import or setup failed or took too long, no
  *         plugin as default export, written for a later API, a plugin or blade of that name exists
@@ -70,15 +76,18 @@ export async function loadPlugins(
   options: LoadOptions,
 ): Promise<LoadedPlugin[]> {
   const loaded: LoadedPlugin[] = [];
+  const kept = entries.map((entry) => options.keep?.(entry) ?? null);
   try {
-    for (const entry of entries) {
-      const plugin = await loadPlugin(entry, loaded, options);
+    for (const [index, entry] of entries.entries()) {
+      const later = kept.slice(index + 1).filter((plugin) => plugin !== null);
+      const plugin =
+        kept[index] ?? (await loadPlugin(entry, { loaded, others: [...loaded, ...later] }, options));
       loaded.push(plugin);
       for (const blade of plugin.blades) options.onBlade(blade, plugin);
     }
     return loaded;
   } catch (error) {
-    await closePlugins(loaded);
+    await closePlugins(loaded.filter((plugin) => !kept.includes(plugin)));
     throw error;
   }
 }
@@ -91,12 +100,22 @@ export async function closePlugins(loaded: readonly LoadedPlugin[]): Promise<voi
   for (const plugin of [...loaded].reverse()) await closeBlades(plugin.blades, plugin.log);
 }
 
+/** The plugins of one loading. */
+interface Company {
+  /** Those before it; grows. */
+  readonly loaded: readonly LoadedPlugin[];
+  /** Those whose names are taken: with the ones after it that are kept. */
+  readonly others: readonly LoadedPlugin[];
+}
+
 async function loadPlugin(
   entry: PluginEntry,
-  before: readonly LoadedPlugin[],
+  { loaded, others }: Company,
   { log, setupTimeoutMs = SETUP_TIMEOUT_MS }: LoadOptions,
 ): Promise<LoadedPlugin> {
-  if (entry.isolate != null) return await loadIsolated(entry, entry.isolate, before, { log, setupTimeoutMs });
+  if (entry.isolate != null) {
+    return await loadIsolated(entry, entry.isolate, { loaded, others }, { log, setupTimeoutMs });
+  }
   const place = await locatePlugin(entry.use, entry.resolveFrom);
   const fail = (message: string, cause?: unknown) =>
     new PluginError(
@@ -110,7 +129,8 @@ async function loadPlugin(
 
   const { definition, changed } = await within(importPlugin(place.file, fail), setupTimeoutMs, late);
   const { name, version } = definition;
-  const namesake = before.find((other) => other.name === name);
+  const peers: LoadedPlugin['peers'] = { all: loaded };
+  const namesake = others.find((other) => other.name === name);
   if (namesake !== undefined) {
     throw fail(`a plugin named ${name} is loaded already, from ${namesake.file}`);
   }
@@ -118,7 +138,7 @@ async function loadPlugin(
   const watched = isBuiltIn(place.file) ? [] : [place.file];
   const pluginLog = log.child({ plugin: name });
   const digest = `${version}\n${sortedJson(entry.with)}\n${changed ?? ''}`;
-  const registry = new Registry({ name, version, digest }, before, fail);
+  const registry = new Registry({ name, version, digest }, others, fail);
   try {
     const setup = async () =>
       await definition.setup({
@@ -129,28 +149,30 @@ async function loadPlugin(
         service: registry.service,
         proxyHook: registry.proxyHook,
         panel: registry.panel,
+        authenticator: registry.authenticator,
+        reports: registry.keepsReports,
         watch: (file) => void watched.push(path.resolve(place.folder, file)),
         findBlade: (wanted) =>
-          before.flatMap((plugin) => plugin.blades).find((blade) => blade.name === wanted) ?? null,
+          peers.all.flatMap((plugin) => plugin.blades).find((blade) => blade.name === wanted) ?? null,
       });
     await within(setup(), deadline - Date.now(), late).finally(() => registry.close());
   } catch (error) {
     await closeBlades(registry.blades, pluginLog);
     throw isWeirError(error) ? error : fail(`its setup failed: ${messageOf(error)}`, error);
   }
-  const { services, hooks, panels } = registry;
+  const { services, hooks, panels, authenticators, reports } = registry;
   const blades = registry.blades.map((blade) => (changed === null ? blade : marked(blade, changed)));
   const { file, folder } = place;
   const { use } = entry;
-  const brings = { blades, services, hooks, panels };
-  return { name, version, use, file, folder, ...brings, watched, changed, log: pluginLog };
+  const brings = { blades, services, hooks, panels, authenticators, reports };
+  return { name, version, entry, peers, use, file, folder, ...brings, watched, changed, log: pluginLog };
 }
 
 /** The plugin in a thread of its own; names are checked here, as the thread knows of no other plugin. */
 async function loadIsolated(
   entry: PluginEntry,
   memoryBytes: number,
-  before: readonly LoadedPlugin[],
+  { loaded, others }: Company,
   { log, setupTimeoutMs }: { log: HostLogger; setupTimeoutMs: number },
 ): Promise<LoadedPlugin> {
   const { PluginThread } = await import('./isolation/thread-host.ts');
@@ -159,19 +181,22 @@ async function loadIsolated(
   const fail = (why: string) =>
     new PluginError('ERR_PLUGIN_LOAD', `plugin ${printable(entry.use)}: ${why}`, { plugin: entry.use, file });
   try {
-    const namesake = before.find((other) => other.name === name);
+    const namesake = others.find((other) => other.name === name);
     if (namesake !== undefined) throw fail(`a plugin named ${name} is loaded already, from ${namesake.file}`);
-    const registry = new Registry({ name, version, digest: '' }, before, fail);
+    const registry = new Registry({ name, version, digest: '' }, others, fail);
     const digest = createHash('sha256')
       .update(await readFile(file))
       .digest('hex')
       .slice(0, 16);
     for (const blade of thread.blades) registry.blade(marked(blade, digest));
     registry.close();
-    const brings = { blades: registry.blades, services: [], hooks: [], panels: [] };
+    const none = { services: [], hooks: [], panels: [], authenticators: [], reports: [] };
+    const brings = { blades: registry.blades, ...none };
     const { use } = entry;
     const pluginLog = log.child({ plugin: name });
-    return { name, version, use, file, folder, ...brings, watched, changed: digest, log: pluginLog };
+    const peers = { all: loaded };
+    const found = { name, version, entry, peers, use, file, folder };
+    return { ...found, ...brings, watched, changed: digest, log: pluginLog };
   } catch (error) {
     await thread.close();
     throw error;

@@ -4,9 +4,11 @@
 import { createHash } from 'node:crypto';
 import { type PluginError } from '../errors.ts';
 import type { ModMethod } from '../icap/service.ts';
+import type { PluginAuthenticator, RegisteredAuthenticator } from './api/authenticator.ts';
 import type { Blade } from './api/blade.ts';
 import { HOOK_POINTS, type ProxyHook, type RegisteredHook } from './api/hooks.ts';
 import type { PanelDefinition } from './api/panel.ts';
+import type { ReportSource } from './api/report.ts';
 import type { RegisteredService, ServiceDefinition } from './api/service.ts';
 
 /** Whatever a plugin brings. */
@@ -16,9 +18,13 @@ export interface Registered {
   readonly services: readonly RegisteredService[];
   readonly hooks: readonly RegisteredHook[];
   readonly panels: readonly PanelDefinition[];
+  readonly authenticators: readonly RegisteredAuthenticator[];
+  /** Where it keeps reports; none or one. */
+  readonly reports: readonly ReportSource[];
 }
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/;
+const SCHEME = /^[A-Za-z][A-Za-z0-9-]{0,31}$/;
 const SERVICE_PATH = /^\/[A-Za-z0-9._-]{1,64}$/;
 
 export class Registry implements Registered {
@@ -27,6 +33,8 @@ export class Registry implements Registered {
   readonly services: RegisteredService[] = [];
   readonly hooks: RegisteredHook[] = [];
   readonly panels: PanelDefinition[] = [];
+  readonly authenticators: RegisteredAuthenticator[] = [];
+  readonly reports: ReportSource[] = [];
   readonly #before: readonly Registered[];
   readonly #version: string;
   readonly #digest: string;
@@ -80,6 +88,21 @@ export class Registry implements Registered {
     this.panels.push(panel);
   };
 
+  readonly authenticator = (authenticator: PluginAuthenticator): void => {
+    this.#check(
+      'authenticators',
+      whyNotAuthenticator(authenticator) ?? this.#schemeClash(authenticator.scheme),
+    );
+    this.authenticators.push({ plugin: this.name, scheme: authenticator.scheme, authenticator });
+  };
+
+  readonly keepsReports = (source: ReportSource): void => {
+    const isWhole = typeof source?.find === 'function' && typeof source.latest === 'function';
+    const reason = isWhole ? null : 'where its reports are kept needs the functions find and latest';
+    this.#check('reports', this.reports.length > 0 ? 'it keeps its reports in one place already' : reason);
+    this.reports.push(source);
+  };
+
   /** Nothing is taken any more. @throws {PluginError} what was refused meanwhile */
   close(): void {
     this.#open = false;
@@ -103,6 +126,12 @@ export class Registry implements Registered {
 
   #panelClash(id: string): string | null {
     return this.panels.some((other) => other.id === id) ? `it has a panel ${id} already` : null;
+  }
+
+  #schemeClash(scheme: string): string | null {
+    const isSame = (other: RegisteredAuthenticator) => other.scheme.toLowerCase() === scheme.toLowerCase();
+    const owner = this.#owner((plugin) => plugin.authenticators.some(isSame));
+    return owner === null ? null : `an authenticator of scheme ${scheme} is registered already, by ${owner}`;
   }
 
   #owner(has: (plugin: Registered) => boolean): string | null {
@@ -148,6 +177,14 @@ function whyNotHook(hook: ProxyHook): string | null {
     return `a proxy hook needs at least one function of ${HOOK_POINTS.join(', ')}`;
   }
   return (hook.timeoutMs ?? 1) > 0 ? null : 'timeoutMs of its proxy hook must be above 0';
+}
+
+function whyNotAuthenticator(given: PluginAuthenticator): string | null {
+  if (typeof given?.scheme !== 'string' || !SCHEME.test(given.scheme)) {
+    return 'an authenticator needs a scheme such as Negotiate: a letter, and up to 31 letters, digits and dashes';
+  }
+  if (typeof given.begin !== 'function') return `its authenticator ${given.scheme} has no begin function`;
+  return (given.timeoutMs ?? 1) > 0 ? null : `timeoutMs of its authenticator ${given.scheme} must be above 0`;
 }
 
 function whyNotPanel(panel: PanelDefinition): string | null {

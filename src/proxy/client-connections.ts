@@ -15,6 +15,7 @@ import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { Deadlines } from '../util/deadlines.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import type { ClientUsage } from './access/client-usage.ts';
+import { NextLeg } from './access/dialogue-scheme.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import type { ProxyArrangement } from './arrangement.ts';
 import type { ConnectionRecords } from './connection-records.ts';
@@ -163,7 +164,7 @@ export class ClientConnections {
         toAbsoluteForm(exchange.head, exchange.facts.host, arrival.destination);
       }
       if (!entrance.asks || session.user !== null) return this.#dispatch(exchange, entrance, session);
-      const user = access.logIn(exchange.facts.proxyAuthorization, session.client);
+      const user = access.logIn(exchange.facts.proxyAuthorization, session.client, exchange.loginScope);
       if (typeof user === 'string') return this.#dispatch(exchange, entrance, { ...session, user });
       user.then(
         (name) => this.#dispatch(exchange, entrance, { ...session, user: name }),
@@ -197,7 +198,9 @@ export class ClientConnections {
     const id = newIncidentId();
     const { head, startedAt } = exchange;
     const answer = errorAnswer(error, id, head.target, head);
-    const { challenges } = this.#host.arrangement().access;
+    // In a dialogue of several legs only its next one is asked for.
+    const challenges =
+      error instanceof NextLeg ? error.challenge : this.#host.arrangement().access.challenges;
     const headers = error.httpStatus === 407 ? [...challenges, ...answer.headers] : answer.headers;
     exchange.body?.cancel();
     exchange.respond({ ...answer, headers }).catch(() => {});

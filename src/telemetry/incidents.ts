@@ -44,6 +44,8 @@ export interface Incident {
   readonly bytes: number;
   /** The verdict was known from before and no blade was asked. */
   readonly cached: boolean;
+  /** Id of the report that the blade keeps of it; absent: it keeps none. */
+  readonly report?: string;
   /** Whether a copy is in the quarantine, under `id`. */
   readonly quarantined: boolean;
   /** Of a `background` incident: everybody who got the content, the first 100; empty for a block. */

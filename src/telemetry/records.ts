@@ -10,6 +10,8 @@ export interface ThreatRecord {
   readonly name: string;
   readonly blade: string | null;
   readonly severity: string | null;
+  /** Id of the report that the blade keeps of it, for `weir report show`; absent: it keeps none. */
+  readonly report?: string;
 }
 
 /** Messages of a WebSocket that went on in one direction. */

@@ -113,8 +113,8 @@ describe('a recording', () => {
 
   test('is not written over unless that is asked for', async () => {
     await expect(RecordingWriter.create(file, options)).rejects.toMatchObject({
-      code: 'ERR_RECORDING',
-      message: expect.stringContaining('--force') as unknown,
+      code: 'ERR_RECORDING_EXISTS',
+      remedy: expect.stringContaining('--force') as unknown,
     });
   });
 

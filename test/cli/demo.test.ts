@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { labConfig } from '../../src/demo/lab-config.ts';
 import type { DemoReport } from '../../src/demo/report.ts';
@@ -35,7 +35,23 @@ test('demo --json plays every scenario, each with the verdict that it must get a
     expect(transactions.length).toBeGreaterThan(0);
     for (const { steps } of transactions) expect(steps.map(({ name }) => name)).toEqual(STEPS);
   }
+  const page = await readFile(new URL('../../docs/demo.md', import.meta.url), 'utf8');
+  const described: unknown = JSON.parse(/^```json\n([^]*?)^```$/m.exec(page)![1]!);
+  expect(keysMissing(described, report)).toEqual([]);
 }, 30_000);
+
+/** Paths of keys that the example has and the document has not; lists are held to their first element. */
+function keysMissing(example: unknown, document: unknown, at = ''): string[] {
+  if (typeof example !== 'object' || example === null) return [];
+  if (typeof document !== 'object' || document === null) return [at];
+  if (Array.isArray(example))
+    return example.length === 0 ? [] : keysMissing(example[0], (document as unknown[])[0], `${at}[]`);
+  return Object.entries(example).flatMap(([key, value]) =>
+    Object.hasOwn(document, key)
+      ? keysMissing(value, (document as Record<string, unknown>)[key], `${at}.${key}`)
+      : [`${at}.${key}`],
+  );
+}
 
 test('everything that the lab writes lies in its own folder', () => {
   const places = { folder: '/tmp/lab', originCa: '/tmp/lab/ca.pem', notice: 'icap://127.0.0.1:1/n' };

@@ -5,16 +5,20 @@ import { tempDir } from '../support/tempDir.ts';
 const PLUGIN = `export default {
   [Symbol.for('weir.plugin')]: 1,
   name: 'sample', version: '1.2.3',
-  setup(ctx) { ctx.blade({ name: 'sniffer', inspect: () => ({ kind: 'allow' }) }); },
+  setup(ctx) {
+    ctx.blade({ name: 'sniffer', inspect: () => ({ kind: 'allow' }) });
+    ctx.proxyHook({ onConnect() {} });
+    ctx.authenticator({ scheme: 'Legs', begin: () => ({ step: () => ({ kind: 'refused' }) }) });
+  },
 };`;
 
-test('plugins list prints name, version, blades and place of each plugin', async () => {
+test('plugins list prints name, version, place and what each plugin brings', async () => {
   await using folder = await tempDir();
   await folder.write('sample.mjs', PLUGIN);
   await folder.write('weir.yaml', 'plugins: [./sample.mjs]\n');
   expect(await runCli(['plugins', 'list'], { cwd: folder.path })).toEqual({
     exitCode: 0,
-    stdout: 'sample 1.2.3  blades: sniffer  (sample.mjs)\n',
+    stdout: 'sample 1.2.3  blades: sniffer; hooks: onConnect; authenticators: Legs  (sample.mjs)\n',
     stderr: '',
   });
   const { stdout } = await runCli(['plugins', 'list', '--json'], { cwd: folder.path });
@@ -24,7 +28,12 @@ test('plugins list prints name, version, blades and place of each plugin', async
       version: '1.2.3',
       use: './sample.mjs',
       file: folder.join('sample.mjs'),
+      isolated: false,
       blades: ['sniffer'],
+      services: [],
+      hooks: ['onConnect'],
+      authenticators: ['Legs'],
+      panels: [],
     },
   ]);
 });

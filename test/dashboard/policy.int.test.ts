@@ -150,6 +150,104 @@ describe('/api/policy', () => {
     expect(await readFile(file, 'utf8')).toBe(before);
   });
 
+  describe('a draft', () => {
+    const YAML = [
+      '# head',
+      'proxy:',
+      '  tls:',
+      '    rules:',
+      '      # the bank wants it',
+      '      - { hosts: [bank.test], action: splice } # since May',
+      '      - hosts: [shut.test]',
+      '        sni: present',
+      '        action: terminate',
+      'profiles:',
+      '  office:',
+      '    onError: block # never let go',
+      '    blades:',
+      '      antivirus: { enabled: true }',
+      '',
+    ].join('\n');
+    const ask = (change: object, yaml = YAML) =>
+      api.ask('/api/policy/draft', { method: 'POST', body: { yaml, change } });
+
+    test.each([
+      [
+        'adds a rule',
+        { list: 'tls', do: 'add', at: 2, value: { hosts: ['new.test'], sni: null, action: 'bump' } },
+        /action: terminate\n +- hosts:\n +- new\.test\n +action: bump\n/,
+      ],
+      [
+        'changes a rule, and keeps what is beside it',
+        { list: 'tls', do: 'replace', at: 0, value: { hosts: ['bank.test'], action: 'terminate' } },
+        /# the bank wants it\n +- \{ hosts: \[ ?bank\.test ?\], action: terminate \} # since May/,
+      ],
+      [
+        'takes a condition away',
+        { list: 'tls', do: 'replace', at: 1, value: { sni: null } },
+        /shut\.test ?\]\n +action: terminate/,
+      ],
+      ['moves a rule', { list: 'tls', do: 'move', at: 1, to: 0 }, /rules:[^]*shut\.test[^]*bank\.test/],
+      [
+        'removes a rule',
+        { list: 'tls', do: 'remove', at: 1 },
+        /^# head\n(?![^]*shut\.test)[^]*# since May\nprofiles/,
+      ],
+      [
+        'puts a rule behind those that hold by default',
+        { list: 'adaptation', do: 'add', at: 2, value: { point: 'reqmod', use: ['sandblast'], when: {} } },
+        /adaptation:\n +rules:[^]*point: reqmod[^]*point: respmod[^]*point: reqmod\n +use:\n +- sandblast\n$/,
+      ],
+      [
+        'sets a profile',
+        {
+          profile: 'office',
+          do: 'set',
+          value: { onError: 'allow', blades: { 'threat-emulation': { enabled: false } } },
+        },
+        /onError: allow # never let go\n +blades:\n +antivirus: \{ enabled: true \}\n +threat-emulation:\n +enabled: false/,
+      ],
+      ['removes a profile', { profile: 'office', do: 'remove' }, /^(?![^]*office)[^]*shut\.test/],
+    ])('%s, with comments kept and nothing written', async (_, change, expected) => {
+      const before = await readFile(file, 'utf8');
+      const { status, json } = await ask(change);
+      expect({ status, ok: json.ok, problems: json.problems }).toEqual({
+        status: 200,
+        ok: true,
+        problems: [],
+      });
+      expect(json.yaml).toMatch(expected);
+      expect(json.yaml).toContain('# head');
+      expect(await readFile(file, 'utf8')).toBe(before);
+    });
+
+    test('tells what is wrong with the change it was asked for', async () => {
+      const wrong = await ask({
+        list: 'tls',
+        do: 'add',
+        at: 0,
+        value: { hosts: ['a.test'], action: 'melt' },
+      });
+      expect(wrong.json).toMatchObject({ ok: false, problems: [{ path: 'proxy.tls.rules[0].action' }] });
+    });
+
+    test.each([
+      [400, undefined, YAML],
+      [400, { list: 'tls', do: 'burn', at: 0 }, YAML],
+      [400, { list: 'tls', do: 'add', at: 0, value: 'x' }, YAML],
+      [400, { profile: '../x', do: 'remove' }, YAML],
+      [422, { list: 'tls', do: 'remove', at: 2 }, YAML],
+      [422, { list: 'tls', do: 'move', at: 0, to: -1 }, YAML],
+      [422, { list: 'tls', do: 'remove', at: 0.5 }, YAML],
+      [422, { profile: 'nobody', do: 'remove' }, YAML],
+      [422, { list: 'tls', do: 'add', at: 0, value: {} }, 'proxy: 1'],
+      [422, { list: 'tls', do: 'add', at: 0, value: {} }, 'a: ['],
+    ])('is refused with %i for %j', async (status, change, yaml) => {
+      const { status: answered, json } = await ask(change as object, yaml);
+      expect({ answered, error: typeof json.error }).toEqual({ answered: status, error: 'string' });
+    });
+  });
+
   test('rules for TLS are replaced alone, and comments stay', async () => {
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.startsWith('#') ? text : `# ours\n${text}`);

@@ -12,6 +12,16 @@ import { kinds, seen } from './seen.ts';
 const MIB = 2 ** 20;
 const RAR4_ENCRYPTED = 0x04;
 const LINES = Array.from({ length: 3000 }, (_, i) => `line ${i}\n`).join('');
+const NOISE = randomBytes(50_000);
+/** Noise that repeats at a distance of 50,000 bytes, runs of 90,000, and bytes of few values. */
+const MIXED = Buffer.concat([
+  NOISE,
+  NOISE,
+  Buffer.alloc(90_000, 'r'),
+  Buffer.from(LINES),
+  NOISE.map((byte) => byte & 0x13),
+  NOISE.subarray(0, 1000),
+]);
 const BOTH = { 'a.txt': 'short', 'lines.txt': LINES };
 
 /** A block of RAR 4: the low half of its CRC-32, then its fields, then data. */
@@ -99,6 +109,10 @@ describeWithPeer(['7z', 'cpio', 'gcab', 'genisoimage'], () => {
     await folder.write('bomb.bz2', run('bzip2', ['-c'], Buffer.alloc(24 * MIB)));
     for (const method of ['bzip2', 'xz']) run('7zz', ['a', `-mm=${method}`, `${method}.zip`, 'lines.txt']);
     run('7zz', ['a', '-mm=deflate64', 'deflate64.zip', 'lines.txt']);
+    await folder.write('mixed.bin', MIXED);
+    run('7zz', ['a', '-mm=deflate64', 'mixed.zip', 'mixed.bin']);
+    run('7zz', ['a', '-mm=deflate64', '-sibomb', 'bomb64.zip'], Buffer.alloc(24 * MIB));
+    run('7zz', ['a', '-mm=deflate64', '-psecret', 'secret64.zip', 'lines.txt']);
   });
   afterAll(async () => {
     await folder[Symbol.asyncDispose]();
@@ -158,7 +172,30 @@ describeWithPeer(['7z', 'cpio', 'gcab', 'genisoimage'], () => {
     });
     for (const name of ['bzip2.zip', 'xz.zip'])
       expect(await seen(await file(name))).toEqual({ contents: { 'lines.txt': LINES }, troubles: [] });
-    expect(kinds(await seen(await file('deflate64.zip')))).toEqual(['unsupported']);
+  });
+
+  test('opens zip members packed by Deflate64, with matches further back than Deflate has them', async () => {
+    const text = await file('deflate64.zip');
+    expect(text.readUInt16LE(8)).toBe(9); // the method
+    expect(await seen(text)).toEqual({ contents: { 'lines.txt': LINES }, troubles: [] });
+    const mixed = await seen(zipOf([{ name: 'in.zip', data: await file('mixed.zip') }]));
+    expect(mixed.contents['in.zip!/mixed.bin'] === MIXED.toString('latin1')).toBe(true);
+    expect(mixed.troubles).toEqual([]);
+  });
+
+  test('names Deflate64 members that are encrypted, cut off, damaged, and bombs', async () => {
+    expect(kinds(await seen(await file('secret64.zip')))).toEqual(['encrypted']);
+    expect(kinds(await seen(await file('bomb64.zip')))).toEqual(['budget']);
+    const whole = await file('mixed.zip');
+    const cut = await seen(whole.subarray(0, whole.length / 2));
+    expect(kinds(cut)).toEqual(['malformed']);
+    const got = cut.contents['mixed.bin']!;
+    expect([got.length > 20_000, MIXED.toString('latin1').startsWith(got)]).toEqual([true, true]);
+    for (let at = 60; at < 4000; at += 97) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 0x55;
+      await seen(damaged); // neither throws nor hangs
+    }
   });
 
   test('names encrypted members, and encrypted headers that hide all members', async () => {

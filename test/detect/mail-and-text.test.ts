@@ -103,6 +103,25 @@ describe('walk through text', () => {
     expect(isPlain(ZIP)).toBe(false);
   });
 
+  test('finds the shortest literals and runs wherever they begin, and none that is shorter', () => {
+    const run = (length: number) => 'aB3d'.repeat(128).slice(0, length);
+    const wrapped = (last: number) => `${`${run(60)}\n`.repeat(8)}${run(last)}`;
+    for (let at = 0; at < 130; at += 1) {
+      const before = 'words of seven '.repeat(10).slice(-at, at === 0 ? 0 : undefined);
+      const found = [`"${run(64)}"`, ` ${run(512)} `, ` ${wrapped(40)} `].map((text) => before + text);
+      const passed = [`"${run(63)}"`, ` ${run(511)} `, ` ${wrapped(20)} `].map((text) => before + text);
+      expect([at, ...found.map((text) => isPlain(Buffer.from(text)))]).toEqual([at, false, false, false]);
+      expect([at, ...passed.map((text) => isPlain(Buffer.from(text)))]).toEqual([at, true, true, true]);
+    }
+    for (const text of [
+      'x DATA:,0123456789abcdef',
+      'a: data: b: data:,0123456789abcdef',
+      `\nbegin 644 f\n0${run(22)}\n`,
+    ])
+      expect([text, isPlain(Buffer.from(text))]).toEqual([text, false]);
+    expect(isPlain(Buffer.from('metadata:,0123456789abcdef begin 644 f'))).toBe(true);
+  });
+
   test('is no trouble at the greatest depth unless something is written out there', async () => {
     const archive = (text: string) => zipOf([{ name: 'page.html', data: Buffer.from(text) }]);
     expect(kinds(await seen(archive('<p>plain'), {}, { maxDepth: 1 }))).toEqual([]);

@@ -151,10 +151,12 @@ describe('walk through archives', () => {
   });
 
   test('reports archives that it does not open', async () => {
-    const help = Buffer.from('ITSF\x03\0\0\0', 'latin1');
-    expect(kinds(await seen(help))).toEqual(['unsupported']);
-    const within = await seen(zipOf([{ name: 'a.chm', data: help }]));
-    expect(within.troubles).toEqual([expect.objectContaining({ kind: 'unsupported', path: 'a.chm' })]);
+    const imploded = zipOf([{ name: 'a', data: Buffer.from('content') }]);
+    imploded.writeUInt16LE(6, 8);
+    imploded.writeUInt16LE(6, imploded.indexOf('PK\x01\x02') + 10);
+    expect(kinds(await seen(imploded))).toEqual(['unsupported']);
+    const within = await seen(zipOf([{ name: 'b.zip', data: imploded }]));
+    expect(within.troubles).toEqual([expect.objectContaining({ kind: 'unsupported', path: 'b.zip!/a' })]);
   });
 });
 

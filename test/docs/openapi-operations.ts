@@ -75,6 +75,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What is wrong with a text.',
     ...{ request: 'PolicyCheckRequest', reply: 'PolicyCheckReply' },
   },
+  'POST /api/policy/draft': {
+    summary: 'The text with one rule or profile changed, comments kept; nothing is written.',
+    ...{ request: 'PolicyDraftRequest', reply: 'PolicyDraftReply', more: [422] },
+  },
   'POST /api/policy/test': {
     summary: 'What would be done with a request.',
     ...{ request: 'PolicyTestRequest', reply: 'PolicyTestReply' },
@@ -94,6 +98,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /api/incidents/{id}/allow-once': {
     summary: 'Lets the content of an incident pass from now on.',
     ...{ request: 'ReleaseRequest', reply: 'ReleaseReply', more: [404, 501] },
+  },
+  'GET /api/reports': {
+    summary: 'What plugins keep of their judgements, as threat emulation does; newest first.',
+    ...{ query: { limit: '1 to 200, default 50' }, reply: 'ReportsReply', more: [501] },
+  },
+  'GET /api/reports/{id}': {
+    summary: 'One of them: score, reasons, and what the content did as a tree.',
+    ...{ reply: 'ReportReply', more: [404] },
   },
   'GET /api/quarantine': { summary: 'What is kept of it.', reply: 'QuarantineReply', more: [501] },
   'GET /api/quarantine/{id}': { summary: 'One object.', reply: 'QuarantineItem', more: [404, 501] },
@@ -121,6 +133,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ...{ reply: 'RemovedReply', more: [404] },
   },
   'GET /api/plugins': { summary: 'Plugins with what they bring.', reply: 'PluginsReply' },
+  'POST /api/plugins/{plugin}/reload': {
+    summary: 'Sets one plugin up anew beside the one that serves, which finishes what it has begun.',
+    ...{ reply: 'PluginReloadReply', more: [404, 409] },
+  },
   'GET /api/panels/{plugin}/{id}': { summary: 'Data of a panel.', reply: 'PanelReply', more: [404] },
   'GET /api/openapi.json': { summary: 'This description.', reply: 'application/json' },
   'GET /api/live': {

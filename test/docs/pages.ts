@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shellBlocks } from './shell-blocks.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -59,10 +60,10 @@ export function codeOf(text: string): string[] {
   return [...fenced, ...[...outside.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!)];
 }
 
-/** Lines of `sh` blocks without their comments, continued ones joined. */
+/** Lines of shell blocks without their comments, continued ones joined. */
 export function commands(page: Page): string[] {
-  return blocks(page, 'sh').flatMap((block) =>
-    block
+  return shellBlocks(page).flatMap(({ text }) =>
+    text
       .replace(/[|\\]\n\s+/g, '| ')
       .split('\n')
       .map((line) => line.replace(/\s+#.*$/, '').trim())

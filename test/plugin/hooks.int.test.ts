@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cIcapClient } from '../support/peers/c-icap-client.ts';
+import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { originServer, type OriginServer } from '../support/originServer.ts';
 import { tempDir, type TempDir } from '../support/tempDir.ts';
 import { startTestWeir, type LocalWeir } from '../support/weir.ts';
@@ -108,5 +110,21 @@ test('a service of a plugin is one of the gateway, and may not have the path of 
   await expect(weir.reload({ plugins: [clash] })).rejects.toMatchObject({
     code: 'ERR_PLUGIN_LOAD',
     message: expect.stringContaining('/echo has the path'),
+  });
+});
+
+describeWithPeer('c-icap-client', () => {
+  test('a foreign client reaches a service of a plugin over TCP: OPTIONS, a message that passes, one that is blocked', async () => {
+    await using clients = await tempDir();
+    const file = await clients.write('body.txt', 'plain');
+    const url = `icap://127.0.0.1:${weir.gatewayPort}/own`;
+    const ask = async (...args: string[]) => (await cIcapClient(url, ['-v', ...args])).stderr;
+    expect(await ask()).toMatch(
+      /Methods: RESPMOD[\s\S]*Service: hooked 1|Service: hooked 1[\s\S]*Methods: RESPMOD/,
+    );
+    const out = clients.join('out');
+    expect(await ask('-f', file, '-o', out, '-resp', 'http://a.test/fine')).toContain('ICAP/1.0 204');
+    const blocked = await ask('-f', file, '-o', out, '-resp', 'http://a.test/blocked');
+    expect(blocked).toMatch(/ICAP\/1\.0 200[\s\S]*HTTP\/1\.1 403/);
   });
 });

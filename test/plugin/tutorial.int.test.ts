@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { newPlugin } from '../../src/cli/plugins-new.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { originServer } from '../support/originServer.ts';
+import { runCli } from '../support/runCli.ts';
 import { tempDir } from '../support/tempDir.ts';
 import { startTestWeir, type WeirSettings } from '../support/weir.ts';
 
@@ -24,6 +25,12 @@ async function blocks(): Promise<Map<string, string>> {
   );
 }
 
+/** Commands of the page, in its order. */
+async function commands(): Promise<string[]> {
+  const page = await readFile('docs/plugins/tutorial.md', 'utf8');
+  return [...page.matchAll(/^```sh\n(.*?)\n```$/gms)].map(([, text]) => text!);
+}
+
 test('the tutorial leads to a plugin that blocks, with a test that passes', async () => {
   await using folder = await tempDir();
   let said = '';
@@ -31,7 +38,15 @@ test('the tutorial leads to a plugin that blocks, with a test that passes', asyn
     stdout: { write: (text: string) => (said += text) },
     cwd: folder.path,
   } as unknown as Terminal;
-  await newPlugin('marks', null, terminal);
+  const [begin = '', list = '', runTests = '', ...rest] = await commands();
+  expect(rest).toEqual([]);
+  const weirCommand = (command: string) => {
+    expect(command).toMatch(/^weir /);
+    return runCli(command.split(' ').slice(1), { cwd: folder.path });
+  };
+  const begun = await weirCommand(begin);
+  expect([begun.exitCode, begun.stderr]).toEqual([0, '']);
+  said = begun.stdout;
   expect(said).toContain('plugins: [./plugins/antivirus, ./marks]');
   await expect(newPlugin('marks', null, terminal)).rejects.toMatchObject({
     code: 'ERR_CONFIG_VALUE',
@@ -43,11 +58,17 @@ test('the tutorial leads to a plugin that blocks, with a test that passes', asyn
   const asScaffolded = folder.join('marks/index.mjs');
   for (const file of [testFile, asScaffolded]) await writeFile(file, fromHere(await readFile(file, 'utf8')));
   const runTest = () =>
-    promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--test', testFile], {
+    promisify(execFile)(runTests.split(' ')[0]!, runTests.split(' ').slice(1), {
       cwd: folder.join('marks'),
+      env: { ...process.env, NODE_OPTIONS: `--import ${import.meta.resolve('tsx')}` },
     });
   const written = await blocks();
   await writeFile(asScaffolded, fromHere(written.get('marks/index.mjs')!));
+  await folder.write('weir.yaml', written.get('weir.yaml')!);
+  expect(await weirCommand(list)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^marks 1\.0\.0 .*blades: marks/m),
+  });
   const settings = parse(written.get('weir.yaml')!) as WeirSettings & { plugins: { with: object }[] };
   const plugin = { ...settings.plugins[0]!, use: asScaffolded };
 

@@ -8,7 +8,7 @@ const RUNNER = fileURLToPath(new URL('../../src/util/source-worker.mjs', import.
 // In a process of its own: what it must not do is never end.
 test('a log that cannot be written, for want of space, does not keep the process from ending', () => {
   const script = `
-    process.argv[2] = ${JSON.stringify(LOG)};
+    process.argv[2] = 'data:text/javascript,'; // TypeScript is loaded from here on
     await import(${JSON.stringify(RUNNER)});
     const { openLog } = await import(${JSON.stringify(LOG)});
     const log = openLog({ level: 'info', file: '/dev/full' });

@@ -273,10 +273,30 @@ describeWithPeer(['chromium'], () => {
   describe('Policy', () => {
     test('shows the rules in force and tells what would happen to a URL', async () => {
       await open('#/policy');
-      await page.getByRole('cell', { name: 'proxy.tls.rules[0]' }).waitFor();
+      await page.getByRole('cell', { name: 'proxy.tls.rules[0]', exact: true }).waitFor();
       await page.getByRole('textbox', { name: 'URL' }).fill('https://127.0.0.1/report.pdf');
       await page.getByRole('button', { name: 'Tell' }).click();
       await page.getByText('It would pass without inspection').waitFor();
+    });
+
+    test('changes a rule by a form: what would change is shown before, and the file keeps its comments', async () => {
+      await open('#/policy');
+      await page.getByRole('button', { name: 'Add a TLS rule' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Add a TLS rule' });
+      await dialog.getByLabel('Hosts').fill('form.test, *.form.test');
+      await dialog.getByRole('button', { name: 'Show what would change' }).click();
+      await dialog.locator('.diff .added', { hasText: 'form.test' }).first().waitFor();
+      expect(await readFile(stage.file, 'utf8')).not.toContain('form.test');
+      await dialog.getByRole('button', { name: 'Save and reload' }).click();
+      await page.getByRole('cell', { name: 'proxy.tls.rules[1]', exact: true }).waitFor();
+      expect(await readFile(stage.file, 'utf8')).toMatch(/^# who keeps this file: nobody\n[^]*form\.test/);
+      await page.getByRole('button', { name: 'Remove proxy.tls.rules[1]' }).click();
+      await page.getByRole('dialog').locator('.diff .removed').first().waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'Save and reload' }).click();
+      await page
+        .getByRole('cell', { name: 'proxy.tls.rules[1]', exact: true })
+        .waitFor({ state: 'detached' });
+      expect(await readFile(stage.file, 'utf8')).not.toContain('form.test');
     });
 
     test('names the line of a mistake, and writes and applies what is right, comments kept', async () => {

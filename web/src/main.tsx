@@ -9,6 +9,7 @@ import './styles/shell.css';
 import './styles/parts.css';
 import './styles/charts.css';
 import './styles/transaction.css';
+import './styles/report.css';
 
 restoreTheme();
 render(<App />, document.getElementById('app')!);

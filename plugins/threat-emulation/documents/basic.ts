@@ -6,6 +6,10 @@ import { judgeCommand } from '../command-line.ts';
 import type { BehaviourNode, Recorder } from '../report.ts';
 import { foldStrings } from './basic-strings.ts';
 
+/** Names of procedures that a document, or a page, starts by itself; lower case. */
+export const ENTRIES =
+  /^(?:auto_?(?:open|exec|new|close|exit)|document_?(?:open|new|close)|workbook_?(?:open|activate|beforeclose)|presentation_?open|app_documentopen|window_onload|document_onreadystatechange|\w+_(?:layout|painted|painting|gotfocus|mousemove|statuschanged))$/;
+
 const AUTOMATIC =
   /\bsub\s+(?:auto_?(?:open|exec|close|new|exit)|document_?(?:open|close|new|beforeclose)|workbook_?(?:open|activate|beforeclose)|presentation_?open|app_documentopen|\w+_(?:layout|painted|painting|gotfocus|mousemove|willcontinueto\w*|statuschanged))\b/i;
 const STARTS =

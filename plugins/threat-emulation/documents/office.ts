@@ -42,11 +42,13 @@ export class OfficeDocument {
     }
   }
 
-  /** Judges what only all parts together show. */
-  finish(): void {
-    if (this.#macros.length === 0) return;
+  /** Judges what only all parts together show; gives the source of its macros, null where it has none. */
+  finish(): string | null {
+    if (this.#macros.length === 0) return null;
     const node = this.#recorder.add(this.node, 'macro', `${this.#macros.length} macro module(s)`);
-    judgeBasic(this.#recorder, node, this.#macros.join('\n'), 'macro');
+    const source = this.#macros.join('\n');
+    judgeBasic(this.#recorder, node, source, 'macro');
+    return source;
   }
 
   #relationships(xml: string): void {

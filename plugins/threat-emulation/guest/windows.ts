@@ -13,6 +13,8 @@ var ENVIRONMENT = {
 var FOLDERS = { startup: ENVIRONMENT.appdata + '\\Microsoft\\Windows\\Start Menu\\Programs\\Startup', allusersstartup: 'C:\\ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup', desktop: 'C:\\Users\\Alice\\Desktop', mydocuments: 'C:\\Users\\Alice\\Documents', appdata: ENVIRONMENT.appdata, templates: ENVIRONMENT.appdata, programs: ENVIRONMENT.appdata, startmenu: ENVIRONMENT.appdata };
 function expand(string) { return text(string).replace(/%([^%]+)%/g, function (all, name) { var found = ENVIRONMENT[lower(name)]; return found === undefined ? all : found; }); }
 
+/* What Visual Basic calls on purpose only: other functions run when they are named. */
+var objects = new WeakSet();
 function stub(name) {
   var self = new Proxy(function () {}, {
     get: function (target, key) {
@@ -24,11 +26,12 @@ function stub(name) {
     },
     apply: function () { return self; }, construct: function () { return self; }, set: function () { return true; },
   });
+  objects.add(self);
   return self;
 }
 function com(name, members, call) {
   var values = Object.create(null);
-  return new Proxy(call ? function () {} : {}, {
+  var self = new Proxy(call ? function () {} : {}, {
     get: function (target, key) {
       if (key === Symbol.toPrimitive) return function () { return members.$text === undefined ? '[object]' : members.$text; };
       if (typeof key === 'symbol') return undefined;
@@ -47,6 +50,8 @@ function com(name, members, call) {
     },
     apply: function (target, self, args) { return call.apply(self, args); },
   });
+  objects.add(self);
+  return self;
 }
 function collection(name, items) {
   return com(name, { count: items.length, length: items.length, $items: items, item: function (i) { return items[i]; } }, function (i) { return items[i]; });
@@ -231,7 +236,7 @@ function outlook() {
 }
 function dictionary() {
   var map = new Map();
-  return com('Dictionary', { add: function (k, v) { map.set(k, v); }, exists: function (k) { return map.has(k); }, item: function (k) { return map.get(k); }, remove: function (k) { map.delete(k); }, removeall: function () { map.clear(); }, count: { $get: function () { return map.size; } }, keys: function () { return Array.from(map.keys()); }, items: function () { return Array.from(map.values()); } }, function (k) { return map.get(k); });
+  return com('Dictionary', { add: function (k, v) { map.set(k, v); }, exists: function (k) { return map.has(k); }, item: function (k) { return map.get(k); }, remove: function (k) { map.delete(k); }, removeall: function () { map.clear(); }, count: { $get: function () { return map.size; } }, comparemode: 0, keys: function () { return Array.from(map.keys()); }, items: function () { return Array.from(map.values()); } }, function (k) { return map.get(k); });
 }
 function network() { return com('WScript.Network', { username: 'Alice', computername: 'DESKTOP-7Q2', userdomain: 'OFFICE', mapnetworkdrive: function () {}, removenetworkdrive: function () {}, addwindowsprinterconnection: function () {}, setdefaultprinter: function () {}, enumnetworkdrives: function () { return collection('Drives', []); }, enumprinterconnections: function () { return collection('Printers', []); } }); }
 function createObject(progId) {

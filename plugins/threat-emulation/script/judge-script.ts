@@ -280,6 +280,7 @@ const KINDS: Readonly<Record<string, BehaviourKind>> = {
   clipboard: 'clipboard',
   dialog: 'dialog',
   exception: 'fault',
+  untranslated: 'fault',
 };
 
 /** Secrets of the emulated user on their way to somewhere. Where sign-in goes elsewhere is no proof alone. */
@@ -331,6 +332,8 @@ function shownEvent(event: ScriptEvent): string {
       return `${String(event['how'])}: ${what}`;
     case 'process':
     case 'clipboard':
+    case 'untranslated':
+      return `could not be run: ${what}`;
     case 'exception':
       return what;
     default:

@@ -12,9 +12,11 @@ import {
   type QuickJSWASMModule,
 } from 'quickjs-emscripten';
 import { ACROBAT } from '../guest/acrobat.ts';
+import { BASIC } from '../guest/basic.ts';
 import { BROWSER } from '../guest/browser.ts';
 import { COMMON } from '../guest/common.ts';
 import { WINDOWS } from '../guest/windows.ts';
+import { translate } from '../vbscript/translate.ts';
 import { hookEval } from './eval-hooks.ts';
 import { readHtml, type HtmlElement } from './html.ts';
 
@@ -29,13 +31,21 @@ export interface ScriptLimits {
   readonly ticks: number;
 }
 
+/** VBScript or VBA, which is translated; `entry` says which of its procedures run by themselves. */
+export interface BasicScript {
+  readonly basic: string;
+  readonly entry: RegExp;
+}
+
 export interface ScriptJob {
   readonly host: HostKind;
-  readonly scripts: readonly string[];
+  readonly scripts: readonly (string | BasicScript)[];
   readonly elements?: readonly HtmlElement[];
   readonly url?: string;
   /** File name that the script believes to have. */
   readonly name?: string;
+  /** Whether it is of a document, with the hosts of Office. */
+  readonly macro?: boolean;
   /** Properties of a PDF's document. */
   readonly info?: Readonly<Record<string, string>>;
 }
@@ -77,7 +87,12 @@ const MAX_JOBS = 5000; // promise jobs in one go
 const STACK_BYTES = 320 * 1024;
 const HOOKS_PER_RUN = 300;
 
-const GUESTS: Readonly<Record<HostKind, string>> = {
+const GUESTS: Readonly<Record<HostKind | 'basic' | 'basicApplication', string>> = {
+  basic: assemble(WINDOWS + BASIC, 'addTimers(); addWindowsObjects();'),
+  basicApplication: assemble(
+    WINDOWS + BROWSER + BASIC,
+    'addTimers(); addWindowsObjects(); addBrowserObjects();',
+  ),
   windows: assemble(WINDOWS, 'addWindowsObjects();'),
   browser: assemble(
     WINDOWS + BROWSER,
@@ -147,11 +162,15 @@ class Run {
       url: job.url ?? '',
       elements: job.elements ?? [],
       info: job.info ?? {},
+      macro: job.macro === true,
     };
-    if (!this.#install(vm, GUESTS[job.host], config)) return;
+    const basic = job.scripts.some((script) => typeof script !== 'string');
+    const guest = !basic ? job.host : job.host === 'windows' ? 'basic' : 'basicApplication';
+    if (!this.#install(vm, GUESTS[guest], config)) return;
     const settle = (): void => this.#settle(runtime, vm);
     for (const script of job.scripts) {
-      this.#evaluate(vm, hookEval(adapted(script, job.host)));
+      if (typeof script === 'string') this.#evaluate(vm, hookEval(adapted(script, job.host)));
+      else this.#evaluate(vm, this.#translated(script.basic, script.entry));
       settle();
     }
     this.#call(vm, '$loaded');
@@ -166,6 +185,12 @@ class Run {
     this.#method(vm, host, 'hook', (code) => {
       const text = vm.getString(code!);
       return (this.#hooks += 1) > HOOKS_PER_RUN ? code!.dup() : vm.newString(hookEval(text));
+    });
+    this.#method(vm, host, 'basic', (code, value) => {
+      const text = vm.getString(code!);
+      const wanted = vm.dump(value!) === true ? `weir_result = ${text}` : text;
+      const made = (this.#hooks += 1) > HOOKS_PER_RUN ? '' : this.#translated(wanted);
+      return vm.newString(vm.dump(value!) === true ? `${made}; v_weir_result` : made);
     });
     this.#method(vm, host, 'parse', (html) => vm.newString(JSON.stringify(readHtml(vm.getString(html!)))));
     this.#method(vm, host, 'drop', (json, bytes) => {
@@ -199,6 +224,20 @@ class Run {
     const method = vm.newFunction(name, (...args) => work(...args));
     vm.setProp(on, name, method);
     method.dispose();
+  }
+
+  /** JavaScript of it; what cannot be translated is told as an event, and nothing of it runs. */
+  #translated(source: string, entry?: RegExp): string {
+    try {
+      const { code, procedures } = translate(source);
+      const starts = entry === undefined ? [] : procedures.filter((name) => entry.test(name));
+      return `${code}\n${starts.map((name) => `$b.start(${JSON.stringify(name)});`).join('\n')}`;
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      if (this.events.length < MAX_EVENTS)
+        this.events.push({ kind: 'untranslated', what: what.slice(0, 300), layer: 0, phase: 'auto' });
+      return '';
+    }
   }
 
   #evaluate(vm: QuickJSContext, code: string): void {

@@ -88,7 +88,7 @@ function bytesOf(wire: WireBytes, secrets: boolean): CapturedBody {
   return { bytes: wire.total, truncated: bytes.length < wire.total, base64: bytes.toString('base64') };
 }
 
-function pairsOf(headers: RawHeaders): HeaderPairs {
+export function pairsOf(headers: RawHeaders): HeaderPairs {
   const pairs: [string, string][] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i]!, headers[i + 1]!]);
   return pairs;

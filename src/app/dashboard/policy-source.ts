@@ -14,6 +14,7 @@ import type { PolicyCheckReply, PolicyProblem, PolicyReply } from '../../dashboa
 import { isWeirError, messageOf } from '../../errors.ts';
 import type { ReloadResult } from '../reload.ts';
 import type { Running } from '../running.ts';
+import { withChange } from './policy-draft.ts';
 import { testPolicy } from './policy-test.ts';
 import { viewsOf } from './policy-views.ts';
 
@@ -43,6 +44,12 @@ export function policySource(running: Running, place: () => PolicyFile | null): 
     });
   return {
     read: () => replyOf(running, place()?.file ?? null),
+    draft: (yaml, change) => {
+      const file = place()?.file ?? path.resolve('weir.yaml');
+      const changed = withChange(yaml, change, presetOf(yaml, file));
+      if ('refusal' in changed) return changed;
+      return { ...changed, ...checked(changed.yaml, file) };
+    },
     check: (yaml) => checked(yaml, place()?.file ?? null),
     test: (request) => (running.proxy === null ? null : testPolicy(running.config, running.proxy, request)),
     write: (yaml, digest) => edit(digest, () => yaml),
@@ -54,6 +61,21 @@ async function replyOf({ config, proxy }: Running, file: string | null): Promise
   const yaml = file === null ? '' : await readFile(file, 'utf8');
   const views = viewsOf(config, file === null ? null : rawOf(yaml, file), proxy?.parts.tls.rules ?? []);
   return { file, writable: file !== null, yaml, digest: digestOf(yaml), ...views };
+}
+
+/** Rules that hold where the text says nothing of them; none for a text that is not right as it is. */
+function presetOf(yaml: string, file: string): { tls: object[]; adaptation: object[] } {
+  let adaptationRules: PolicyReply['adaptationRules'] = [];
+  try {
+    ({ adaptationRules } = viewsOf(checkConfigText(yaml, file).config, null, []));
+  } catch (error) {
+    if (!(error instanceof ConfigProblemsError)) throw error;
+  }
+  const adaptation = adaptationRules.map(({ point, use, when }) => ({
+    ...{ point, use },
+    ...(Object.keys(when).length > 0 ? { when } : {}),
+  }));
+  return { tls: [], adaptation };
 }
 
 /** What the file says; null where it is not even YAML. */

@@ -3,9 +3,11 @@
 import type { ResolvedConfig } from '../../config/types.ts';
 import { inProcessReport, serviceReport } from '../../dashboard/status.ts';
 import type { ServiceReport, ServicesReport, StepReport } from '../../dashboard/status.ts';
+import type { HeaderPairs } from '../../dashboard/api/types.ts';
 import type { AdaptationService } from '../../icap/client/adaptation.ts';
 import { IcapServiceClient } from '../../icap/client/service-client.ts';
 import type { AdaptationPart } from '../proxy-parts.ts';
+import { pairsOf } from './capture-source.ts';
 
 /** How long a report waits for the OPTIONS of services that nobody has asked yet. */
 const FIRST_ANSWER_MS = 1500;
@@ -35,6 +37,14 @@ export async function report({ config, adaptation }: InForce, startedAt: Date): 
     ];
   });
   return { services: shown, steps: usedSteps };
+}
+
+/** All fields of a service's last answer to OPTIONS; null: none, or it is in-process. */
+export function optionsReceived({ adaptation }: InForce, name: string): HeaderPairs | null {
+  const service = adaptation.services.find((candidate) => candidate.name === name);
+  if (!(service instanceof IcapServiceClient)) return null;
+  const { options } = service.status();
+  return options === null ? null : pairsOf(options.received);
 }
 
 /** A service that never had a message has no state yet: it is asked, so that the first look says something. */

@@ -68,8 +68,13 @@ function itemOf(splice: LearnedSplice): LearnedItem {
   };
 }
 
-export function pluginSource({ own }: Running): PluginSource {
+export function pluginSource(running: Running): PluginSource {
+  const { own } = running;
   return {
+    reload: async (name) => {
+      const isLoaded = own?.blades.plugins.some((plugin) => plugin.name === name) === true;
+      return isLoaded ? await running.reloadPlugin!(name) : null;
+    },
     list: () => (own?.blades.plugins ?? []).map(viewOf),
     panel: async (plugin, id) => {
       const loaded = own?.blades.plugins.find(({ name }) => name === plugin);

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../../errors.ts';
 import type { RawHeaders } from '../../icap/codec/fields.ts';
@@ -76,7 +77,7 @@ export async function runAdaptation(
   const target = parseIcapUrl(url);
   const icapFields = identityFields(options);
   return await reporting(options, terminal, { url: targetUrl(target), method }, async (report) => {
-    const body = await bodyOf(options.file, terminal.cwd);
+    const body = await bodyOf(options.file, terminal);
     let out: OutputFile | null = null;
     try {
       const { requestHeader, responseHeader } = headsFor(body);
@@ -114,9 +115,9 @@ function exitCodeFor({ verdict }: Adapted, { expect, json }: AdaptationOptions, 
   return EXIT_FAILED;
 }
 
-async function bodyOf(file: string | undefined, cwd: string): Promise<ProbeBody | null> {
+async function bodyOf(file: string | undefined, { stdin, cwd }: Terminal): Promise<ProbeBody | null> {
   if (file === undefined) return null;
-  if (file === '-') return await streamBody(process.stdin, MAX_STDIN);
+  if (file === '-') return await streamBody((stdin ?? process.stdin) as Readable, MAX_STDIN);
   return await fileBody(path.resolve(cwd, file), MAX_STDIN);
 }
 

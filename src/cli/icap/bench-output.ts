@@ -8,7 +8,7 @@ import type { LoadReport } from '../../icap/load/tally.ts';
 import { targetUrl } from '../../icap/probe/target.ts';
 import type { OutputStream } from '../terminal.ts';
 import type { BenchSettings } from './bench-settings.ts';
-import { type Paint, visible } from './text.ts';
+import { type Paint, sizeText, visible } from './text.ts';
 
 const REDRAW_MS = 200;
 const BAR_WIDTH = 24; // characters
@@ -93,8 +93,8 @@ function headline({ settings, preview }: BenchRun): string {
   const allow = [...(allow204 ? ['204'] : []), ...(allow206 ? ['206'] : [])];
   const parts = [`${method} ${targetUrl(target)}`];
   if (method === 'OPTIONS') return parts.join('');
-  parts.push(body === null ? 'no body' : `body ${bytesText(body.length)}`);
-  if (body !== null) parts.push(preview === null ? 'no preview' : `preview ${bytesText(preview)}`);
+  parts.push(body === null ? 'no body' : `body ${sizeText(body.length)}`);
+  if (body !== null) parts.push(preview === null ? 'no preview' : `preview ${sizeText(preview)}`);
   parts.push(allow.length === 0 ? 'nothing allowed but 200' : `Allow: ${allow.join(', ')}`);
   return parts.join(', ');
 }
@@ -167,15 +167,7 @@ function milliseconds(time: number): string {
   return `${time.toFixed(time < 10 ? 2 : time < 100 ? 1 : 0)} ms`;
 }
 
-function bytesText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  if (bytes < 1024 ** 2) return `${rounded(bytes / 1024)} KiB`;
-  return `${rounded(bytes / 1024 ** 2)} MiB`;
-}
-
-const rounded = (value: number): string => String(Number(value.toFixed(1)));
-
 function volume(bytes: number, seconds: number): string {
   const perSecond = seconds > 0 ? ` (${(bytes / 1e6 / seconds).toFixed(1)} MB/s)` : '';
-  return `${bytesText(bytes)}${perSecond}`;
+  return `${sizeText(bytes)}${perSecond}`;
 }

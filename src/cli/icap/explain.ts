@@ -31,6 +31,7 @@ const EXPLANATIONS: Readonly<Record<string, (value: string) => string>> = {
   'x-response-desc': () => 'the verdict in a sentence',
   'x-blocked-reason': () => 'why it is blocked',
   'x-block-reason': () => 'why it is blocked',
+  'x-weir-report': () => 'report of what the content does: weir report show ID',
   'x-weir-incident': () => "id of the block, also on its page and in the gateway's log",
   trailer: () => 'ICAP fields that follow the body',
 };

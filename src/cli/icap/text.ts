@@ -16,6 +16,13 @@ export function bytesText(count: number): string {
   return `${count} ${count === 1 ? 'byte' : 'bytes'}`;
 }
 
+/** `812 B`, `2.5 KiB`, `1.2 MiB`: rounded, for people. */
+export function sizeText(count: number): string {
+  if (count < 1024) return `${count} B`;
+  const [amount, unit] = count < 1024 ** 2 ? [count / 1024, 'KiB'] : [count / 1024 ** 2, 'MiB'];
+  return `${Number(amount.toFixed(1))} ${unit}`;
+}
+
 /** `0.8 ms`, `12 ms`, `3.2 s`. */
 export function timeText(ms: number): string {
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;

@@ -116,6 +116,38 @@ export interface PolicyCheckReply {
   readonly warnings: readonly PolicyProblem[];
 }
 
+/** One change of the configuration, as a form makes it. */
+export type PolicyChange =
+  | {
+      readonly list: 'tls' | 'adaptation';
+      /** A rule is put before the one at `at`, or behind the last where `at` is the length of the list. */
+      readonly do: 'add' | 'replace';
+      readonly at: number;
+      /** The rule as the configuration says it. */
+      readonly value: Readonly<Record<string, unknown>>;
+    }
+  | { readonly list: 'tls' | 'adaptation'; readonly do: 'remove'; readonly at: number }
+  | { readonly list: 'tls' | 'adaptation'; readonly do: 'move'; readonly at: number; readonly to: number }
+  | {
+      readonly profile: string;
+      readonly do: 'set';
+      /** Keys that are given are set, null takes a key away; comments and other keys stay. */
+      readonly value: Readonly<Record<string, unknown>>;
+    }
+  | { readonly profile: string; readonly do: 'remove' };
+
+/** POST /api/policy/draft */
+export interface PolicyDraftRequest {
+  /** The text that is to be changed. */
+  readonly yaml: string;
+  readonly change: PolicyChange;
+}
+
+/** The changed text, not yet written, and what the check says of it. 422 where the change does not fit the text. */
+export interface PolicyDraftReply extends PolicyCheckReply {
+  readonly yaml: string;
+}
+
 /** PUT /api/policy; 409 with `digest` when the file has changed meanwhile, 422 with `problems`. */
 export interface PolicyPutRequest {
   readonly yaml: string;

@@ -6,9 +6,10 @@ import { ok, refused } from '../reply.ts';
 import type { Route } from '../router.ts';
 import { textOf } from './parameters.ts';
 import type { DashboardSources, PolicySource, PolicyWritten } from './sources.ts';
-import type { PolicyTestRequest } from './types.ts';
+import type { PolicyChange, PolicyTestRequest } from './types.ts';
 
 const MAX_YAML = 256 * 1024; // characters; as a file may have bytes
+const PROFILE_NAME = /^[\w.-]{1,64}$/;
 const MAX_URL = 8192;
 const MAX_RULES = 1000;
 const OPTIONAL = ['method', 'type', 'clientIp', 'user'] as const;
@@ -44,6 +45,14 @@ export function policyRoutes(
       const found = source.test(request);
       return found === null ? refused(404, 'no proxy runs here') : ok(found);
     }),
+    route('POST', '/api/policy/draft', (source, body) => {
+      const yaml = textOf(body, 'yaml', MAX_YAML);
+      if (typeof yaml !== 'string') return yaml ?? MISSING_YAML;
+      const change = changeOf(body['change']);
+      if (change === null) return UNKNOWN_CHANGE;
+      const draft = source.draft(yaml, change);
+      return 'refusal' in draft ? refused(422, draft.refusal) : ok(draft);
+    }),
     route('PUT', '/api/policy', async (source, body) => {
       const yaml = textOf(body, 'yaml', MAX_YAML);
       if (typeof yaml !== 'string') return yaml ?? MISSING_YAML;
@@ -60,6 +69,23 @@ export function policyRoutes(
       return written(await source.writeTlsRules(rules, digest));
     }),
   ];
+}
+
+/** Null: it is none. Whether a place is in the list and what a value says is looked at with the text. */
+function changeOf(body: unknown): PolicyChange | null {
+  if (typeof body !== 'object' || body === null) return null;
+  const { list, profile, do: what, at, to, value } = body as Readonly<Record<string, unknown>>;
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const settings = isMap ? (value as Record<string, unknown>) : null;
+  if (typeof profile === 'string' && PROFILE_NAME.test(profile)) {
+    if (what === 'remove') return { profile, do: what };
+    return what === 'set' && settings !== null ? { profile, do: what, value: settings } : null;
+  }
+  if ((list !== 'tls' && list !== 'adaptation') || typeof at !== 'number') return null;
+  if (what === 'remove') return { list, do: what, at };
+  if (what === 'move') return typeof to === 'number' ? { list, do: what, at, to } : null;
+  if ((what !== 'add' && what !== 'replace') || settings === null) return null;
+  return { list, do: what, at, value: settings };
 }
 
 function testRequestOf(body: Readonly<Record<string, unknown>>): PolicyTestRequest | ApiReply {
@@ -101,5 +127,8 @@ function replyOf(result: PolicyWritten): ApiReply {
 }
 
 const NO_POLICY = refused(404, 'no policy is known');
+const UNKNOWN_CHANGE = refused(400, 'change: expected a change of a rule or a profile', {
+  hint: 'e.g. { "list": "tls", "do": "add", "at": 0, "value": { "hosts": ["a.example"], "action": "splice" } }',
+});
 const MISSING_YAML = refused(400, 'yaml: is missing');
 const MISSING_DIGEST = refused(400, 'digest: is missing', { hint: 'GET /api/policy tells it' });

@@ -7,6 +7,7 @@ import type { TimeLine } from '../live/time-line.ts';
 import type { Route } from '../router.ts';
 import { incidentRoutes } from './incidents.ts';
 import { policyRoutes } from './policy.ts';
+import { reportRoutes } from './reports.ts';
 import type { DashboardSources } from './sources.ts';
 import { statusRoutes } from './status.ts';
 import { surroundingRoutes } from './surroundings.ts';
@@ -32,6 +33,7 @@ export function apiRoutes(
     ...transactionRoutes(sources, activity),
     ...policyRoutes(sources, onWritten),
     ...incidentRoutes(sources),
+    ...reportRoutes(sources),
     ...surroundingRoutes(sources),
     {
       method: 'GET',

@@ -11,8 +11,11 @@ import type {
   HeaderPairs,
   LearnedItem,
   PanelReply,
+  PluginReloadReply,
   PluginView,
+  PolicyChange,
   PolicyCheckReply,
+  PolicyDraftReply,
   PolicyProblem,
   PolicyPutReply,
   PolicyReply,
@@ -20,6 +23,7 @@ import type {
   PolicyTestRequest,
   QuarantineItem,
   ReplayReply,
+  ReportReply,
   StatusReply,
   TransactionCaptureReply,
   TrustReply,
@@ -35,6 +39,7 @@ export interface DashboardSources {
   readonly replays: ReplaySource | null;
   readonly incidents: IncidentSource | null;
   readonly quarantine: QuarantineSource | null;
+  readonly reports: ReportsSource;
   readonly policy: PolicySource | null;
   readonly learned: LearnedSource | null;
   readonly plugins: PluginSource | null;
@@ -96,10 +101,19 @@ export interface QuarantineSource {
   remove(id: string): Promise<boolean>;
 }
 
+export interface ReportsSource {
+  /** Null: there is none of that id. */
+  find(id: string): Promise<ReportReply | null>;
+  /** Newest first; null: no plugin keeps any. */
+  latest(count: number): Promise<readonly ReportReply[] | null>;
+}
+
 export interface PolicySource {
   read(): Promise<PolicyReply>;
   /** Null: no proxy runs here. */
   test(request: PolicyTestRequest): PolicyTestReply | null;
+  /** The text with one change, not written; or why the change does not fit it. */
+  draft(yaml: string, change: PolicyChange): PolicyDraftReply | { readonly refusal: string };
   check(yaml: string): PolicyCheckReply | Promise<PolicyCheckReply>;
   write(yaml: string, digest: string): Promise<PolicyWritten>;
   /** Replaces proxy.tls.rules in the text that has the digest, comments elsewhere kept. */
@@ -124,6 +138,8 @@ export interface PluginSource {
   list(): readonly PluginView[];
   /** Null: no such panel. */
   panel(plugin: string, id: string): Promise<PanelReply | null>;
+  /** Sets one up anew. Null: there is none of that name. @throws {PluginError} the one before serves on */
+  reload(plugin: string): Promise<PluginReloadReply | null>;
 }
 
 export interface DoctorSource {

@@ -107,6 +107,14 @@ export interface PluginsReply {
   readonly items: readonly PluginView[];
 }
 
+/** POST /api/plugins/:plugin/reload */
+export interface PluginReloadReply {
+  /** What is in force now. */
+  readonly applied: readonly string[];
+  /** What is allowed but probably not meant; a sentence each. */
+  readonly warnings: readonly string[];
+}
+
 /** GET /api/panels/:plugin/:id; plain data that pages show as text, never as markup. */
 export interface PanelReply {
   readonly plugin: string;

@@ -1,9 +1,10 @@
 // /api/trust, /api/learned, /api/plugins and their panels: what surrounds the traffic.
 
+import { isWeirError, messageOf } from '../../errors.ts';
 import { ok, refused } from '../reply.ts';
 import type { Route } from '../router.ts';
 import type { DashboardSources } from './sources.ts';
-import type { LearnedReply, PluginsReply } from './types.ts';
+import type { LearnedReply, PluginReloadReply, PluginsReply } from './types.ts';
 
 export function surroundingRoutes({ trust, learned, plugins }: DashboardSources): Route[] {
   return [
@@ -34,6 +35,20 @@ export function surroundingRoutes({ trust, learned, plugins }: DashboardSources)
       method: 'GET',
       path: '/api/plugins',
       answer: () => ok({ items: plugins?.list() ?? [] } satisfies PluginsReply),
+    },
+    {
+      method: 'POST',
+      path: '/api/plugins/:plugin/reload',
+      answer: async ({ params }) => {
+        try {
+          const done = (await plugins?.reload(params['plugin']!)) ?? null;
+          if (done === null) return refused(404, 'no plugin of that name is loaded');
+          return ok({ applied: done.applied, warnings: done.warnings } satisfies PluginReloadReply);
+        } catch (error) {
+          if (!isWeirError(error)) throw error;
+          return refused(409, messageOf(error), { code: error.code, hint: 'the one before goes on serving' });
+        }
+      },
     },
     {
       method: 'GET',

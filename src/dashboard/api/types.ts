@@ -10,6 +10,7 @@ import type { PolicyProblem } from './policy-types.ts';
 export type { Incident } from '../../telemetry/incidents.ts';
 export type { TraceRecord } from '../../trace/types.ts';
 export type * from './policy-types.ts';
+export type * from './report-types.ts';
 export type * from './surroundings-types.ts';
 export type { OptionsReport, ServiceReport, ServicesReport, StepReport } from '../status.ts';
 

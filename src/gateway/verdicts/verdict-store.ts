@@ -101,9 +101,9 @@ export class VerdictStore {
   }
 
   addFound(key: string, verdict: FoundVerdict): void {
-    const { threat, severity, reason, incident } = verdict;
+    const { threat, severity, reason, incident, report } = verdict;
     this.#setFound(key, verdict, Date.now());
-    this.#foundJournal.append({ time: Date.now(), key, threat, severity, reason, incident });
+    this.#foundJournal.append({ time: Date.now(), key, threat, severity, reason, incident, report });
   }
 
   /** True when there is any release: without one nobody has to know the hash for it. */
@@ -160,12 +160,13 @@ export class VerdictStore {
   }
 
   #onFound(line: Readonly<Record<string, unknown>>): void {
-    const { time, key, threat, severity, reason, incident, sha256, until, blade } = line;
+    const { time, key, threat, severity, reason, incident, report, sha256, until, blade } = line;
     if (typeof sha256 === 'string' && typeof until === 'number') {
       this.#setRelease({ sha256, until, blade: typeof blade === 'string' ? blade : null });
     }
     if (typeof time !== 'number' || typeof key !== 'string' || !SEVERITIES.includes(severity)) return;
     if (typeof threat !== 'string' || typeof reason !== 'string' || typeof incident !== 'string') return;
-    this.#setFound(key, { kind: 'block', threat, severity: severity as Severity, reason, incident }, time);
+    const verdict = { kind: 'block', threat, severity: severity as Severity, reason, incident } as const;
+    this.#setFound(key, typeof report === 'string' ? { ...verdict, report } : verdict, time);
   }
 }

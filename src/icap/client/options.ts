@@ -29,6 +29,8 @@ export interface ServiceOptions {
   readonly transferComplete: readonly string[];
   /** Identity headers that the service asks for, lower case. */
   readonly include: readonly string[];
+  /** All fields of the answer as they came: name, value, name, value; bounded by what a head may have. */
+  readonly received: RawHeaders;
   /** On the clock of `performance.now()`: when to ask again, beside the messages. */
   readonly refreshAt: number;
   /** On the same clock: no message is sent by it any more. */
@@ -66,6 +68,7 @@ export function readServiceOptions(
     transferIgnore: extensions(headers, 'transfer-ignore'),
     transferComplete: extensions(headers, 'transfer-complete'),
     include: icapList(headers, 'x-include'),
+    received: headers,
     refreshAt: Math.max(now + MIN_REFRESH_MS, expiresAt - REFRESH_EARLY_MS),
     expiresAt,
   };

@@ -49,7 +49,16 @@ export function formOf(exchange: Exchange, outcome: IcapOutcome): AnswerForm {
   if (from === null) return 'adapted';
   const size = transaction.body!.size;
   if (size !== null && from > 0 && from >= size) return 'assembled'; // C-65: such an offset is out of range
+  // Squid 5 fails with a 206 for a preview that was the whole body where no header field told its length.
+  const { head, continued } = exchange;
+  const isInPreview = head.preview !== null && !continued && size !== null;
+  if (isInPreview && !hasLength(exchange)) return 'assembled';
   return may206(exchange) ? 'partial' : 'assembled';
+}
+
+function hasLength({ head, transaction: { request, response } }: Exchange): boolean {
+  const message = head.method === 'RESPMOD' ? response : request;
+  return message !== null && fieldValues(message.headers, 'content-length').length > 0;
 }
 
 /** Whether the whole request must be here before the answer begins: these answers repeat it (S-06). */

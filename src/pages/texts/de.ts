@@ -108,6 +108,7 @@ export const GERMAN: Catalogue = {
     'details.reason': 'Grund',
     'details.profile': 'Profil',
     'details.request': 'Anfrage',
+    'details.report': 'Bericht',
     'details.status': 'Status',
     'details.code': 'Fehlercode',
     'details.message': 'Meldung',

@@ -92,6 +92,7 @@ export const en = {
   'details.reason': 'Reason',
   'details.profile': 'Profile',
   'details.request': 'Request',
+  'details.report': 'Report',
   'details.status': 'Status',
   'details.code': 'Error code',
   'details.message': 'Message',

@@ -106,6 +106,7 @@ export const SPANISH: Catalogue = {
     'details.reason': 'Razón',
     'details.profile': 'Perfil',
     'details.request': 'Petición',
+    'details.report': 'Informe',
     'details.status': 'Estado',
     'details.code': 'Código de error',
     'details.message': 'Mensaje',

@@ -109,6 +109,7 @@ export const FRENCH: Catalogue = {
     'details.reason': 'Raison',
     'details.profile': 'Profil',
     'details.request': 'Requête',
+    'details.report': 'Rapport',
     'details.status': 'Statut',
     'details.code': 'Code d’erreur',
     'details.message': 'Message',

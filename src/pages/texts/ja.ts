@@ -102,6 +102,7 @@ export const JAPANESE: Catalogue = {
     'details.reason': '理由',
     'details.profile': 'プロファイル',
     'details.request': 'リクエスト',
+    'details.report': 'レポート',
     'details.status': 'ステータス',
     'details.code': 'エラーコード',
     'details.message': 'メッセージ',

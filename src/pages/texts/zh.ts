@@ -99,6 +99,7 @@ export const CHINESE: Catalogue = {
     'details.reason': '原因',
     'details.profile': '配置',
     'details.request': '请求',
+    'details.report': '报告',
     'details.status': '状态',
     'details.code': '错误代码',
     'details.message': '消息',

@@ -1,8 +1,10 @@
 // What a plugin is: its definition, and what its setup is given. Loading is ../loader.ts.
 
+import type { PluginAuthenticator } from './authenticator.ts';
 import type { Blade } from './blade.ts';
 import type { ProxyHook } from './hooks.ts';
 import type { PanelDefinition } from './panel.ts';
+import type { ReportSource } from './report.ts';
 import type { ServiceDefinition } from './service.ts';
 
 /** Version of this API; a plugin may compare it with what it was written for. */
@@ -29,6 +31,10 @@ export interface PluginContext<Options> {
   proxyHook(hook: ProxyHook): void;
   /** Registers a panel of the dashboard. */
   panel(panel: PanelDefinition): void;
+  /** Registers a way to log in to the proxy; used where `proxy.auth.plugin` names its scheme. */
+  authenticator?(authenticator: PluginAuthenticator): void;
+  /** Registers where its reports are kept, which its verdicts name by `report`; once a plugin. */
+  reports?(source: ReportSource): void;
   /**
    * Names a file or folder that `setup` reads, by its absolute path. When it changes, the plugin is set up
    * anew, beside this one, and takes over if that succeeds.

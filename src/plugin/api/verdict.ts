@@ -15,6 +15,8 @@ export interface BlockVerdict {
   readonly severity: Severity;
   /** One sentence for the user, e.g. `found in archive member docs/eicar.com`. */
   readonly reason: string;
+  /** Id of a report that the plugin keeps of it, see `reports` of its context. */
+  readonly report?: string;
 }
 
 /**
@@ -43,8 +45,14 @@ export function allow(notScanned?: string): AllowVerdict {
 }
 
 /** Verdict: the message must not pass; the user gets the UserCheck page. */
-export function block(found: { threat: string; severity?: Severity; reason: string }): BlockVerdict {
-  return { kind: 'block', threat: found.threat, severity: found.severity ?? 'high', reason: found.reason };
+export function block(found: {
+  threat: string;
+  severity?: Severity;
+  reason: string;
+  report?: string;
+}): BlockVerdict {
+  const { threat, severity = 'high', reason, report } = found;
+  return { kind: 'block', threat, severity, reason, ...(report === undefined ? {} : { report }) };
 }
 
 /**

@@ -37,7 +37,8 @@ try {
 
 function serve(plugin: LoadedPlugin): void {
   const { name, version, file, folder, watched, blades, services, hooks, panels } = plugin;
-  if (services.length + hooks.length + panels.length > 0) {
+  const { authenticators, reports } = plugin;
+  if ([services, hooks, panels, authenticators, reports].some((list) => list.length > 0)) {
     const message = `plugin ${name} registers more than blades, which cannot be isolated: remove \`isolate\``;
     return tell({ kind: 'failed', code: 'ERR_PLUGIN_LOAD', message, path: null });
   }

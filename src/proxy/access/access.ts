@@ -105,13 +105,20 @@ export class Access {
    *
    * @param credentials  value of Proxy-Authorization, or null
    * @param client  address
+   * @param scope  the connection, where a login may hold for all that comes on it
    * @returns the user, at once where it is known
    * @throws or rejects with {HttpError} `ERR_PROXY_AUTH`; `ERR_PROXY_CLIENT` where only certificates log in;
    *         what the authenticator throws
    */
-  logIn(credentials: string | null, client: string): string | Promise<string> {
+  logIn(credentials: string | null, client: string, scope: object | null = null): string | Promise<string> {
     if (this.#authenticators.length === 0) {
       throw new HttpError('ERR_PROXY_CLIENT', 'a client certificate is required');
+    }
+    if (credentials === null && scope !== null) {
+      for (const authenticator of this.#authenticators) {
+        const user = authenticator.known?.(scope) ?? null;
+        if (user !== null) return user;
+      }
     }
     if (credentials === null) throw new HttpError('ERR_PROXY_AUTH', 'no user and password were given');
     const scheme = /^[^ ]*/.exec(credentials)![0].toLowerCase();
@@ -119,7 +126,7 @@ export class Access {
     if (authenticator === undefined) {
       throw new HttpError('ERR_PROXY_AUTH', 'credentials of another kind than those that are asked for');
     }
-    const user = authenticator.authenticate(credentials, client);
+    const user = authenticator.authenticate(credentials, client, scope);
     return user instanceof Promise ? user.then(known) : known(user);
   }
 }

@@ -15,10 +15,17 @@ export interface Authenticator {
    *
    * @param credentials  value of Proxy-Authorization, scheme included
    * @param client  address of the client
+   * @param scope  its connection, where a login may hold for that; null: it may not
    * @returns name of the user, at once where it is known; null when the credentials are wrong
    * @throws or rejects when it cannot be found out
    */
-  authenticate(credentials: string, client: string): string | null | Promise<string | null>;
+  authenticate(
+    credentials: string,
+    client: string,
+    scope: object | null,
+  ): string | null | Promise<string | null>;
+  /** Who has logged in on a connection for all that comes on it; null: nobody. */
+  known?(scope: object): string | null;
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Threat {
   readonly name: string;
   readonly blade: string | null;
   readonly severity: string | null;
+  /** Of a Weir gateway: id of the report that its blade keeps. */
+  readonly report?: string;
 }
 
 const ALLOWED: Judgement = { verdict: 'allowed', threat: null, incident: null };
@@ -45,6 +47,7 @@ export function judge(adaptation: Adaptation): Judgement {
       name: name ?? 'policy',
       blade: fieldValue(icapHeaders, 'x-weir-blade') ?? null,
       severity: fieldValue(icapHeaders, 'x-weir-severity') ?? null,
+      ...reportOf(fieldValue(icapHeaders, 'x-weir-report')),
     },
     incident: incidentId(fieldValue(icapHeaders, 'x-weir-incident')),
   };
@@ -63,6 +66,10 @@ export function notScannedReason({ icapHeaders }: Adaptation): NotScannedReason 
 
 function incidentId(value: string | undefined): string | null {
   return value !== undefined && INCIDENT_ID.test(value) ? value : null;
+}
+
+function reportOf(value: string | undefined): { readonly report?: string } {
+  return value !== undefined && /^[A-Za-z0-9-]{1,64}$/.test(value) ? { report: value } : {};
 }
 
 function threatName(headers: readonly string[]): string | null {

@@ -13,6 +13,7 @@ export default definePlugin({
     if (existsSync(options.broken)) process.exit(7);
     blade({
       name: 'gate',
+      judges: options.judges,
       fingerprint: () => options.rules,
       inspect: ({ url }) => {
         if (url.endsWith('/hang')) for (;;);

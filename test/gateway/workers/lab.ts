@@ -25,6 +25,8 @@ export interface PoolSettings {
   readonly gateway?: Record<string, unknown>;
   readonly stopAfterMs?: number;
   readonly silenceMs?: number;
+  /** What verdicts of the blade are about. Default: the message. */
+  readonly judges?: 'content';
 }
 
 /** A request that a worker judges and that waits for the test. */
@@ -50,6 +52,8 @@ export interface PoolLab extends AsyncDisposable {
   connect(): Promise<RawClient>;
   /** Sends a request for `/slow` and resolves when a worker holds it. */
   hold(client: RawClient, name: string): Promise<Held>;
+  /** Everything that the blade was asked for, in order. */
+  asked(): readonly Held[];
   /** The same configuration with other values, for a reload. */
   config(settings?: PoolSettings, rules?: string): Promise<ResolvedConfig>;
   /** Resolves once the state of the pool is like that. */
@@ -85,7 +89,7 @@ export async function startPool(settings: PoolSettings = {}): Promise<PoolLab> {
         ...given.gateway,
       },
       profiles: { gated: { base: 'basic', blades: { gate: { timeout: '60s' } } } },
-      plugins: [{ use: BLADE, with: { port: gate.port, broken: brokenFile, rules } }],
+      plugins: [{ use: BLADE, with: { port: gate.port, broken: brokenFile, rules, judges: given.judges } }],
     });
     return (await loadConfig({ path: await folder.write('weir.yaml', text) })).config;
   };
@@ -124,6 +128,7 @@ export async function startPool(settings: PoolSettings = {}): Promise<PoolLab> {
         client.send(request('slow', name));
         return await gate.held(name);
       },
+      asked: () => gate.asked,
       config,
       state: (holds) =>
         eventually(() => {
@@ -179,12 +184,14 @@ function describe(status: PoolStatus): string {
 
 interface Gate {
   readonly port: number;
+  readonly asked: readonly Held[];
   held(name: string): Promise<Held>;
   close(): void;
 }
 
 async function openGate(): Promise<Gate> {
   const held = new Map<string, Held>();
+  const asked: Held[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -193,12 +200,15 @@ async function openGate(): Promise<Gate> {
     socket.once('data', (line) => {
       const [pid, url] = line.toString().trim().split(' ');
       const name = url!.slice(url!.lastIndexOf('/') + 1);
-      held.set(name, { pid: Number(pid), url: url!, release: () => void socket.write('go') });
+      const one = { pid: Number(pid), url: url!, release: () => void socket.write('go') };
+      held.set(name, one);
+      asked.push(one);
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    asked,
     held: (name) => eventually(() => held.get(name) ?? `requests ${[...held.keys()].join(', ')}`),
     close: () => {
       for (const socket of sockets) socket.destroy();

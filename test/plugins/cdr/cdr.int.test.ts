@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { configurationOf } from '../../support/blade.ts';
 import { originServer, type OriginServer } from '../../support/originServer.ts';
 import { startTestWeir, type LocalWeir } from '../../support/weir.ts';
+import { zipOf } from '../../support/eicar.ts';
 import { defectsOf, membersOf, office, WORD_PARTS } from './documents.ts';
 
 const DOCUMENT = office(WORD_PARTS);
@@ -13,7 +14,8 @@ let origin: OriginServer;
 beforeAll(async () => {
   weir = await startTestWeir(await configurationOf('blades/cdr.md'));
   origin = await originServer((request, response) => {
-    response.end(request.url === '/legacy.doc' ? legacy() : DOCUMENT);
+    if (request.url === '/packed.zip') response.end(zipOf([{ name: 'in/a.docm', data: DOCUMENT }]));
+    else response.end(request.url === '/legacy.doc' ? legacy() : DOCUMENT);
   });
 });
 afterAll(async () => {
@@ -47,4 +49,10 @@ test('a document that is not cleaned gets the block page', async () => {
   const { status, body } = await weir.curl(`http://files.test:${origin.port}/legacy.doc`);
   expect(status).toBe(403);
   expect(body.toString()).toContain('Legacy-Document');
+});
+
+test('an archive arrives with its document cleaned', async () => {
+  const { status, body, header } = await weir.curl(`http://files.test:${origin.port}/packed.zip`);
+  expect([status, header('content-length')]).toEqual([200, String(body.length)]);
+  expect([...membersOf(membersOf(body).get('in/a.docm')!).keys()]).not.toContain('word/vbaProject.bin');
 });

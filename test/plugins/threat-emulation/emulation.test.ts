@@ -1,3 +1,4 @@
+import { readdir, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Blade } from '../../../src/plugin/api.ts';
 import { block, allow } from '../../../src/plugin/api.ts';
@@ -94,13 +95,35 @@ describe('reports', () => {
     });
   });
 
+  test('are bounded in bytes and age too, private, and seen by other processes at once', async () => {
+    await using folder = await tempDir();
+    await te.inspect(code('1'), JS);
+    const one = await te.lastReport();
+    const reader = new ReportStore(folder.path, 100);
+    expect(await reader.latest(10)).toEqual([]);
+    const bytes = JSON.stringify(one).length + 1;
+    const small = new ReportStore(folder.path, 100, bytes * 2.5, 60_000);
+    const at = (ms: number): string => new Date(Date.now() - ms).toISOString();
+    await small.save({ ...one, id: 'te-0000000000aa', at: at(61_000) });
+    expect(await reader.latest(10)).toEqual(['te-0000000000aa']); // the newest stays
+    for (let n = 1; n <= 16; n += 1)
+      await small.save({ ...one, id: `te-0000000000${n + 10}`, at: at(50_000 - n * 1000) });
+    expect(await reader.latest(100)).toEqual(['te-000000000026', 'te-000000000025']);
+    const [file] = (await readdir(folder.path)).filter((name) => name.endsWith('.json'));
+    expect((await stat(folder.join(file!))).mode & 0o777).toBe(0o600);
+  });
+
   test('are bounded in number, the oldest go first, and survive a restart', async () => {
     await using folder = await tempDir();
     await te.inspect(code('1'), JS);
     const one = await te.lastReport();
     const store = new ReportStore(folder.path, 3);
     for (let n = 0; n < 5; n += 1)
-      await store.save({ ...one, id: `te-00000000000${n}`, at: `2026-01-0${n + 1}T00:00:00.000Z` });
+      await store.save({
+        ...one,
+        id: `te-00000000000${n}`,
+        at: new Date(Date.now() - (5 - n) * 1000).toISOString(),
+      });
     const again = new ReportStore(folder.path, 3);
     expect(await again.latest(10)).toEqual(['te-000000000004', 'te-000000000003', 'te-000000000002']);
     expect(await again.read('te-000000000000')).toBeNull();

@@ -2,6 +2,7 @@
 
 import { live } from './en/live.ts';
 import { policy } from './en/policy.ts';
+import { report } from './en/report.ts';
 import { services } from './en/services.ts';
 import { charts, common, pages, shell, verdicts } from './en/shell.ts';
 import { threats } from './en/threats.ts';
@@ -19,5 +20,6 @@ export const en = {
   services,
   policy,
   threats,
+  report,
   trust,
 } as const;

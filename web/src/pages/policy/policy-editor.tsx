@@ -4,11 +4,12 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiProblem, send } from '../../api/client.ts';
-import type { PolicyCheckReply, PolicyProblem, PolicyPutReply, PolicyReply } from '../../api/types.ts';
+import type { PolicyCheckReply, PolicyPutReply, PolicyReply } from '../../api/types.ts';
 import { Notice } from '../../components/panel.tsx';
 import { Problem } from '../../components/problem.tsx';
 import { announce } from '../../state/announce.ts';
 import { texts } from '../../texts/index.ts';
+import { Problems } from './problems.tsx';
 
 const TYPING_MS = 500;
 
@@ -96,26 +97,6 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
       )}
       <Problems problems={problems} tone="bad" />
       <Problems problems={check?.warnings ?? []} tone="warn" />
-    </>
-  );
-}
-
-function Problems({
-  problems,
-  tone,
-}: {
-  problems: readonly PolicyProblem[];
-  tone: 'bad' | 'warn';
-}): JSX.Element {
-  const words = texts.policy.edit;
-  return (
-    <>
-      {problems.map(({ path, line, message, suggestion }, at) => (
-        <Notice key={at} tone={tone} title={`${line === null ? '' : words.line(line)}${path}`}>
-          <p>{message}</p>
-          {suggestion !== null && <p class="muted">{words.suggestion(suggestion)}</p>}
-        </Notice>
-      ))}
     </>
   );
 }

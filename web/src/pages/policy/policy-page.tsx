@@ -44,7 +44,7 @@ export function PolicyPage({ route }: { route: Route }): JSX.Element {
             onChoose={choose}
           >
             <div class="panel-body stack">
-              {tab === 'rules' && <PolicyTables policy={data} />}
+              {tab === 'rules' && <PolicyTables policy={data} onSaved={reload} />}
               {tab === 'learned' && <LearnedTable />}
               {tab === 'edit' && <PolicyEditor key={data.digest} policy={data} onSaved={reload} />}
             </div>

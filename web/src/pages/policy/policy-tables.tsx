@@ -1,34 +1,73 @@
-// TLS rules, adaptation rules, groups and profiles, in the order in which they are looked at.
+// TLS rules, adaptation rules, groups and profiles, in the order in which they are looked at, each with what
+// changes it where there is a file to write.
 
 import type { ComponentChildren, JSX } from 'preact';
+import { useState } from 'preact/hooks';
 import type { PolicyReply } from '../../api/types.ts';
 import { Empty, ScrollBox } from '../../components/panel.tsx';
 import { texts } from '../../texts/index.ts';
+import type { Edit } from './change-dialog.tsx';
+import { ChangeDialog } from './change-dialog.tsx';
+import { adaptationRuleEdit, profileEdit, tlsRuleEdit } from './edits.ts';
+import { RuleActions, Small } from './rule-actions.tsx';
 
-export function PolicyTables({ policy }: { policy: PolicyReply }): JSX.Element {
+export function PolicyTables({ policy, onSaved }: { policy: PolicyReply; onSaved: () => void }): JSX.Element {
   const words = texts.policy;
+  const [edit, setEdit] = useState<Edit | null>(null);
+  const { writable } = policy;
+  const actionsColumn = writable ? [words.change.actions] : [];
+  const adding = (title: string, make: () => Edit): JSX.Element | null =>
+    writable ? (
+      <button type="button" class="small" onClick={() => setEdit(make())}>
+        {title}
+      </button>
+    ) : null;
   const { tlsRules, adaptationRules, services, groups, profiles, notScanned } = policy;
   return (
     <>
+      {edit !== null && (
+        <ChangeDialog edit={edit} policy={policy} onClose={() => setEdit(null)} onSaved={onSaved} />
+      )}
       <Table
         title={words.tlsRules}
+        actions={adding(words.change.addTls, () => tlsRuleEdit(null, tlsRules.length))}
         empty={words.noTlsRules}
-        columns={[words.rule, words.action, words.when]}
-        rows={tlsRules.map(({ path, action, match }) => [
-          <code>{path}</code>,
-          words.actions[action],
-          conditions(match),
+        columns={[words.rule, words.action, words.when, ...actionsColumn]}
+        rows={tlsRules.map((rule, at) => [
+          <code>{rule.path}</code>,
+          words.actions[rule.action],
+          conditions(rule.match),
+          ...(writable
+            ? [
+                <RuleActions
+                  {...{ list: 'tls', path: rule.path, at, last: tlsRules.length - 1, onEdit: setEdit }}
+                  edit={() => tlsRuleEdit(rule, at)}
+                />,
+              ]
+            : []),
         ])}
       />
       <Table
         title={words.adaptationRules}
+        actions={adding(words.change.addAdaptation, () =>
+          adaptationRuleEdit(policy, null, adaptationRules.length),
+        )}
         empty={words.noAdaptationRules}
-        columns={[words.rule, words.point, words.use, words.when]}
-        rows={adaptationRules.map(({ path, point, use, when }) => [
-          <code>{path}</code>,
-          point.toUpperCase(),
-          use.join(', '),
-          conditions(when),
+        columns={[words.rule, words.point, words.use, words.when, ...actionsColumn]}
+        rows={adaptationRules.map((rule, at) => [
+          <code>{rule.path}</code>,
+          rule.point.toUpperCase(),
+          rule.use.join(', '),
+          conditions(rule.when),
+          ...(writable
+            ? [
+                <RuleActions
+                  {...{ list: 'adaptation', path: rule.path, at, last: adaptationRules.length - 1 }}
+                  edit={() => adaptationRuleEdit(policy, rule, at)}
+                  onEdit={setEdit}
+                />,
+              ]
+            : []),
         ])}
       />
       <Table
@@ -42,16 +81,26 @@ export function PolicyTables({ policy }: { policy: PolicyReply }): JSX.Element {
       />
       <Table
         title={words.profiles}
+        actions={adding(words.change.addProfile, () => profileEdit(policy, null))}
         empty={words.noProfiles}
-        columns={[words.name, words.blades, words.onError, words.usedBy]}
-        rows={profiles.map(({ name, onError, blades, usedBy }) => [
-          name,
-          blades
+        columns={[words.name, words.blades, words.onError, words.usedBy, ...actionsColumn]}
+        rows={profiles.map((profile) => [
+          profile.name,
+          profile.blades
             .filter(({ enabled }) => enabled)
             .map((blade) => blade.name)
             .join(', ') || texts.common.none,
-          onError,
-          usedBy.join(', ') || texts.common.none,
+          profile.onError,
+          profile.usedBy.join(', ') || texts.common.none,
+          ...(writable
+            ? [
+                <Small
+                  label={words.change.edit(profile.name)}
+                  text={words.change.short.edit}
+                  onClick={() => setEdit(profileEdit(policy, profile))}
+                />,
+              ]
+            : []),
         ])}
       />
       <Table
@@ -66,18 +115,23 @@ export function PolicyTables({ policy }: { policy: PolicyReply }): JSX.Element {
 
 function Table({
   title,
+  actions = null,
   empty,
   columns,
   rows,
 }: {
   title: string;
+  actions?: ComponentChildren;
   empty: string;
   columns: readonly string[];
   rows: readonly (readonly ComponentChildren[])[];
 }): JSX.Element {
   return (
     <section class="stack">
-      <h3>{title}</h3>
+      <div class="row">
+        <h3 class="grow">{title}</h3>
+        {actions}
+      </div>
       {rows.length === 0 ? (
         <Empty title={empty} />
       ) : (

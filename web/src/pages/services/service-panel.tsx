@@ -74,9 +74,11 @@ export function ServicePanel({ service }: { service: ServiceDetail }): JSX.Eleme
       {service.optionsReceived !== null && (
         <details>
           <summary>{words.optionsReceived}</summary>
-          <pre class="head">
-            {service.optionsReceived.map(([field, value]) => `${field}: ${value}`).join('\n')}
-          </pre>
+          <Facts
+            facts={service.optionsReceived.map(
+              ([field, value]) => [field, <code class="break">{value}</code>] as const,
+            )}
+          />
         </details>
       )}
       <Doctor service={service} />

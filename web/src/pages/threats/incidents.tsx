@@ -66,7 +66,8 @@ function Row({
   onAllow: (incident: Incident) => void;
 }): JSX.Element {
   const words = texts.threats.incidents;
-  const { kind, time, id, url, client, user, threat, severity, reason, blade, sha256, recipients } = incident;
+  const { kind, time, id, url, client, user, threat, severity, reason, blade, sha256, report, recipients } =
+    incident;
   const { host, path } = urlParts(url);
   return (
     <tr>
@@ -77,6 +78,11 @@ function Row({
           <strong>{threat}</strong>
         </span>
         <div class="muted small">{`${severity} · ${blade} · ${reason}`}</div>
+        {report !== undefined && (
+          <a class="small" href={hrefOf('threats', report)}>
+            {words.report(report)}
+          </a>
+        )}
         {kind === 'background' && (
           <Notice tone="warn" title={words.late(recipients.length + incident.moreRecipients)} />
         )}

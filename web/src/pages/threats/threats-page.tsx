@@ -9,23 +9,32 @@ import { Tabs } from '../../components/tabs.tsx';
 import type { Route } from '../../router.ts';
 import { setFilters } from '../../router.ts';
 import { texts } from '../../texts/index.ts';
+import { ReportList } from '../report/report-list.tsx';
+import { ReportView } from '../report/report-view.tsx';
 import { Coverage } from './coverage.tsx';
 import { Incidents } from './incidents.tsx';
 import { Quarantine } from './quarantine.tsx';
 import { TopLists } from './top-lists.tsx';
 
-const TABS = ['incidents', 'quarantine'] as const;
+const TABS = ['incidents', 'quarantine', 'reports'] as const;
+const PARTS = { incidents: Incidents, quarantine: Quarantine, reports: ReportList } as const;
 const RANGES = ['15', '60', '360', '1440'] as const;
 const EVERY_MS = 10_000;
 
+/** The page, or one report where the address names it. */
 export function ThreatsPage({ route }: { route: Route }): JSX.Element {
+  return route.id === '' ? <Threats route={route} /> : <ReportView id={route.id} />;
+}
+
+function Threats({ route }: { route: Route }): JSX.Element {
   const words = texts.threats;
   const minutes = RANGES.find((range) => range === route.query.get('minutes')) ?? '60';
   const asked = route.query.get('tab') ?? '';
-  const [tab, setTab] = useState<string>((TABS as readonly string[]).includes(asked) ? asked : 'incidents');
+  const [tab, setTab] = useState(TABS.find((name) => name === asked) ?? 'incidents');
+  const Part = PARTS[tab];
   const { data, problem, reload } = useResource<OverviewReply>(`/api/overview?minutes=${minutes}`, EVERY_MS);
   const choose = (key: string): void => {
-    setTab(key);
+    setTab(TABS.find((name) => name === key)!);
     setFilters({ tab: key === 'incidents' ? '' : key });
   };
   return (
@@ -63,7 +72,7 @@ export function ThreatsPage({ route }: { route: Route }): JSX.Element {
           chosen={tab}
           onChoose={choose}
         >
-          {tab === 'incidents' ? <Incidents /> : <Quarantine />}
+          <Part />
         </Tabs>
       </section>
     </div>

@@ -36,6 +36,12 @@ export function Findings({ reply }: { reply: TransactionReply }): JSX.Element {
       [words.reason, incident.reason],
       [words.incident, incident.id],
       [words.profile, `${incident.service}, ${incident.profile}`],
+      [
+        words.emulation,
+        incident.report === undefined ? null : (
+          <a href={hrefOf('threats', incident.report)}>{incident.report}</a>
+        ),
+      ],
       [words.sha256, incident.sha256 === null ? null : <code>{incident.sha256}</code>],
       [words.size, bytes(incident.bytes)],
       [words.cached, incident.cached ? texts.common.yes : null],

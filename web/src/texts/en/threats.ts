@@ -2,8 +2,8 @@
 
 export const threats = {
   about: 'What was stopped, and what could not be looked at.',
-  parts: 'Incidents and quarantine',
-  tabs: { incidents: 'Incidents', quarantine: 'Quarantine' },
+  parts: 'Incidents, quarantine and reports',
+  tabs: { incidents: 'Incidents', quarantine: 'Quarantine', reports: 'Reports' },
   range: 'Time',
   ranges: { '15': 'last 15 minutes', '60': 'last hour', '360': 'last 6 hours', '1440': 'last day' },
   coverage: {
@@ -25,6 +25,7 @@ export const threats = {
     found: 'Found',
     url: 'URL',
     client: 'User or client',
+    report: (id: string) => `Report ${id}`,
     allowOnce: 'Allow once',
     allowOnceWhat: (threat: string) =>
       `For an hour this very content (by its SHA-256) passes in spite of ${threat}.`,

@@ -175,6 +175,7 @@ export const transaction = {
     reason: 'Reason',
     incident: 'Incident',
     profile: 'Profile',
+    emulation: 'Emulation report',
     sha256: 'SHA-256',
     size: 'Size',
     cached: 'Known from before',

@@ -1,0 +1,110 @@
+// Asks a program of the operator's who a Negotiate token belongs to, in the line protocol of Squid's Negotiate
+// helpers: `YR token` for the first leg and `KK token` for each further one; `TT`, `AF`, `NA` or `BH` out, or `OK` and
+// `ERR` with token= and user= as newer ones say it. A dialogue has a copy of the program to itself.
+
+import { HttpError, printable } from '../errors.ts';
+import type { HelperOptions } from './helper.ts';
+import { Helper } from './helper.ts';
+
+/** As AuthenticationStep of the plugin API, which is further up. */
+export type NegotiateStep =
+  | { readonly kind: 'challenge'; readonly token: string }
+  | { readonly kind: 'identity'; readonly identity: { readonly user: string }; readonly token?: string }
+  | { readonly kind: 'refused'; readonly reason?: string };
+
+export interface NegotiateDialogue {
+  step(token: string): Promise<NegotiateStep>;
+  close(): void;
+}
+
+const LEG_PATIENCE_MS = 30_000; // a client that does not go on gives its copy back
+
+export class NegotiateHelper {
+  readonly scheme = 'Negotiate';
+  readonly timeoutMs: number;
+  readonly #options: HelperOptions;
+  readonly #most: number;
+  readonly #idle: Helper[] = [];
+  #taken = 0;
+  #closed = false;
+
+  /** @param most  copies that run at the same time */
+  constructor(options: HelperOptions, most: number) {
+    this.#options = options;
+    this.#most = most;
+    this.timeoutMs = options.timeoutMs + 1000; // the copy's own limit comes first
+  }
+
+  begin(): NegotiateDialogue {
+    let helper: Helper | null = null;
+    let timer: NodeJS.Timeout | undefined;
+    let isMidway = false;
+    const giveBack = (): void => {
+      clearTimeout(timer);
+      if (helper === null) return;
+      this.#taken--;
+      // What a copy knows of a dialogue that broke off must not meet the next one.
+      if (isMidway || helper.gone) helper.kill();
+      else if (this.#closed) helper.end();
+      else this.#idle.push(helper);
+      helper = null;
+    };
+    return {
+      close: giveBack,
+      step: async (token) => {
+        clearTimeout(timer);
+        if (token === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(token))
+          return { kind: 'refused', reason: 'no token' };
+        const isFirst = helper === null;
+        if (isFirst && isMidway) return { kind: 'refused', reason: 'the log-in took too long' };
+        helper ??= this.#take();
+        isMidway = true;
+        const step = readStep(await helper.line(`${isFirst ? 'YR' : 'KK'} ${token}\n`));
+        isMidway = step.kind === 'challenge';
+        if (isMidway) timer = setTimeout(giveBack, LEG_PATIENCE_MS).unref();
+        return step;
+      },
+    };
+  }
+
+  /** Ends the programs once they have answered what they were asked. */
+  close(): void {
+    this.#closed = true;
+    for (const helper of this.#idle.splice(0)) helper.end();
+  }
+
+  /** @throws {HttpError} `ERR_AUTH_BUSY` */
+  #take(): Helper {
+    let helper = this.#idle.pop();
+    while (helper?.gone === true) helper = this.#idle.pop();
+    if (helper === undefined && this.#taken >= this.#most) {
+      throw new HttpError('ERR_AUTH_BUSY', 'all copies of the program of proxy.auth.negotiate are taken');
+    }
+    this.#taken++;
+    return helper ?? new Helper(this.#options);
+  }
+}
+
+/** @throws {HttpError} `ERR_AUTH_UNAVAILABLE`: it is broken, or says what is no answer */
+function readStep(line: string): NegotiateStep {
+  const [word = '', ...words] = line.split(' ');
+  const named = (key: string): string | null =>
+    words.find((each) => each.startsWith(`${key}=`))?.slice(key.length + 1) ?? null;
+  const token = named('token') ?? words[0] ?? '';
+  if (word === 'TT' && token !== '') return { kind: 'challenge', token };
+  if (word === 'AF' && words.length > 0) return identity(words.at(-1)!, words.length > 1 ? token : '');
+  if (word === 'OK') return identity(named('user') ?? '', token);
+  if (word === 'NA' || word === 'ERR') return { kind: 'refused', reason: printable(words.join(' ')) };
+  const text = `the program of proxy.auth.negotiate answered "${printable(line)}"`;
+  throw new HttpError('ERR_AUTH_UNAVAILABLE', text);
+}
+
+function identity(text: string, token: string): NegotiateStep {
+  let user = text.replace(/^"(.*)"$/, '$1');
+  try {
+    user = decodeURIComponent(user);
+  } catch {
+    // It is not escaped.
+  }
+  return user === '' ? { kind: 'refused' } : { kind: 'identity', identity: { user }, token };
+}

@@ -97,7 +97,7 @@ class Statements extends Expressions {
           .value.toLowerCase()
           .replace(/[^\p{L}\p{N}_]/gu, '_');
         this.#skipLine();
-        return `if (!('v_${module}' in globalThis)) globalThis.v_${module} = $b.module();`;
+        return `if (globalThis.v_${module} === undefined) globalThis.v_${module} = $b.module();`;
       }
       if (SKIPPED.has(word) && !assigned) return this.#skipLine();
       if (

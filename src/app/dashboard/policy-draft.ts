@@ -3,7 +3,7 @@
 // by others.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Document, YAMLSeq } from 'yaml';
+import type { Document } from 'yaml';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import type { PolicyChange } from '../../dashboard/api/types.ts';
 

@@ -16,7 +16,7 @@ describe('Visual Basic in the sandbox', () => {
       'Function D(x)\nDim i\nFor i = 1 To Len(x) Step 2\nD = D & Chr(CInt("&H" & Mid(x, i, 2)) Xor 3)\nNext\nEnd Function\nS D("6261")',
       'ab',
     ],
-    ['layers of Execute', 'Dim s : s = "x"\nExecute "s = StrReverse(""clac"") & s" \' said\nS s', 'calcx'],
+    ['layers of Execute', 'Dim v : v = "x"\nExecute "v = StrReverse(""clac"") & v" \' said\nS v', 'calcx'],
     [
       'parameters by reference',
       'Sub P(ByRef a, ByVal b) : a = a & b : b = 1 : End Sub\nDim v, w : v = "a" : w = "b"\nP v, w\nS v & w',
@@ -63,7 +63,7 @@ describe('Visual Basic in the sandbox', () => {
   });
 
   test('decodes encoded scripts', () => {
-    expect(decodeScript('#@~^DgAAAA==\\ko$K6,JCV^GJqAQAAA==^#~@')).toMatch(/^MsgBox "Hallo"/i);
+    expect(decodeScript('#@~^DgAAAA==\\ko$K6,JCmV^GJqAQAAA==^#~@')).toMatch(/^MsgBox "Hallo"/i);
     expect(decodeScript('plain')).toBe('plain');
   });
 });

@@ -330,10 +330,10 @@ function shownEvent(event: ScriptEvent): string {
       return `${String(event['method'] ?? 'GET')} ${what}`;
     case 'layer':
       return `${String(event['how'])}: ${what}`;
-    case 'process':
-    case 'clipboard':
     case 'untranslated':
       return `could not be run: ${what}`;
+    case 'process':
+    case 'clipboard':
     case 'exception':
       return what;
     default:

@@ -353,7 +353,7 @@ class Statements extends Expressions {
     if (this.token.kind !== 'end' || this.token.value === ':') {
       code += this.block(['else', 'elseif', 'end if'], true);
       if (this.accept('else')) code += `} else {\n${this.block(['end if'], true)}`;
-      if (this.token.value === 'end' && this.token.kind === 'name') (this.next(), this.next());
+      if (this.accept('end')) this.next();
       return `${code}}`;
     }
     code += this.block(['elseif', 'else', 'end if']);

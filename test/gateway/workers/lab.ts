@@ -85,6 +85,8 @@ export async function startPool(settings: PoolSettings = {}): Promise<PoolLab> {
       gateway: {
         listen: '127.0.0.1:0',
         services: { slow: { profile: 'gated' } },
+        verdicts: { folder: folder.join('verdicts') }, // or a former run's would be remembered
+        quarantine: { folder: folder.join('quarantine') },
         workers: { ...STANDARD, ...given.workers },
         ...given.gateway,
       },

@@ -14,6 +14,7 @@ const SUITES = {
   'icap-server': 'icap-server/main.ts',
   interception: 'interception/main.ts',
   scanning: 'scanning/main.ts',
+  dashboard: 'dashboard/main.ts',
 };
 const args = process.argv.slice(2);
 const flag = args.findIndex((arg) => arg === '--suite' || arg.startsWith('--suite='));

@@ -59,12 +59,14 @@ export function weirConfiguration(
  * Starts Weir, and a c-icap of its own where the mode has one, on the tested core.
  *
  * @param proxySection  keys of the section `proxy` beside those of the mode
+ * @param sections  other sections, in the place of those of the mode
  * @throws {Error} one of them did not start; the message has its output
  */
 export async function startWeir(
   mode: WeirMode,
   run: Run,
   proxySection: Readonly<Record<string, unknown>> = {},
+  sections: Readonly<Record<string, unknown>> = {},
 ): Promise<Peer> {
   if (!existsSync(BUILT)) throw new Error('Weir is not built: run `node bin/build.mjs`');
   const home = run.folder;
@@ -80,6 +82,7 @@ export async function startWeir(
     const configuration = join(home, 'weir.yaml');
     const content = weirConfiguration(mode, ports, home, run.certificates.originCa, icap?.url);
     Object.assign(content.proxy, proxySection);
+    Object.assign(content, sections);
     writeFileSync(configuration, `${JSON.stringify(content, null, 2)}\n`);
     const profileFolder = join(home, 'profiles');
     const profiling = run.profile ? ['--cpu-prof', '--cpu-prof-dir', profileFolder] : [];

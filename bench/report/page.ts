@@ -60,7 +60,7 @@ export function performancePage(result: RunResult, machine: Machine, rounds: num
   return `${[
     '# Performance',
     '',
-    'Written by `npm run bench`; do not edit by hand. The ICAP server alone: [performance-icap-server.md](performance-icap-server.md); interception: [performance-interception.md](performance-interception.md); scanning: [performance-scanning.md](performance-scanning.md).',
+    'Written by `npm run bench`; do not edit by hand. The ICAP server alone: [performance-icap-server.md](performance-icap-server.md); interception: [performance-interception.md](performance-interception.md); scanning: [performance-scanning.md](performance-scanning.md); the dashboard: [performance-dashboard.md](performance-dashboard.md).',
     '',
     'The whole chain, in one run for every peer: HTTPS client → CONNECT → TLS interception → REQMOD and RESPMOD (preview 1024, `echo`: nothing is modified) → HTTPS origin (ECDSA P-256). The peer, its ICAP server included, is pinned to one core, load generator and origin to another.',
     '',

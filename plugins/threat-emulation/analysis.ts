@@ -236,12 +236,12 @@ class Analyser {
 
   async #finish({ document, recorder }: OpenDocument, depth: number): Promise<void> {
     if (document instanceof OfficeDocument) {
-      const basic = document.finish();
-      if (basic !== null)
+      const scripts = document.finish().map((basic) => ({ basic, entry: ENTRIES }));
+      if (scripts.length > 0)
         await this.#run(
           recorder,
           document.node,
-          { host: 'windows', scripts: [{ basic, entry: ENTRIES }], name: 'file.doc', macro: true },
+          { host: 'windows', scripts, name: 'file.doc', macro: true },
           depth,
         );
       return;
@@ -368,8 +368,6 @@ class Analyser {
       return recorder.limit(`more than ${MAX_SCRIPT_FILES} files with scripts`);
     const run = await runScripts(job, this.#job.limits);
     if (run.stopped !== null) recorder.limit(run.stopped);
-    for (const { kind, what } of run.events)
-      if (kind === 'untranslated') recorder.limit(`could not be run: ${what}`);
     judgeScript(recorder, at, job.host, run.events, job.elements !== undefined);
     for (const drop of run.drops) await this.#drop(recorder, at, drop, job.host, depth);
   }

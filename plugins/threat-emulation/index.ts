@@ -2,7 +2,7 @@
 // from the threshold on it is blocked. What scripts write out goes through the anti-virus blade as well.
 // Each find, and whatever is suspicious, leaves a report.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
   allow,
@@ -19,6 +19,7 @@ import type { Analysis, AnalysisJob, FileDrop } from './analysis.ts';
 import { CapeClient, type CapeResult } from './cape.ts';
 import { optionsSchema, type EmulationOptions } from './options.ts';
 import { shown, verdictOf, type DroppedFile, type EmulationReport } from './report.ts';
+import { RememberedVerdicts } from './remembered.ts';
 import { reportPanel } from './report-panel.ts';
 import { ReportStore } from './report-store.ts';
 import { EmulationPool } from './worker-pool.ts';
@@ -32,9 +33,12 @@ export type {
   Reason,
 } from './report.ts';
 
+/** Rules change with it. */
+const VERSION = '0.1.0';
+
 export default definePlugin<EmulationOptions>({
   name: 'threat-emulation',
-  version: '0.1.0',
+  version: VERSION,
   options: optionsSchema,
   setup(context) {
     const blade = new ThreatEmulation(context);
@@ -55,6 +59,7 @@ class ThreatEmulation implements Blade {
   readonly #pool: EmulationPool;
   readonly #cape: CapeClient | null;
   readonly reports: ReportStore;
+  readonly #remembered = new RememberedVerdicts();
 
   constructor(context: PluginContext<EmulationOptions>) {
     const { options } = context;
@@ -70,6 +75,14 @@ class ThreatEmulation implements Blade {
     this.reports = new ReportStore(folder, keep, maxBytes, maxAge);
   }
 
+  /** Made of rules, options, and what anti-virus goes by: it judges the files that content makes. */
+  fingerprint(): string {
+    const antivirus = this.#context.findBlade?.('antivirus')?.fingerprint?.() ?? '';
+    return createHash('sha256')
+      .update(JSON.stringify([VERSION, this.#options, antivirus]))
+      .digest('hex');
+  }
+
   async inspect(message: BladeMessage, signal: AbortSignal): Promise<Verdict> {
     const { body } = message;
     if (body === null || body.size === 0) return allow();
@@ -77,6 +90,9 @@ class ThreatEmulation implements Blade {
     if (body.size > this.#options.maxSize) return allow('size');
     const begun = performance.now();
     const { job, transfer } = jobOf(message, this.#options);
+    const key = this.#remembered.key(message, job.name, this.fingerprint());
+    const known = this.#remembered.get(key);
+    if (known !== null) return known;
     const analysis = await this.#pool.run(job, signal, transfer);
     const { files, threat } = await this.#antivirus(analysis.drops, message, signal);
     const local = reportOf(
@@ -90,15 +106,20 @@ class ThreatEmulation implements Blade {
     const report = await this.#remote(local, job.name, message, signal);
     const isKept =
       report.verdict !== 'clean' || this.#options.reports.clean ? await this.#keep(report) : false;
-    if (report.verdict !== 'malicious')
-      return allow(report.limits.length > 0 ? 'emulation limit' : undefined);
+    if (report.verdict !== 'malicious') {
+      if (report.limits.length > 0) return allow('emulation limit');
+      if (!this.#options.reports.clean) this.#remembered.add(key, allow());
+      return allow();
+    }
     const [first] = report.reasons;
-    return block({
+    const found = block({
       threat: report.threat ?? 'Behaviour',
       severity: report.score >= 2 * this.#options.threshold ? 'critical' : 'high',
       reason: `${first?.text ?? 'behaves like malware'} (score ${report.score}, report ${report.id})`,
       ...(isKept ? { report: report.id } : {}),
     });
+    this.#remembered.add(key, found);
+    return found;
   }
 
   async close(): Promise<void> {

@@ -51,7 +51,11 @@ export class Outlets implements IncidentSink, RecordObserver {
     if (this.#wanted.incidents) this.#send('incidents', () => incidentEvent(incident));
   }
 
-  gateway(record: GatewayRecord, time: number = Date.now()): void {
+  gateway(record: GatewayRecord): void {
+    this.#gateway(record, Date.now());
+  }
+
+  #gateway(record: GatewayRecord, time: number): void {
     if (this.#wanted.gateway) this.#send('gateway', () => gatewayEvent(record, time));
   }
 
@@ -68,7 +72,7 @@ export class Outlets implements IncidentSink, RecordObserver {
     for (const line of text.split('\n')) {
       if (!line.includes('"kind":"gateway"')) continue;
       const record = parsed(line);
-      if (record?.kind === 'gateway') this.gateway(record, Date.parse(record.time) || Date.now());
+      if (record?.kind === 'gateway') this.#gateway(record, Date.parse(record.time) || Date.now());
     }
   }
 

@@ -18,8 +18,10 @@ export interface RecordHooks {
 /** The dashboard: hears of what is written anyway, and of all records while somebody watches. */
 export interface RecordObserver {
   readonly isWatched: boolean;
+  /** As `Telemetry.leavesOut`; absent: it wants all of them while it is watched. */
+  leavesOut?(kind: 'proxy' | 'gateway', verdict: ProxyRecord['verdict'], isOwn: boolean): boolean;
   proxy(record: ProxyRecord): void;
-  gateway(record: GatewayRecord): void;
+  gateway(record: GatewayRecord, isOwn?: boolean): void;
   event(fields: object): void;
   /** Lines of JSON that another process has logged. */
   lines(text: string): void;
@@ -46,15 +48,21 @@ export function tapped(
         log.records || onRecord !== undefined || onGatewayRecord !== undefined || observer?.isWatched === true
       );
     },
+    leavesOut(kind, verdict, isOwn) {
+      if (onRecord !== undefined || onGatewayRecord !== undefined) return false;
+      if (observer?.isWatched === true && observer.leavesOut === undefined) return false;
+      if (log.records && log.leavesOut?.(kind, verdict, isOwn) !== true) return false;
+      return observer?.leavesOut?.(kind, verdict, isOwn) ?? true;
+    },
     proxy(record) {
       if (log.records) log.proxy(record);
       onRecord?.(record);
       observer?.proxy(record);
     },
-    gateway(record) {
-      if (log.records) log.gateway(record);
+    gateway(record, isOwn) {
+      if (log.records) log.gateway(record, isOwn);
       onGatewayRecord?.(record);
-      observer?.gateway(record);
+      observer?.gateway(record, isOwn);
     },
     event(level, message, fields) {
       log.event(level, message, fields);

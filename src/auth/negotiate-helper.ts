@@ -18,6 +18,7 @@ export interface NegotiateDialogue {
 }
 
 const LEG_PATIENCE_MS = 30_000; // a client that does not go on gives its copy back
+const REFUSALS: ReadonlySet<string> = new Set(['NA', 'ERR', 'BH']);
 
 export class NegotiateHelper {
   readonly scheme = 'Negotiate';
@@ -59,7 +60,10 @@ export class NegotiateHelper {
         if (isFirst && isMidway) return { kind: 'refused', reason: 'the log-in took too long' };
         helper ??= this.#take();
         isMidway = true;
-        const step = readStep(await helper.line(`${isFirst ? 'YR' : 'KK'} ${token}\n`));
+        const line = await helper.line(`${isFirst ? 'YR' : 'KK'} ${token}\n`);
+        // Said of a bad token or of a bad keytab: only the operator can tell which.
+        if (line.startsWith('BH')) this.#options.onTrouble(`it says: ${printable(line)}`);
+        const step = readStep(line);
         isMidway = step.kind === 'challenge';
         if (isMidway) timer = setTimeout(giveBack, LEG_PATIENCE_MS).unref();
         return step;
@@ -94,7 +98,8 @@ function readStep(line: string): NegotiateStep {
   if (word === 'TT' && token !== '') return { kind: 'challenge', token };
   if (word === 'AF' && words.length > 0) return identity(words.at(-1)!, words.length > 1 ? token : '');
   if (word === 'OK') return identity(named('user') ?? '', token);
-  if (word === 'NA' || word === 'ERR') return { kind: 'refused', reason: printable(words.join(' ')) };
+  // BH too: negotiate_kerberos_auth says so of a token that is NTLM, broken, too old or a replay.
+  if (REFUSALS.has(word)) return { kind: 'refused', reason: printable(words.join(' ')) };
   const text = `the program of proxy.auth.negotiate answered "${printable(line)}"`;
   throw new HttpError('ERR_AUTH_UNAVAILABLE', text);
 }

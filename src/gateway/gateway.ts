@@ -168,9 +168,13 @@ export class Gateway implements IcapServiceHost {
     if (this.#telemetry.meters != null) meter(this.#telemetry.meters, report, verdict);
     const { tracer } = this.#telemetry;
     const above = tracer?.beginIcap(report.transaction.icapHeaders) ?? null;
-    if (!this.#telemetry.records && above === null) return;
+    const { isOwn = false, icapClient } = report.transaction;
+    const isOurs = isOwn || icapClient === 'in-process';
+    const telemetry = this.#telemetry;
+    const isTold = telemetry.records && telemetry.leavesOut?.('gateway', verdict, isOurs) !== true;
+    if (!isTold && above === null) return;
     const record = this.#record(report, verdict);
-    if (this.#telemetry.records) this.#telemetry.gateway(record);
+    if (isTold) telemetry.gateway(record, isOwn);
     if (above !== null) tracer!.export(gatewaySpans(above, record, performance.now()));
   }
 

@@ -17,6 +17,8 @@ export interface IcapTransaction {
   readonly icapHeaders: RawHeaders;
   /** Address of the ICAP client; `in-process` for the co-located proxy. */
   readonly icapClient: string;
+  /** Asked for by this process itself, over TCP. */
+  readonly isOwn?: boolean;
   /** Subject of the ICAP client's certificate; absent or null without one. */
   readonly icapCertificate?: string | null;
   /** Name that the ICAP client has logged in with; absent or null where it did not. */

@@ -47,6 +47,8 @@ export interface LoadedPlugin extends Registered {
   /** Digest of its module; null as long as that is as this process first imported it. */
   readonly changed: string | null;
   readonly log: PluginLogger;
+  /** Ends its thread, where it has one. */
+  readonly endThread?: () => Promise<void>;
 }
 
 export interface LoadOptions {
@@ -97,7 +99,10 @@ export async function loadPlugins(
  * five seconds, is logged and left behind.
  */
 export async function closePlugins(loaded: readonly LoadedPlugin[]): Promise<void> {
-  for (const plugin of [...loaded].reverse()) await closeBlades(plugin.blades, plugin.log);
+  for (const plugin of [...loaded].reverse()) {
+    await closeBlades(plugin.blades, plugin.log);
+    await plugin.endThread?.();
+  }
 }
 
 /** The plugins of one loading. */
@@ -189,14 +194,19 @@ async function loadIsolated(
       .digest('hex')
       .slice(0, 16);
     for (const blade of thread.blades) registry.blade(marked(blade, digest));
+    for (const service of thread.services) {
+      registry.service({ ...service, fingerprint: () => `${service.fingerprint!()} ${digest}` });
+    }
+    for (const hook of thread.hooks) registry.proxyHook(hook);
     registry.close();
-    const none = { services: [], hooks: [], panels: [], authenticators: [], reports: [] };
-    const brings = { blades: registry.blades, ...none };
+    const { blades, services, hooks } = registry;
+    const brings = { blades, services, hooks, panels: [], authenticators: [], reports: [] };
+    const endThread = () => thread.close();
     const { use } = entry;
     const pluginLog = log.child({ plugin: name });
     const peers = { all: loaded };
     const found = { name, version, entry, peers, use, file, folder };
-    return { ...found, ...brings, watched, changed: digest, log: pluginLog };
+    return { ...found, ...brings, watched, changed: digest, log: pluginLog, endThread };
   } catch (error) {
     await thread.close();
     throw error;

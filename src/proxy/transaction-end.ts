@@ -56,9 +56,10 @@ export function tellEnd({ telemetry, traces }: ProxyContext, end: TransactionEnd
   });
   const traced = traces !== null && (isEventful(verdict) || traces.hasRoom) ? traces : null;
   if (traced === null) traces?.leaveOut();
-  if (!telemetry.records && traced === null && capture === null && span === null) return;
+  const isTold = telemetry.records && telemetry.leavesOut?.('proxy', verdict, false) !== true;
+  if (!isTold && traced === null && capture === null && span === null) return;
   const record = recordOf(end, ms);
-  if (telemetry.records) telemetry.proxy(record);
+  if (isTold) telemetry.proxy(record);
   traced?.add(record, notes);
   capture?.finish(record);
   if (span !== null) telemetry.tracer?.export(transactionSpans(span, record, notes!, endedAt));

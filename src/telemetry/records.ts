@@ -121,8 +121,15 @@ export interface Telemetry {
   readonly tracer?: Tracer | null | undefined;
   /** Hears of blocks and of background verdicts; absent or null: nobody does. */
   readonly incidents?: IncidentSink | null | undefined;
+  /**
+   * Asked under load before a record is made, where `records` is true: true means that this one is not needed
+   * and has been counted by whoever counts; absent: all are.
+   * @param isOwn  as for `gateway`, and for what the proxy has asked for in this process; false of the proxy
+   */
+  leavesOut?(kind: 'proxy' | 'gateway', verdict: ProxyRecord['verdict'], isOwn: boolean): boolean;
   proxy(record: ProxyRecord): void;
-  gateway(record: GatewayRecord): void;
+  /** @param isOwn  a proxy of this process has asked over TCP, and tells of the same itself */
+  gateway(record: GatewayRecord, isOwn?: boolean): void;
   event(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object): void;
 }
 

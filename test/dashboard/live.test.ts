@@ -159,6 +159,23 @@ describe('a viewer', () => {
   });
 });
 
+test('beyond what a viewer and the list take, a record need not be made, and is counted', () => {
+  const activity = new Activity();
+  const socket = new FakeSocket();
+  activity.watch(socket as unknown as WebSocket);
+  expect(activity.leavesOut('gateway', 'blocked', true)).toBe(true); // told by the proxy
+  let left = 0;
+  for (let count = 0; count < 1000; count++) {
+    if (activity.leavesOut('gateway', 'allowed', false)) left++;
+    else activity.gateway(GATEWAY_RECORD);
+  }
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(1000 - MAX_ITEMS);
+  expect(activity.leavesOut('gateway', 'blocked', false)).toBe(false);
+  expect(activity.recent.forgotten).toBeGreaterThanOrEqual(left);
+  socket.emit('close');
+});
+
 test('lines of a worker’s log are rows too, as far as they are records', () => {
   const activity = new Activity();
   const record = { kind: 'gateway', ...GATEWAY_RECORD };

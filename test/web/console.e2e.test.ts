@@ -12,6 +12,9 @@ import { type Stage, startStage } from './stage.ts';
 
 const START_LIMIT_MS = 60_000;
 const LOOK_LIMIT_MS = 6000;
+const ATTEMPTS = 3;
+const LONGEST_TASK_MS = 200;
+const MOST_GROWTH = 5 * 1024 * 1024; // bytes of heap
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 390, height: 844 };
 const PAGES = ['live', 'transaction', 'services', 'policy', 'threats', 'trust'] as const;
@@ -397,7 +400,7 @@ describeWithPeer(['chromium'], () => {
     await page.setViewportSize(WIDE);
   });
 
-  test('hundreds of transactions a second leave few rows in the document and the page responsive', async () => {
+  test('10,000 transactions a minute leave few rows in the document, the page responsive and its memory as it was', async () => {
     await open('#/live');
     await page.locator('.virtual-row').first().waitFor();
     await page.evaluate(`
@@ -406,13 +409,35 @@ describeWithPeer(['chromium'], () => {
         for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
       }).observe({ type: 'longtask' });
     `);
-    const sent = await keepAliveLoad(stage, 800);
+    const session = await page.context().newCDPSession(page);
+    const heap = async (): Promise<number> => {
+      await session.send('HeapProfiler.collectGarbage');
+      return (await session.send('Runtime.getHeapUsage')).usedSize;
+    };
+    // What is made once, compiled code and the like, is there before memory is measured.
+    await keepAliveLoad(stage, 600);
     await page.getByText(/transactions a second/).waitFor();
-    expect(sent).toBe(800);
+    const before = await heap();
+    let longest = Infinity;
+    // Other work of the machine makes tasks long as well: the best of a few attempts is the page's own.
+    for (let attempt = 0; attempt < ATTEMPTS && longest >= LONGEST_TASK_MS; attempt++) {
+      await page.evaluate('globalThis.longest = 0');
+      const startedAt = performance.now();
+      expect(await keepAliveLoad(stage, 800)).toBe(800);
+      const perMinute = (800 / (performance.now() - startedAt)) * 60_000;
+      longest = await page.evaluate<number>('longest');
+      if (process.env['WEIR_MEASURE']) {
+        process.stderr.write(`longest task ${longest} ms at ${Math.round(perMinute)} a minute\n`);
+      }
+      if (perMinute < 10_000) longest = Infinity; // that has shown nothing
+    }
+    expect(longest).toBeLessThan(LONGEST_TASK_MS);
     expect(await page.locator('.virtual-row').count()).toBeLessThan(80);
-    const longest = await page.evaluate<number>('longest');
-    if (process.env['WEIR_MEASURE']) process.stderr.write(`longest task ${longest} ms\n`);
-    expect(longest).toBeLessThan(1000); // a page that draws every row takes seconds; the goal is 200
+    const grown = (await heap()) - before;
+    if (process.env['WEIR_MEASURE']) process.stderr.write(`heap grew by ${grown} bytes of ${before}\n`);
+    // A row is less than 1 KiB, and no more than 5000 are kept.
+    expect(grown).toBeLessThan(MOST_GROWTH);
+    await session.detach();
   });
 
   test('nothing of all that broke the Content-Security-Policy or threw in the page', () => {

@@ -42,13 +42,12 @@ export class OfficeDocument {
     }
   }
 
-  /** Judges what only all parts together show; gives the source of its macros, null where it has none. */
-  finish(): string | null {
-    if (this.#macros.length === 0) return null;
+  /** Judges what only all parts together show; gives the sources of its macro modules. */
+  finish(): readonly string[] {
+    if (this.#macros.length === 0) return [];
     const node = this.#recorder.add(this.node, 'macro', `${this.#macros.length} macro module(s)`);
-    const source = this.#macros.join('\n');
-    judgeBasic(this.#recorder, node, source, 'macro');
-    return source;
+    judgeBasic(this.#recorder, node, this.#macros.join('\n'), 'macro');
+    return this.#macros;
   }
 
   #relationships(xml: string): void {

@@ -7,7 +7,7 @@ function plain(v) { return typeof v === 'function' && !objects.has(v); }
 function error(number, message) { var e = new Error(message); e.number = number; return e; }
 var errObject = com('Err', { number: { $get: function () { return lib.fault ? lib.fault.number || 5 : 0; }, $set: function () { lib.fault = null; } }, description: { $get: function () { return lib.fault ? text(lib.fault.message) : ''; } }, clear: function () { lib.fault = null; }, raise: function (n) { throw error(n, 'raised'); } });
 lib.err = function (e) { if (e === QUIT) throw e; lib.fault = e || new Error('fault'); };
-lib.ok = function (test) { try { return test(); } catch (e) { lib.err(e); return true; } };
+lib.ok = function (test, faulted) { try { return test(); } catch (e) { lib.err(e); if (faulted) faulted(); return true; } };
 lib.quit = function () { throw QUIT; };
 lib.out = null;
 lib.both = function (value) { return value; };

@@ -16,7 +16,7 @@ import { BASIC } from '../guest/basic.ts';
 import { BROWSER } from '../guest/browser.ts';
 import { COMMON } from '../guest/common.ts';
 import { WINDOWS } from '../guest/windows.ts';
-import { translate } from '../vbscript/translate.ts';
+import { scanModule, translate, type Translation } from '../vbscript/translate.ts';
 import { hookEval } from './eval-hooks.ts';
 import { readHtml, type HtmlElement } from './html.ts';
 
@@ -168,9 +168,21 @@ class Run {
     const guest = !basic ? job.host : job.host === 'windows' ? 'basic' : 'basicApplication';
     if (!this.#install(vm, GUESTS[guest], config)) return;
     const settle = (): void => this.#settle(runtime, vm);
+    const shared = new Map<string, readonly boolean[]>();
+    const starts: string[] = [];
+    for (const script of job.scripts) if (typeof script !== 'string') scanModule(script.basic, shared);
     for (const script of job.scripts) {
       if (typeof script === 'string') this.#evaluate(vm, hookEval(adapted(script, job.host)));
-      else this.#evaluate(vm, this.#translated(script.basic, script.entry));
+      else {
+        const { code, procedures } = this.#translated(script.basic, shared);
+        this.#evaluate(vm, code);
+        starts.push(...procedures.filter((name) => script.entry.test(name)));
+      }
+      settle();
+    }
+    // A module's entry may call into those after it.
+    for (const name of new Set(starts)) {
+      this.#evaluate(vm, `$b.start(${JSON.stringify(name)});`);
       settle();
     }
     this.#call(vm, '$loaded');
@@ -189,7 +201,7 @@ class Run {
     this.#method(vm, host, 'basic', (code, value) => {
       const text = vm.getString(code!);
       const wanted = vm.dump(value!) === true ? `weir_result = ${text}` : text;
-      const made = (this.#hooks += 1) > HOOKS_PER_RUN ? '' : this.#translated(wanted);
+      const made = (this.#hooks += 1) > HOOKS_PER_RUN ? '' : this.#translated(wanted).code;
       return vm.newString(vm.dump(value!) === true ? `${made}; v_weir_result` : made);
     });
     this.#method(vm, host, 'parse', (html) => vm.newString(JSON.stringify(readHtml(vm.getString(html!)))));
@@ -226,18 +238,24 @@ class Run {
     method.dispose();
   }
 
-  /** JavaScript of it; what cannot be translated is told as an event, and nothing of it runs. */
-  #translated(source: string, entry?: RegExp): string {
+  /** JavaScript of it; what cannot be translated is told as an event, and does not run. */
+  #translated(
+    source: string,
+    shared?: Map<string, readonly boolean[]>,
+  ): Pick<Translation, 'code' | 'procedures'> {
     try {
-      const { code, procedures } = translate(source);
-      const starts = entry === undefined ? [] : procedures.filter((name) => entry.test(name));
-      return `${code}\n${starts.map((name) => `$b.start(${JSON.stringify(name)});`).join('\n')}`;
+      const made = translate(source, shared);
+      for (const fault of made.faults) this.#untranslated(fault);
+      return made;
     } catch (error) {
-      const what = error instanceof Error ? error.message : String(error);
-      if (this.events.length < MAX_EVENTS)
-        this.events.push({ kind: 'untranslated', what: what.slice(0, 300), layer: 0, phase: 'auto' });
-      return '';
+      this.#untranslated(error instanceof Error ? error.message : String(error));
+      return { code: '', procedures: [] };
     }
+  }
+
+  #untranslated(what: string): void {
+    if (this.events.length < MAX_EVENTS)
+      this.events.push({ kind: 'untranslated', what: what.slice(0, 300), layer: 0, phase: 'auto' });
   }
 
   #evaluate(vm: QuickJSContext, code: string): void {

@@ -82,6 +82,14 @@ export class Expressions {
     return this.#at === 0 || this.#list[this.#at - 1]!.value === '\n';
   }
 
+  get length(): number {
+    return this.#list.length;
+  }
+
+  slice(from: number, end: number): readonly Token[] {
+    return this.#list.slice(from, end);
+  }
+
   peek(count: number): Token {
     return this.at(this.#at + count);
   }

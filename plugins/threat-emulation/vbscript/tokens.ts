@@ -22,7 +22,7 @@ export class UntranslatableError extends Error {
 
 const MAX_TOKENS = 400_000;
 const PIECE =
-  /([ \t\f\v\xa0]+)|('[^\r\n]*|rem(?=[ \t\r\n]|$)[^\r\n]*)|(\r?\n|\r|:(?!=))|"((?:[^"\r\n]|"")*)"?|&h([0-9a-f]+)&?|&o([0-7]+)&?|#([^#\r\n]{3,40})#|((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)[&%!#@]?|([\p{L}_][\p{L}\p{N}_]*|\[[^\]\r\n]*\])|(<=|>=|<>|=<|=>|:=|[-+*/\\^&=<>().,;#!])/giuy;
+  /([ \t\f\v\xa0\0\x1a\ufeff]+)|('[^\r\n]*|rem(?=[ \t\r\n]|$)[^\r\n]*)|(\r?\n|\r|:(?!=))|"((?:[^"\r\n]|"")*)"?|&h([0-9a-f]+)&?|&o([0-7]+)&?|#([^#\r\n]{3,40})#|((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)[&%!#@]?|([\p{L}_][\p{L}\p{N}_]*|\[[^\]\r\n]*\])|(<=|>=|<>|=<|=>|:=|[-+*/\\^&=<>().,;#!])/giuy;
 
 /** @throws {UntranslatableError} at a character that belongs to no token, or where there are too many */
 export function tokens(source: string): Token[] {

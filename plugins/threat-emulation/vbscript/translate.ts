@@ -1,25 +1,42 @@
 // Translates VBScript and VBA into JavaScript for the sandbox, statement by statement. Names become `v_name`,
 // every operation a call of the run-time library `$b` (guest/basic.ts), where Visual Basic differs from
-// JavaScript. What cannot be translated is an error with its line, never a guess.
+// JavaScript. What cannot be translated is an error with its line, never a guess; of a procedure it costs that
+// procedure alone.
 
 import { Expressions, type Target } from './expressions.ts';
+import { Jumps } from './jumps.ts';
 import { tokens, UntranslatableError, type Token } from './tokens.ts';
 
 export interface Translation {
   readonly code: string;
   /** Procedures in order of the source, lower case. */
   readonly procedures: readonly string[];
+  /** Procedures that are empty because they could not be translated: line and why. */
+  readonly faults: readonly string[];
 }
 
-/** @throws {UntranslatableError} naming the line */
-export function translate(source: string): Translation {
-  const statements = new Statements(tokens(source));
+/**
+ * @param shared which parameters the procedures of all modules of a document change; grows by those of this one
+ * @throws {UntranslatableError} naming the line, where it is outside of procedures
+ */
+export function translate(source: string, shared?: Map<string, readonly boolean[]>): Translation {
+  const statements = new Statements(tokens(source), shared);
   const body = statements.block([]);
   const names = [...statements.mentioned].join(' ');
   return {
     code: `$b.names(${JSON.stringify(names)});\n${body}`,
-    procedures: [...statements.procedures.keys()],
+    procedures: statements.names,
+    faults: statements.faults,
   };
+}
+
+/** Notes in `shared` which parameters the procedures of a module change. */
+export function scanModule(source: string, shared: Map<string, readonly boolean[]>): void {
+  try {
+    new Statements(tokens(source), shared);
+  } catch {
+    // Translating it tells why.
+  }
 }
 
 const SKIPPED = new Set([
@@ -42,10 +59,22 @@ class Statements extends Expressions {
   /** Whether errors are passed over from here on. */
   #resumes = false;
   #depth = 0;
+  /** Of the procedure, where something in it jumps; null outside. */
+  #jumps: Jumps | null = null;
+  /** Depth of the block that a procedure's labels stand in. */
+  #outermost = 0;
+  /** Label of the handler that errors go to from here on. */
+  #handler: string | null = null;
+  readonly faults: string[] = [];
+  readonly names: readonly string[];
 
-  constructor(list: readonly Token[]) {
+  constructor(list: readonly Token[], shared?: Map<string, readonly boolean[]>) {
     super(list);
     this.scan();
+    this.names = [...this.procedures.keys()];
+    if (shared === undefined) return;
+    for (const [name, changed] of this.procedures) shared.set(name, changed);
+    for (const [name, changed] of shared) if (!this.procedures.has(name)) this.procedures.set(name, changed);
   }
 
   /** Statements up to one of the words, which is left to be read. */
@@ -76,18 +105,26 @@ class Statements extends Expressions {
   }
 
   #guard(code: string): string {
-    return this.#resumes && code !== '' ? `try { ${code} } catch ($e) { $b.err($e); }` : code;
+    return this.#resumes && code !== ''
+      ? `try { ${code} } catch ($e) { $b.err($e); ${this.#faulted()}}`
+      : code;
+  }
+
+  #faulted(): string {
+    return this.#jumps === null || this.#handler === null ? '' : this.#jumps.fault(this.#handler);
   }
 
   #condition(): string {
     const value = `$b.t(${this.expression()})`;
-    return this.#resumes ? `$b.ok(() => ${value})` : value;
+    if (!this.#resumes) return value;
+    const faulted = this.#faulted();
+    return faulted === '' ? `$b.ok(() => ${value})` : `$b.ok(() => ${value}, () => { ${faulted} })`;
   }
 
   #statement(): string {
     const { token } = this;
     if (token.kind === 'operator' && token.value === '#') return this.#skipLine();
-    if (token.kind === 'number') return (this.next(), '');
+    if (token.kind === 'number') return (this.next(), this.#label(token.value));
     if (token.kind === 'name') {
       const word = token.value;
       const after = this.peek(1);
@@ -105,9 +142,9 @@ class Statements extends Expressions {
         after.value === ':' &&
         this.startsLine &&
         !this.procedures.has(word) &&
-        !/^(?:else|end|do|wend|loop|next|close|doevents|beep)$/.test(word)
+        !/^(?:else|end|do|wend|loop|next|close|doevents|beep|resume|stop|return|randomize)$/.test(word)
       )
-        return (this.next(), '');
+        return (this.next(), this.#label(word));
       while (MODIFIERS.has(this.token.value) && this.peek(1).kind === 'name' && !assigned) {
         const modified = this.peek(1).value;
         this.next();
@@ -180,12 +217,16 @@ class Statements extends Expressions {
       case 'on':
         return this.#onError();
       case 'resume':
-        return this.#skipLine();
+        return this.#resume();
       case 'exit':
         return this.#exit();
-      case 'goto':
+      case 'goto': {
+        if (this.#jumps === null) return this.fail('goto is not translated');
+        const code = this.#jumps.go(this.token.value);
+        return (this.next(), code);
+      }
       case 'gosub':
-        return this.fail(`${word} is not translated`);
+        return this.fail('gosub is not translated');
       case 'end':
         return '$b.quit();';
       case 'erase':
@@ -209,6 +250,19 @@ class Statements extends Expressions {
     }
     this.rewind(start);
     return null;
+  }
+
+  /** Labels deeper than the outermost block are no cases: a jump to one is not translated. */
+  #label(name: string): string {
+    return this.#jumps !== null && this.#depth === this.#outermost ? this.#jumps.place(name) : '';
+  }
+
+  /** What came after the error has run already when its handler does. */
+  #resume(): string {
+    if (this.#jumps === null) return this.#skipLine();
+    const { kind, value } = this.token;
+    if (kind === 'end' || value === 'next' || value === '0') return `return $r;${this.#skipStatement()}`;
+    return `${this.#jumps.go(value)}${this.#skipStatement()}`;
   }
 
   #skipLine(): string {
@@ -275,17 +329,21 @@ class Statements extends Expressions {
       current: this.current,
       resumes: this.#resumes,
       loops: this.#loops,
+      depth: this.#depth,
+      jumps: this.#jumps,
+      outermost: this.#outermost,
+      handler: this.#handler,
+      withs: this.withs.length,
     };
     this.#resumes = false;
     this.#loops = [];
+    this.#handler = null;
     const parameters = this.parameters();
     if (this.accept('as')) this.type();
     if (this.accept('(')) this.expect(')');
     this.variables = new Set(parameters.map((one) => one.name));
     this.current = word === 'sub' || access === 'let' || access === 'set' ? null : name;
-    const body = this.block([`end ${word}`]);
-    this.next();
-    this.next();
+    const body = this.#body(word);
     const out =
       this.procedures.get(name)?.some(Boolean) === true ? parameters.map((one) => `v_${one.name}`) : [];
     const preset = parameters
@@ -298,9 +356,38 @@ class Statements extends Expressions {
       current: this.current,
       resumes: this.#resumes,
       loops: this.#loops,
+      depth: this.#depth,
+      jumps: this.#jumps,
+      outermost: this.#outermost,
+      handler: this.#handler,
     } = outer);
+    this.withs.length = outer.withs;
     const list = parameters.map((one) => `${one.rest ? '...' : ''}v_${one.name}`).join(', ');
     return `function v_${access === 'let' || access === 'set' ? `${access}_` : ''}${name}(${list}) { var $r;\n${whole}return $r; }`;
+  }
+
+  /** Statements of a procedure; none where one of them cannot be translated, which is noted. */
+  #body(word: string): string {
+    const from = this.position;
+    let end = from;
+    while (end < this.length && !(this.at(end).value === 'end' && this.at(end + 1).value === word)) end += 1;
+    this.#jumps = Jumps.in(this.slice(from, end));
+    this.#outermost = this.#depth + 1;
+    let code = '';
+    try {
+      code = this.block([`end ${word}`]);
+      const whole = this.#jumps === null ? code : this.#jumps.around(code);
+      if (whole === null) this.fail('a jump to a label that is not in the outermost block');
+      code = whole;
+    } catch (error) {
+      if (!(error instanceof UntranslatableError) || end >= this.length) throw error;
+      if (this.faults.length < 20) this.faults.push(error.message);
+      this.rewind(end);
+      code = '';
+    }
+    this.next();
+    this.next();
+    return code;
   }
 
   #declare(): string {
@@ -447,11 +534,15 @@ class Statements extends Expressions {
     return `${code}}`;
   }
 
-  /** A handler's label counts as going on: what comes after the fault shows, and that is what is looked for. */
+  /** With a handler, too, it goes on after a fault: what comes then shows, and that is what is looked for. */
   #onError(): string {
     this.expect('error');
-    if (this.accept('goto')) this.#resumes = this.token.value !== '0';
-    else this.#resumes = true;
+    this.#resumes = true;
+    this.#handler = null;
+    if (this.accept('goto')) {
+      this.#resumes = this.token.value !== '0' && this.token.value !== '-';
+      if (this.#resumes) this.#handler = this.token.value;
+    }
     return this.#skipStatement();
   }
 
@@ -462,7 +553,7 @@ class Statements extends Expressions {
 
   #exit(): string {
     const kind = this.name();
-    if (/^(?:sub|function|property)$/.test(kind)) return 'return $r;';
+    if (/^(?:sub|function|property)$/.test(kind)) return this.#jumps?.leave() ?? 'return $r;';
     const loop = this.#loops.findLast((one) => one.kind === kind);
     return loop === undefined ? 'throw "exit";' : `break ${loop.label};`;
   }

@@ -44,13 +44,23 @@ export class Activity {
     return this.#viewers.size >= MAX_VIEWERS;
   }
 
+  /** Whether the record of a transaction that is over need not be made; it is counted here then. */
+  leavesOut(kind: 'proxy' | 'gateway', verdict: TransactionSummary['verdict'], isOwn: boolean): boolean {
+    if (kind === 'gateway' && isOwn) return true; // told by the proxy
+    if (this.recent.hasRoomFor(verdict)) return false;
+    for (const viewer of this.#viewers) if (viewer.hasRoom) return false;
+    this.recent.wants(verdict);
+    for (const viewer of this.#viewers) viewer.leaveOut();
+    return true;
+  }
+
   proxy(record: ProxyRecord): void {
     this.#take(record.verdict, () => proxySummary(record, Date.now()));
   }
 
   /** One of the gateway; those that the proxy of this process has asked for are told by its own. */
-  gateway(record: GatewayRecord): void {
-    if (record.icapClient === 'in-process') return;
+  gateway(record: GatewayRecord, isOwn = false): void {
+    if (isOwn || record.icapClient === 'in-process') return;
     this.#take(record.verdict, () => gatewaySummary(record, Date.now()));
   }
 

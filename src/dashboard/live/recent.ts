@@ -30,6 +30,12 @@ export class RecentTransactions {
     return Math.min(this.#count, CAPACITY);
   }
 
+  /** What `wants` would say. */
+  hasRoomFor(verdict: Verdict): boolean {
+    if (verdict !== 'allowed' || this.#inWindow < PER_WINDOW) return true;
+    return performance.now() - this.#windowAt >= WINDOW_MS;
+  }
+
   /** Whether one is to be taken now; one that is not is counted. */
   wants(verdict: Verdict): boolean {
     if (verdict !== 'allowed') return true;

@@ -25,6 +25,17 @@ export class Viewer {
     socket.on('error', () => socket.terminate());
   }
 
+  /** Whether it wants to be offered the next one; a filter has to look at each. */
+  get hasRoom(): boolean {
+    return !this.#isPaused && (this.#matches !== null || this.#items.length < MAX_ITEMS);
+  }
+
+  /** One of which there is no row, where `hasRoom` is false. */
+  leaveOut(): void {
+    this.#total++;
+    if (!this.#isPaused) this.#skipped++;
+  }
+
   /** A transaction is over. @param make  its row; made for those alone who show it */
   offer(make: () => TransactionSummary): void {
     this.#total++;

@@ -9,6 +9,7 @@ import { SlabReader } from '../../util/slab-reader.ts';
 import { IcapClientConnection } from './connection.ts';
 import type { IcapEndpoint } from './connector.ts';
 import { IcapConnector } from './connector.ts';
+import { noteOwnConnection } from '../own-connections.ts';
 
 export interface PoolOptions extends IcapEndpoint {
   readonly connectTimeoutMs: number;
@@ -150,6 +151,7 @@ export class IcapConnectionPool {
         clearTimeout(timer);
         socket.setNoDelay(true);
         socket.removeListener('error', failed);
+        noteOwnConnection(socket);
         const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone), strict);
         connection.openedMs = performance.now() - startedAt;
         this.deadlines.add(connection);

@@ -9,7 +9,7 @@ import type { AnswerWriter } from './answer-writer.ts';
 import type { Exchange } from './exchange.ts';
 import { previewIsArriving } from './exchange.ts';
 import type { AnswerForm } from './final-answer.ts';
-import { answerMessage, formOf, repeatsOriginal } from './final-answer.ts';
+import { answerMessage, formNeedsPreview, formOf, repeatsOriginal } from './final-answer.ts';
 import { announcement, trailerBlock, trailerFor } from './trailer.ts';
 
 /** What an answer needs of its connection. */
@@ -50,6 +50,10 @@ export class Answering {
 
   #answer(exchange: Exchange, outcome: IcapOutcome): void {
     if (!this.#connection.isCurrent(exchange)) return cancelBody(outcome);
+    if (formNeedsPreview(exchange, outcome)) {
+      exchange.afterPreview = () => this.answer(exchange, outcome);
+      return;
+    }
     const form = formOf(exchange, outcome);
     if (form === 'unmodified') {
       this.#writer.write(`${this.#start(exchange, 204, outcome)}\r\n`);

@@ -44,6 +44,8 @@ export interface IcapPeer {
   readonly address: string;
   /** Subject of the client certificate on icaps, e.g. `CN=squid, O=Example`; null without one. */
   readonly certificate: string | null;
+  /** Both ends of the TCP connection, see own-connections.ts. */
+  readonly connection: string;
 }
 
 /** The processes that serve the same clients beside this one (src/gateway/workers). */

@@ -11,6 +11,7 @@ import type { ProxyHeader } from '../../http/proxy-protocol.ts';
 import { ProxyHeaderReader } from '../../http/proxy-protocol.ts';
 import type { Deadlines, HasDeadline } from '../../util/deadlines.ts';
 import { isAllowed, networks, plainAddress } from '../../util/networks.ts';
+import { acceptedConnection } from '../own-connections.ts';
 import type { IcapPeer, IcapServerLimits } from './context.ts';
 import type { TlsFiles, TlsMaterial } from './tls-files.ts';
 import { readTlsFiles } from './tls-files.ts';
@@ -101,7 +102,8 @@ export class Entrance {
     if (socket.remoteAddress === undefined) return void socket.destroy(); // has gone already
     const address = plainAddress(socket.remoteAddress);
     if (this.#balancers === null && this.options.tls === null) {
-      return then(socket, { peer: { address, certificate: null }, refusal: this.#host.refusal(address) });
+      const peer = { address, certificate: null, connection: acceptedConnection(socket) };
+      return then(socket, { peer, refusal: this.#host.refusal(address) });
     }
     const entering = new Entering(socket, address, this.#host, then);
     if (this.#host.entering.size > this.#host.limits.connections) {
@@ -185,6 +187,7 @@ class Entering implements HasDeadline {
   deadlineAt = Infinity;
   readonly socket: Socket;
   address: string;
+  readonly connection: string;
   /** The balancer's own connection. */
   own = false;
   readonly #host: EntranceHost;
@@ -195,6 +198,7 @@ class Entering implements HasDeadline {
   constructor(socket: Socket, address: string, host: EntranceHost, then: Then) {
     this.socket = socket;
     this.address = address;
+    this.connection = acceptedConnection(socket);
     this.#host = host;
     this.#then = then;
     this.deadlineAt = performance.now() + host.limits.handshakeTimeoutMs;
@@ -269,7 +273,8 @@ class Entering implements HasDeadline {
     this.#leave();
     this.socket.off('close', this.#leave);
     if (stream === this.socket) this.socket.off('error', this.#onError);
-    this.#then(stream, { peer: { address: this.address, certificate }, refusal });
+    const { address, connection } = this;
+    this.#then(stream, { peer: { address, certificate, connection }, refusal });
   }
 
   /** The server stops. */

@@ -10,6 +10,7 @@ import type { OutgoingParts } from '../codec/serializer.ts';
 import { assembledBody, keptFrom, withAssembledLength } from '../partial.ts';
 import type { Adapted, IcapOutcome } from '../service.ts';
 import type { Exchange } from './exchange.ts';
+import { previewIsArriving } from './exchange.ts';
 
 /**
  * `unmodified`: 204. `echo`: 200 with the message as it came. `adapted`: 200 with what the service made.
@@ -39,6 +40,15 @@ export function may204({ head, continued }: Exchange): boolean {
 export function may206(exchange: Exchange): boolean {
   const { head } = exchange;
   return head.allow206 && head.encapsulated.body !== null && may204(exchange);
+}
+
+/**
+ * Whether the form cannot be known before the preview is here: it must not depend on how the bytes arrive.
+ * @throws {IcapError} as {@link formOf}
+ */
+export function formNeedsPreview(exchange: Exchange, outcome: IcapOutcome): boolean {
+  if (outcome.kind === 'unmodified' || !previewIsArriving(exchange) || hasLength(exchange)) return false;
+  return keptFrom(exchange.transaction, outcome) !== null;
 }
 
 /** @throws {IcapError} `ERR_ICAP_SERVICE` for an outcome that makes no sense */

@@ -9,6 +9,7 @@ import type { Sections } from '../codec/message-parser.ts';
 import { serviceArguments } from '../codec/uri.ts';
 import type { HeldBody } from '../../http/held-body.ts';
 import type { IcapTransaction, ModMethod } from '../service.ts';
+import { isOwnConnection } from '../own-connections.ts';
 import type { IcapPeer } from './context.ts';
 
 export class WireTransaction implements IcapTransaction {
@@ -17,6 +18,7 @@ export class WireTransaction implements IcapTransaction {
   readonly icapHeaders: RawHeaders;
   readonly icapClient: string;
   readonly icapCertificate: string | null;
+  readonly isOwn: boolean;
   icapUser: string | null = null;
   readonly sections: Sections;
   readonly body: HeldBody | null;
@@ -31,6 +33,7 @@ export class WireTransaction implements IcapTransaction {
     this.icapHeaders = head.headers;
     this.icapClient = peer.address;
     this.icapCertificate = peer.certificate;
+    this.isOwn = isOwnConnection(peer.connection);
     this.sections = sections;
     this.body = body;
   }

@@ -6,10 +6,12 @@ import { Readable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isWeirError, messageOf, PluginError } from '../../errors.ts';
 import { fieldValue } from '../../icap/codec/fields.ts';
+import { HOOK_POINTS } from '../api/hooks.ts';
 import type { BladeMessage } from '../api/blade.ts';
 import type { HostLogger, LoadedPlugin } from '../loader.ts';
 import { closePlugins, loadPlugins } from '../loader.ts';
-import type { FromThread, PlainMessage, ThreadStart, ToThread } from './messages.ts';
+import type { Verdict } from '../api/verdict.ts';
+import type { FromThread, PlainMessage, Target, ThreadStart, ToThread } from './messages.ts';
 
 const MEMORY_LOOK_MS = 100;
 
@@ -38,23 +40,44 @@ try {
 function serve(plugin: LoadedPlugin): void {
   const { name, version, file, folder, watched, blades, services, hooks, panels } = plugin;
   const { authenticators, reports } = plugin;
-  if ([services, hooks, panels, authenticators, reports].some((list) => list.length > 0)) {
-    const message = `plugin ${name} registers more than blades, which cannot be isolated: remove \`isolate\``;
+  if ([panels, authenticators, reports].some((list) => list.length > 0)) {
+    const message = `plugin ${name} registers more than blades, services and hooks, which cannot be isolated: remove \`isolate\``;
     return tell({ kind: 'failed', code: 'ERR_PLUGIN_LOAD', message, path: null });
   }
   const running = new Map<number, AbortController>();
   port.on('message', (message: ToThread) => {
-    if (message.kind === 'inspect') void inspect(message.id, message.blade, message.message);
+    if (message.kind === 'call') void call(message.id, message.target, message.input);
     else if (message.kind === 'abort')
       running.get(message.id)?.abort(new PluginError('ERR_ABORTED', 'given up'));
     else void closePlugins([plugin]).then(() => tell({ kind: 'closed' }));
   });
-  const inspect = async (id: number, wanted: string, message: PlainMessage): Promise<void> => {
+  const answer = async (
+    target: Target,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<Verdict | undefined> => {
+    switch (target.kind) {
+      case 'blade':
+        return await blades
+          .find(({ name: each }) => each === target.name)!
+          .inspect(revived(input as PlainMessage), signal);
+      case 'service':
+        return await services.find(({ path }) => path === target.path)![target.method]!(
+          revived(input as PlainMessage),
+          signal,
+        );
+      case 'hook': {
+        const { hook } = hooks[target.index]!;
+        const verdict = await hook[target.point]!(withBuffer(input as object) as never, signal);
+        return verdict ?? undefined;
+      }
+    }
+  };
+  const call = async (id: number, target: Target, input: unknown): Promise<void> => {
     const abort = new AbortController();
     running.set(id, abort);
     try {
-      const blade = blades.find((each) => each.name === wanted)!;
-      tell({ kind: 'verdict', id, verdict: await blade.inspect(revived(message), abort.signal) });
+      tell({ kind: 'verdict', id, verdict: await answer(target, input, abort.signal) });
     } catch (error) {
       const code = isWeirError(error) ? error.code : 'ERR_PLUGIN_FAILED';
       tell({ kind: 'error', id, code, message: messageOf(error) });
@@ -71,7 +94,27 @@ function serve(plugin: LoadedPlugin): void {
     judges: blade.judges ?? ('message' as const),
     fingerprint: blade.fingerprint!(),
   }));
-  tell({ kind: 'ready', facts: { name, version, file, folder, watched, blades: facts } });
+  const brings = {
+    blades: facts,
+    services: services.map(
+      ({ path, description, previewBytes, timeoutMs, reqmod, respmod, fingerprint }) => ({
+        path,
+        ...(description === undefined ? {} : { description }),
+        ...(previewBytes === undefined ? {} : { previewBytes }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        methods: [
+          ...(reqmod === undefined ? [] : (['reqmod'] as const)),
+          ...(respmod === undefined ? [] : (['respmod'] as const)),
+        ],
+        fingerprint: fingerprint(),
+      }),
+    ),
+    hooks: hooks.map(({ hook }) => ({
+      ...(hook.timeoutMs === undefined ? {} : { timeoutMs: hook.timeoutMs }),
+      points: HOOK_POINTS.filter((point) => hook[point] !== undefined),
+    })),
+  };
+  tell({ kind: 'ready', facts: { name, version, file, folder, watched, ...brings } });
 }
 
 function revived({ body, ...message }: PlainMessage): BladeMessage {
@@ -91,6 +134,12 @@ function revived({ body, ...message }: PlainMessage): BladeMessage {
               memory === null ? createReadStream(body.file!) : Readable.from([memory], { objectMode: false }),
           },
   };
+}
+
+/** Buffers arrive in a thread as plain arrays of bytes. */
+function withBuffer(event: object): object {
+  const { data } = event as { data?: Uint8Array };
+  return data === undefined ? event : { ...event, data: Buffer.from(data) };
 }
 
 /** Functions and the like cannot leave a thread. */

@@ -6,9 +6,11 @@ import { Worker } from 'node:worker_threads';
 import { ERRORS, PluginError, messageOf, printable, type ErrorCode } from '../../errors.ts';
 import { workerOptions } from '../../util/worker-url.ts';
 import type { Blade, BladeMessage } from '../api/blade.ts';
+import type { ProxyHook } from '../api/hooks.ts';
+import type { MessageHandler, ServiceDefinition } from '../api/service.ts';
 import type { Verdict } from '../api/verdict.ts';
 import type { HostLogger, PluginEntry } from '../loader.ts';
-import type { FromThread, PlainMessage, PluginFacts, ThreadStart, ToThread } from './messages.ts';
+import type { FromThread, PlainMessage, PluginFacts, Target, ThreadStart, ToThread } from './messages.ts';
 
 const HANG_PATIENCE_MS = 500; // for a blade to heed its signal
 const CLOSE_PATIENCE_MS = 5000;
@@ -20,14 +22,14 @@ const MIB = 1024 * 1024;
 
 interface Task {
   readonly id: number;
-  readonly blade: string;
-  readonly message: PlainMessage;
+  readonly target: Target;
+  readonly input: unknown;
   readonly signal: AbortSignal;
   /** It was on a thread that failed. */
   isSuspect: boolean;
   /** Nobody waits for it any more; it may still hold up the thread. */
   isLeft: boolean;
-  settle(outcome: Verdict | PluginError): void;
+  settle(outcome: Verdict | undefined | PluginError): void;
 }
 
 export class PluginThread {
@@ -66,13 +68,38 @@ export class PluginThread {
 
   /** The blades, each in the thread. */
   get blades(): Blade[] {
-    return this.facts!.blades.map(({ name, judges, fingerprint }, index) => ({
+    return this.facts!.blades.map(({ name, judges, fingerprint }) => ({
       name,
       judges,
       fingerprint: () => fingerprint,
-      inspect: (message, signal) => this.#inspect(name, message, signal),
-      ...(index === 0 ? { close: () => this.close() } : {}),
+      inspect: this.#handler({ kind: 'blade', name }),
     }));
+  }
+
+  get services(): ServiceDefinition[] {
+    return this.facts!.services.map(({ methods, fingerprint, ...service }) => ({
+      ...service,
+      fingerprint: () => fingerprint,
+      ...Object.fromEntries(
+        methods.map((method) => [method, this.#handler({ kind: 'service', path: service.path, method })]),
+      ),
+    }));
+  }
+
+  get hooks(): ProxyHook[] {
+    return this.facts!.hooks.map(({ points, ...hook }, index) => ({
+      ...hook,
+      ...Object.fromEntries(
+        points.map((point) => [
+          point,
+          (event: object, signal: AbortSignal) => this.#call({ kind: 'hook', index, point }, event, signal),
+        ]),
+      ),
+    }));
+  }
+
+  #handler(target: Target): MessageHandler {
+    return async (message, signal) => (await this.#call(target, plainOf(message), signal))!;
   }
 
   async close(): Promise<void> {
@@ -94,7 +121,7 @@ export class PluginThread {
     this.#running.clear();
   }
 
-  #inspect(blade: string, message: BladeMessage, signal: AbortSignal): Promise<Verdict> {
+  #call(target: Target, input: unknown, signal: AbortSignal): Promise<Verdict | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#isClosing) return reject(failed('the plugin was closed'));
       if (signal.aborted) return reject(signal.reason as Error);
@@ -102,7 +129,7 @@ export class PluginThread {
         return reject(failed('too many messages wait for its thread'));
       const onAbort = (): void => this.#leave(task);
       const task: Task = {
-        ...{ id: this.#ids++, blade, message: plainOf(message), signal, isSuspect: false, isLeft: false },
+        ...{ id: this.#ids++, target, input, signal, isSuspect: false, isLeft: false },
         settle: (outcome) => {
           signal.removeEventListener('abort', onAbort);
           if (outcome instanceof Error) reject(outcome);
@@ -138,8 +165,8 @@ export class PluginThread {
       if (isAlone || (this.#waiting[0]!.isSuspect && this.#running.size > 0)) return;
       const task = this.#waiting.shift()!;
       this.#running.set(task.id, task);
-      const { id, blade, message } = task;
-      worker.postMessage({ kind: 'inspect', id, blade, message } satisfies ToThread);
+      const { id, target, input } = task;
+      worker.postMessage({ kind: 'call', id, target, input } satisfies ToThread);
     }
   }
 
@@ -174,10 +201,7 @@ export class PluginThread {
           clearTimeout(timer);
           return end(`failed: ${message.message}`, revived(message));
         case 'verdict':
-          return this.#done(
-            message.id,
-            isVerdict(message.verdict) ? message.verdict : failed('gave no verdict'),
-          );
+          return this.#done(message.id, message.verdict);
         case 'error':
           return this.#done(message.id, revived({ ...message, path: null }));
         case 'log':
@@ -192,10 +216,13 @@ export class PluginThread {
     worker.on('exit', (code) => end(`ended with code ${code}`));
   }
 
-  #done(id: number, outcome: Verdict | PluginError): void {
+  #done(id: number, given: Verdict | undefined | PluginError): void {
     const task = this.#running.get(id);
     if (task === undefined) return;
     this.#running.delete(id);
+    // What a hook may answer, the proxy checks: nothing is an answer too.
+    const isAnswer = given instanceof Error || task.target.kind === 'hook' || isVerdict(given);
+    const outcome = isAnswer ? given : failed('gave no verdict');
     if (!task.isLeft) task.settle(withBuffers(outcome));
     this.#dispatch();
   }
@@ -254,8 +281,8 @@ function isVerdict(value: unknown): value is Verdict {
 }
 
 /** Buffers arrive from a thread as plain arrays of bytes. */
-function withBuffers(outcome: Verdict | PluginError): Verdict | PluginError {
-  if (outcome instanceof Error || outcome.kind !== 'modify') return outcome;
+function withBuffers(outcome: Verdict | undefined | PluginError): Verdict | undefined | PluginError {
+  if (outcome === undefined || outcome instanceof Error || outcome.kind !== 'modify') return outcome;
   const { body, prefix } = outcome;
   return {
     ...outcome,

@@ -35,6 +35,7 @@ interface Dialogue {
 export class DialogueScheme implements Authenticator {
   readonly scheme: string;
   readonly challenge: string;
+  readonly perConnection: boolean;
   readonly #given: PluginAuthenticator;
   /** By connection. */
   readonly #open = new WeakMap<object, Dialogue>();
@@ -43,6 +44,7 @@ export class DialogueScheme implements Authenticator {
   constructor(given: PluginAuthenticator) {
     this.#given = given;
     this.scheme = given.scheme.toLowerCase();
+    this.perConnection = given.perConnection ?? true;
     this.challenge = given.parameters === undefined ? given.scheme : `${given.scheme} ${given.parameters}`;
   }
 
@@ -51,10 +53,10 @@ export class DialogueScheme implements Authenticator {
   }
 
   async authenticate(credentials: string, client: string, scope: object | null): Promise<string | null> {
-    const { scheme, perConnection = true } = this.#given;
+    const { scheme } = this.#given;
     const token = credentials.slice(scheme.length).trim();
     if (token.length > MOST_TOKEN) return null;
-    const kept = perConnection ? scope : null;
+    const kept = this.perConnection ? scope : null;
     if (kept !== null) this.#users.delete(kept);
     const dialogue = (kept === null ? null : this.#open.get(kept)) ?? this.#begin(client, kept);
     let step: AuthenticationStep;
@@ -74,7 +76,11 @@ export class DialogueScheme implements Authenticator {
       throw new NextLeg(scheme, step.token);
     }
     this.#end(dialogue, kept);
-    if (step.kind !== 'identity') return null;
+    if (step.kind !== 'identity') {
+      // Clients see the message; the reason is not for them.
+      const fields = step.kind === 'refused' && step.reason !== undefined ? { reason: step.reason } : {};
+      throw new HttpError('ERR_PROXY_AUTH', `the log-in by ${scheme} was refused`, fields);
+    }
     if (kept !== null) this.#users.set(kept, step.identity.user);
     return step.identity.user;
   }

@@ -143,7 +143,9 @@ export class ProxyHooks {
       try {
         answer = checked(await inTime(hook, ask, fail), allowed, fail);
       } catch (error) {
-        throw isWeirError(error) ? error : fail(`failed: ${messageOf(error)}`, error);
+        // A thread's failure does not say which plugin's it was.
+        const isNamed = isWeirError(error) && error.code !== 'ERR_PLUGIN_FAILED';
+        throw isNamed ? error : fail(`failed: ${messageOf(error)}`, error);
       }
       if (answer?.kind === 'block') {
         const { threat, reason } = answer;
@@ -179,8 +181,8 @@ async function inTime(
   const timeUp = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const late = fail(`took longer than ${timeoutMs} ms`);
+      reject(late); // before what the hook makes of the signal
       limit.abort(late);
-      reject(late);
     }, timeoutMs);
   });
   try {

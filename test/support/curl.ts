@@ -19,8 +19,12 @@ export interface CurlResult {
   header(name: string): string | undefined;
 }
 
-/** Runs `curl --silent --show-error …args`; never rejects for what curl calls a failure. */
-export async function curl(args: readonly string[], stdin?: Buffer): Promise<CurlResult> {
+/** Runs `curl --silent --show-error …args` with more in its environment; never rejects for what curl calls a failure. */
+export async function curl(
+  args: readonly string[],
+  stdin?: Buffer,
+  env: Readonly<Record<string, string>> = {},
+): Promise<CurlResult> {
   await using folder = await tempDir();
   const headerPath = await folder.write('headers', '');
   const child = spawn(
@@ -35,7 +39,7 @@ export async function curl(args: readonly string[], stdin?: Buffer): Promise<Cur
       headerPath,
       ...args,
     ],
-    { env: withoutProxies(process.env), stdio: 'pipe' },
+    { env: { ...withoutProxies(process.env), ...env }, stdio: 'pipe' },
   );
   const body: Buffer[] = [];
   const stderr: Buffer[] = [];

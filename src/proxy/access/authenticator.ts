@@ -9,8 +9,6 @@ export interface Authenticator {
   readonly scheme: string;
   /** Value of Proxy-Authenticate, e.g. `Basic realm="Weir"`. */
   readonly challenge: string;
-  /** Whether a login may take several legs and holds for its connection (RFC 4559): not over HTTP/2. */
-  readonly perConnection?: boolean;
   /**
    * Finds out who has sent credentials. Asked for every request, so what was found out should be remembered;
    * how many are examined at a time must be bounded.

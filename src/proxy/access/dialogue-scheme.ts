@@ -35,7 +35,6 @@ interface Dialogue {
 export class DialogueScheme implements Authenticator {
   readonly scheme: string;
   readonly challenge: string;
-  readonly perConnection: boolean;
   readonly #given: PluginAuthenticator;
   /** By connection. */
   readonly #open = new WeakMap<object, Dialogue>();
@@ -44,7 +43,6 @@ export class DialogueScheme implements Authenticator {
   constructor(given: PluginAuthenticator) {
     this.#given = given;
     this.scheme = given.scheme.toLowerCase();
-    this.perConnection = given.perConnection ?? true;
     this.challenge = given.parameters === undefined ? given.scheme : `${given.scheme} ${given.parameters}`;
   }
 
@@ -53,10 +51,10 @@ export class DialogueScheme implements Authenticator {
   }
 
   async authenticate(credentials: string, client: string, scope: object | null): Promise<string | null> {
-    const { scheme } = this.#given;
+    const { scheme, perConnection = true } = this.#given;
     const token = credentials.slice(scheme.length).trim();
     if (token.length > MOST_TOKEN) return null;
-    const kept = this.perConnection ? scope : null;
+    const kept = perConnection ? scope : null;
     if (kept !== null) this.#users.delete(kept);
     const dialogue = (kept === null ? null : this.#open.get(kept)) ?? this.#begin(client, kept);
     let step: AuthenticationStep;

@@ -62,7 +62,7 @@ const NOTES = `- *Drop* is by how much one core serves less at the CPU time per 
 - The log is at \`warn\`, so that without a viewer no record of a transaction is made: the dearest case for the dashboard. At \`info\` the record is made anyway.
 - Each round starts Weir anew, without and with the dashboard, since two processes of the same program differ by a few percent; the states take turns in another order each round.
 - Weir has one core, load, origin and viewer share the other. The viewer reads and parses every message.
-- The feed sends at most 200 rows each 250 ms, and how many there were; under load most transactions are counted, and only those that are sent are made a row.`;
+- The feed sends at most 50 rows each 250 ms, and how many there were; under load most transactions are counted, and only those that are sent are made a row.`;
 
 /** @returns Markdown, with its last line end */
 export function dashboardPage(rounds: readonly Round[], machine: Machine, date: string): string {

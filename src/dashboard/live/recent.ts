@@ -6,7 +6,7 @@ import type { Matches } from './filter.ts';
 
 export const CAPACITY = 2000;
 const WINDOW_MS = 250;
-const PER_WINDOW = 200; // uneventful ones
+const PER_WINDOW = 50; // uneventful ones
 
 export interface RecentPage {
   /** Newest first. */

@@ -6,7 +6,7 @@ import type { LiveMessage, TransactionSummary } from '../api/types.ts';
 import type { Matches } from './filter.ts';
 import { filterOf, matcherOf } from './filter.ts';
 
-export const MAX_ITEMS = 200; // of a batch
+export const MAX_ITEMS = 50; // of a batch: more than anybody reads, and each costs the proxy
 const MAX_BUFFERED = 1024 * 1024; // bytes that a viewer has not taken yet
 
 export class Viewer {

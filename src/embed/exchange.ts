@@ -12,8 +12,13 @@ import type { SpoolOptions } from '../http/spool.ts';
 import { withoutField } from '../icap/codec/fields.ts';
 import type { RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
 import type { Coverage, NotScannedReason } from '../proxy/adaptation/coverage.ts';
-import { CLEAN, worseOf } from '../proxy/adaptation/coverage.ts';
-import type { AdaptationPipeline, PipelineOutput, StepTrace } from '../proxy/adaptation/pipeline.ts';
+import { CLEAN, isPartial, worseOf } from '../proxy/adaptation/coverage.ts';
+import type {
+  AdaptationPipeline,
+  PipelineInput,
+  PipelineOutput,
+  StepTrace,
+} from '../proxy/adaptation/pipeline.ts';
 import type { SharedFields } from '../proxy/adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from '../proxy/answers.ts';
 import type { RangeRecord } from '../proxy/ranges/range-types.ts';
@@ -26,7 +31,7 @@ import { CapturedResponse } from './captured-response.ts';
 import type { ResponseToSend } from './captured-response.ts';
 import { PartOfWhole } from './part-of-whole.ts';
 import type { AdaptationPolicy } from './policy.ts';
-import { adoptRequest, clientOf, requestHeadOf, setHeaders } from './request-head.ts';
+import { adoptRequest, clientOf, hostOf, requestHeadOf, setHeaders, tlsOf } from './request-head.ts';
 import { hasBody, TakenRequestBody } from './request-body.ts';
 
 export interface ExchangeOptions {
@@ -54,7 +59,6 @@ export function isRefused(req: IncomingMessage, res: ServerResponse): boolean {
   return true;
 }
 
-const PARTIAL = 206;
 const exchanges = new WeakMap<IncomingMessage, AdaptedExchange>();
 
 export class AdaptedExchange implements StreamTransaction {
@@ -162,9 +166,9 @@ export class AdaptedExchange implements StreamTransaction {
     const req = this.#req;
     const { lengthWanted, body: givenBody } = this.#options;
     this.#options.prepare?.(req);
+    this.#user = this.#policy.user(req);
     if (this.#pipeline.has('RESPMOD')) this.#takePart(req);
     const request = requestHeadOf(req);
-    this.#user = this.#policy.user(req);
     this.#request = { ...request, headers: withoutField(request.headers, 'expect') }; // node has said 100
     this.#url = request.target;
     const adapts = this.#pipeline.has('REQMOD') && !this.#policy.skip(req, 'reqmod', this.#res);
@@ -211,6 +215,9 @@ export class AdaptedExchange implements StreamTransaction {
   /** @throws {HttpError} `ERR_ADAPT_NOT_SCANNED` */
   #takePart(req: IncomingMessage): void {
     const asked = req.headers.range;
+    if (asked === undefined) return;
+    const plan = { ...this.#factsOf(requestHeadOf(req)), response: null, length: null };
+    if (!this.#pipeline.mayAdaptResponse(plan)) return; // the application's own affair
     this.#part = PartOfWhole.takenFrom(req, this.#policy.parts);
     if (req.headers.range !== asked) this.#range = { object: null, use: 'stripped' };
   }
@@ -220,11 +227,9 @@ export class AdaptedExchange implements StreamTransaction {
   #wantsResponse(status: number): boolean {
     if (this.#request === null) return false;
     if (this.#method === 'HEAD' || status < 200 || status === 204 || status === 304) return false;
-    const isWanted = this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res);
-    const isPart = status === PARTIAL && this.#policy.parts !== 'fragment'; // sent without being asked for
-    if (isWanted && !isPart) return true;
+    if (this.#pipeline.has('RESPMOD') && !this.#policy.skip(this.#req, 'respmod', this.#res)) return true;
     try {
-      this.#leaveOut(isWanted ? 'range' : 'policy', 'RESPMOD');
+      this.#leaveOut('policy', 'RESPMOD');
       return false;
     } catch (error) {
       this.fail(error);
@@ -240,6 +245,10 @@ export class AdaptedExchange implements StreamTransaction {
   async #adaptResponse(head: ResponseHead, body: Body | null): Promise<void> {
     if (this.#failure !== null) return void body?.cancel(this.#failure); // answered already
     try {
+      if (this.#isUnaskedPart(head, body)) {
+        this.#leaveOut('range', 'RESPMOD');
+        return this.#capture.send({ status: head.status, reason: head.reason, headers: null, body });
+      }
       const output = await this.#run('RESPMOD', this.#request!, head, body);
       const part = this.#partOf(output, head);
       if (part !== null) return this.#capture.send(part);
@@ -248,6 +257,13 @@ export class AdaptedExchange implements StreamTransaction {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** A part that services would take for an object: the handler has sent it without being asked for one. */
+  #isUnaskedPart(head: ResponseHead, body: Body | null): boolean {
+    if (this.#policy.parts === 'fragment' || !isPartial(head)) return false;
+    const length = body?.declaredLength ?? null;
+    return this.#pipeline.sees('RESPMOD', { ...this.#factsOf(this.#request!), response: head, length });
   }
 
   /** What of a judged response the client has asked for; null: it gets what there is. */
@@ -278,13 +294,10 @@ export class AdaptedExchange implements StreamTransaction {
     body: Body | null,
   ): Promise<PipelineOutput> {
     const input = {
-      host: hostOf(request.target),
-      request,
+      ...this.#factsOf(request),
       response,
       body,
-      clientIp: this.#client === 'unknown' ? null : this.#client,
       serverIp: this.#req.socket.localAddress?.replace(/^::ffff:/, '') ?? null,
-      user: this.#user,
       cancellation: this.#cancellation,
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
       notes: this.#noted(request),
@@ -293,6 +306,12 @@ export class AdaptedExchange implements StreamTransaction {
       this.onOutput(output);
       return output;
     });
+  }
+
+  /** What rules look at in a request. */
+  #factsOf(request: RequestHead): Pick<PipelineInput, 'host' | 'request' | 'clientIp' | 'user'> {
+    const clientIp = this.#client === 'unknown' ? null : this.#client;
+    return { host: hostOf(request.target), request, clientIp, user: this.#user };
   }
 
   // --- as StreamTransaction ---
@@ -375,16 +394,4 @@ export class AdaptedExchange implements StreamTransaction {
 
 function errorOf(failure: WeirError | null): Pick<ProxyRecord, 'error'> {
   return failure === null ? {} : { error: { code: failure.code, message: failure.message } };
-}
-
-function tlsOf(socket: TLSSocket): ProxyRecord['tls'] {
-  if (socket.encrypted !== true) return null;
-  const sni = typeof socket.servername === 'string' ? socket.servername : null;
-  const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : null;
-  return { version: socket.getProtocol(), sni, alpn, action: 'serve' };
-}
-
-/** Host of an absolute target, for rules. */
-function hostOf(target: string): string {
-  return URL.canParse(target) ? new URL(target).hostname.replace(/^\[|\]$/g, '') : '';
 }

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import { readHeaderFacts } from '../http/framing.ts';
 import { fieldValue, withoutField } from '../icap/codec/fields.ts';
 import type { RawHeaders, RequestHead } from '../icap/codec/http-head.ts';
+import type { ProxyRecord } from '../telemetry/records.ts';
 
 /** What Express adds to a request, where it is there. */
 interface FrameworkRequest extends IncomingMessage {
@@ -110,4 +111,17 @@ function headersObject(raw: RawHeaders): IncomingMessage['headers'] {
     }
   }
   return headers;
+}
+
+/** What the record says of the TLS of a client's connection; null for none. */
+export function tlsOf(socket: TLSSocket): ProxyRecord['tls'] {
+  if (socket.encrypted !== true) return null;
+  const sni = typeof socket.servername === 'string' ? socket.servername : null;
+  const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : null;
+  return { version: socket.getProtocol(), sni, alpn, action: 'serve' };
+}
+
+/** Host of an absolute target, for rules. */
+export function hostOf(target: string): string {
+  return URL.canParse(target) ? new URL(target).hostname.replace(/^\[|\]$/g, '') : '';
 }

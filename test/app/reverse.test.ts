@@ -104,6 +104,25 @@ describe('what is inspected', () => {
     expect((await request(`${front.url}/events`)).status).toBe(403);
   });
 
+  test('parts of what no rule is for are left to the application', async () => {
+    const app = application();
+    await using origin = await originServer(app.handle);
+    const rules = [{ point: 'respmod', use: ['sandblast'], when: { paths: ['/eicar*'] } }];
+    await using front = await inFrontOf(
+      origin.url,
+      {},
+      {
+        adaptation: { rules, ranges: { mode: 'block' }, notScanned: { range: 'block' } },
+      },
+    );
+    const headers = { range: 'bytes=5-9' };
+    const letters = await request(`${front.url}/letters`, { headers });
+    expect([letters.status, letters.text]).toEqual([206, 'fghij']);
+    expect(app.seen.map((seen) => seen.headers.range)).toEqual(['bytes=5-9']);
+    expect((await request(`${front.url}/eicar-in-parts`, { headers })).status).toBe(403);
+    expect(app.seen).toHaveLength(1);
+  });
+
   test('rules of the configuration decide which messages are', async () => {
     const app = application();
     await using origin = await originServer(app.handle);

@@ -58,6 +58,8 @@ function answer(url: string, res: ServerResponse, upload: object, range?: string
       return;
     case '/letters':
       return inParts(Buffer.from('abcdefghijklmnopqrstuvwxyz'), range, res);
+    case '/unasked-part':
+      return inParts(Buffer.from('abcdef'), 'bytes=0-2', res);
     case '/eicar-in-parts':
       return inParts(eicar(), range, res);
     case '/events':

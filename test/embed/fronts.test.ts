@@ -227,6 +227,13 @@ describe.each(FRONTS)('%s', (_name, start: StartFront) => {
       const { status, text } = await request(`${front.url}/letters`, { headers: { range: 'bytes=5-9' } });
       return ranges === 'block' ? status : [status, text];
     };
+    const records: ProxyRecord[] = [];
+    await using front = await start(application(), {
+      respmod: scan,
+      onRecord: (record) => records.push(record),
+    });
+    expect((await request(`${front.url}/unasked-part`)).text).toBe('abc');
+    expect(records[0]).toMatchObject({ status: 206, coverage: { state: 'not-scanned', reason: 'range' } });
     expect(await letters('fragment')).toEqual([206, 'fghij']);
     expect(await letters('strip')).toEqual([200, 'abcdefghijklmnopqrstuvwxyz']);
     expect(await letters('block')).toBe(403);

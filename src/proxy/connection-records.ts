@@ -100,7 +100,7 @@ export class ConnectionRecords {
       verdict: 'error',
       ms: performance.now() - startedAt,
       incident: status >= 400 ? id : null, // a tunnel that fails shows no page
-      error: { code: error.code, message: error.message },
+      error: { code: error.code, message: messageForLog(error) },
     };
     if (error.code.startsWith('ERR_TLS_')) this.#telemetry.meters?.handshakeFailed(handshakeFailure(error));
     this.#report(record, session, null);
@@ -136,6 +136,12 @@ function emptyRecord(id: string, session: Session, method: string, url: string, 
     incident: null,
     ms: 0,
   };
+}
+
+/** With what the client is not told: why the program or plugin that judges log-ins has refused one. */
+function messageForLog({ code, message, fields }: WeirError): string {
+  const { reason } = fields;
+  return code === 'ERR_PROXY_AUTH' && typeof reason === 'string' ? `${message}: ${reason}` : message;
 }
 
 /** Why a client's TLS came to nothing, as metrics name it. */

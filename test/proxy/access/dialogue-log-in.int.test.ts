@@ -103,6 +103,13 @@ test('a program that speaks as Squid’s Negotiate helpers do names the user, on
   const [record] = await weir.logged((each) => each['user'] === 'bob@REALM.TEST', 1);
   expect(record).toMatchObject({ user: 'bob@REALM.TEST' });
   expect((await client()('Negotiate d3Jvbmc='))[0]).toBe(407);
+  const [refused] = await weir.logged(
+    ({ error }) => error?.message.startsWith('the log-in by Negotiate was refused') === true,
+  );
+  expect(refused!.error).toEqual({
+    code: 'ERR_PROXY_AUTH',
+    message: 'the log-in by Negotiate was refused: = wrong',
+  });
 });
 
 test('a scheme that no plugin brings is refused at a reload, and what was in force stays', async () => {

@@ -1,7 +1,7 @@
 // The command line of the ICAP server suite; a wrong word is a usage error (exit 2).
-import { parseArgs } from 'node:util';
-
-import { chosen, positive, UsageError } from '../options.ts';
+import { chosen } from '../options.ts';
+import { parseSuiteOptions } from '../suite-options.ts';
+import type { SuiteOptions } from '../suite-options.ts';
 import { SCALING_ID, SECONDS, SERVER_IDS, SERVER_WORKS, type ServerId } from './works.ts';
 
 const WORK_IDS = [...SERVER_WORKS.map((work) => work.id), SCALING_ID];
@@ -21,62 +21,23 @@ export const USAGE = `Usage: npm run bench -- --suite icap-server [options]
 
 Example: npm run bench -- --suite icap-server --only reqmod,64k-200 --rounds 1`;
 
-export interface ServerOptions {
-  readonly help: boolean;
+export interface ServerOptions extends Omit<SuiteOptions, 'peers'> {
   /** Work ids, `workers` among them, in table order. */
   readonly works: readonly string[];
   readonly peers: readonly ServerId[];
   readonly rounds: number;
   readonly seconds: number;
-  readonly profile: boolean;
-  readonly json: boolean;
-  readonly output: string | undefined;
-  readonly build: boolean;
-  readonly keep: boolean;
-  /** Nothing was narrowed, so that the result may stand in the page. */
-  readonly full: boolean;
 }
 
-/**
- * Reads the arguments without `--suite`.
- *
- * @throws {UsageError} an unknown option, work or server, or a number out of range
- */
+/** @throws {UsageError} an unknown option, work or server, or a number out of range */
 export function parseServerOptions(args: readonly string[]): ServerOptions {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        only: { type: 'string' },
-        peers: { type: 'string' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        quick: { type: 'boolean' },
-        profile: { type: 'boolean' },
-        json: { type: 'boolean' },
-        output: { type: 'string' },
-        'no-build': { type: 'boolean' },
-        keep: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const { help = false, quick = false, profile = false, json = false, keep = false } = values;
-  const narrowing = [values.only, values.peers, values.rounds, values.seconds, values.quick, values.profile];
+  const options = parseSuiteOptions(args, ['only', 'peers', 'quick', 'keep']);
+  const { only, peers, quick, rounds, seconds } = options;
   return {
-    help,
-    works: chosen('--only', values.only, WORK_IDS),
-    peers: chosen('--peers', values.peers, SERVER_IDS),
-    rounds: positive('--rounds', values.rounds, true) ?? (quick ? 1 : 3),
-    seconds: positive('--seconds', values.seconds, false) ?? (quick ? 1 : SECONDS),
-    profile,
-    json,
-    output: values.output,
-    build: !(values['no-build'] ?? false),
-    keep,
-    full: narrowing.every((value) => value === undefined),
+    ...options,
+    works: chosen('--only', only, WORK_IDS),
+    peers: chosen('--peers', peers, SERVER_IDS),
+    rounds: rounds ?? (quick ? 1 : 3),
+    seconds: seconds ?? (quick ? 1 : SECONDS),
   };
 }

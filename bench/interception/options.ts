@@ -1,7 +1,7 @@
 // The command line of the interception suite; a wrong word is a usage error (exit 2).
-import { parseArgs } from 'node:util';
-
-import { chosen, positive, UsageError } from '../options.ts';
+import { chosen } from '../options.ts';
+import { parseSuiteOptions } from '../suite-options.ts';
+import type { SuiteOptions } from '../suite-options.ts';
 import { COMPARISONS } from './works.ts';
 
 const IDS = COMPARISONS.map(({ id }) => id);
@@ -18,49 +18,13 @@ export const USAGE = `Usage: npm run bench -- --suite interception [options]
 
 Example: npm run bench -- --suite interception --only http2 --rounds 1`;
 
-export interface InterceptionOptions {
-  readonly help: boolean;
+export interface InterceptionOptions extends SuiteOptions {
   readonly rows: readonly string[];
   readonly rounds: number;
-  readonly seconds: number | undefined;
-  readonly profile: boolean;
-  readonly json: boolean;
-  readonly output: string | undefined;
-  readonly build: boolean;
-  /** Nothing was narrowed, so that the result may stand in the documents. */
-  readonly full: boolean;
 }
 
 /** @throws {UsageError} an unknown option or row, or a number out of range */
 export function parseInterceptionOptions(args: readonly string[]): InterceptionOptions {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        only: { type: 'string' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        profile: { type: 'boolean' },
-        json: { type: 'boolean' },
-        output: { type: 'string' },
-        'no-build': { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const narrowing = [values.only, values.rounds, values.seconds, values.profile];
-  return {
-    help: values.help ?? false,
-    rows: chosen('--only', values.only, IDS),
-    rounds: positive('--rounds', values.rounds, true) ?? 3,
-    seconds: positive('--seconds', values.seconds, false),
-    profile: values.profile ?? false,
-    json: values.json ?? false,
-    output: values.output,
-    build: !(values['no-build'] ?? false),
-    full: narrowing.every((value) => value === undefined),
-  };
+  const options = parseSuiteOptions(args, ['only']);
+  return { ...options, rows: chosen('--only', options.only, IDS), rounds: options.rounds ?? 3 };
 }

@@ -1,7 +1,7 @@
 // The command line of the scanning suite; a wrong word is a usage error (exit 2).
-import { parseArgs } from 'node:util';
-
-import { chosen, positive, UsageError } from '../options.ts';
+import { chosen } from '../options.ts';
+import { parseSuiteOptions } from '../suite-options.ts';
+import type { SuiteOptions } from '../suite-options.ts';
 import { SCAN_WORK_IDS, SECONDS } from './works.ts';
 
 export const USAGE = `Usage: npm run bench -- --suite scanning [options]
@@ -18,58 +18,20 @@ export const USAGE = `Usage: npm run bench -- --suite scanning [options]
 
 Example: npm run bench -- --suite scanning --only 1m-text,1m-gzip --rounds 1`;
 
-export interface ScanOptions {
-  readonly help: boolean;
+export interface ScanOptions extends SuiteOptions {
   readonly works: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
-  readonly profile: boolean;
-  readonly json: boolean;
-  readonly output: string | undefined;
-  readonly build: boolean;
-  readonly keep: boolean;
-  /** Nothing was narrowed, so that the result may stand in the page. */
-  readonly full: boolean;
 }
 
-/**
- * Reads the arguments without `--suite`.
- *
- * @throws {UsageError} an unknown option or work, or a number out of range
- */
+/** @throws {UsageError} an unknown option or work, or a number out of range */
 export function parseScanOptions(args: readonly string[]): ScanOptions {
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        only: { type: 'string' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        quick: { type: 'boolean' },
-        profile: { type: 'boolean' },
-        json: { type: 'boolean' },
-        output: { type: 'string' },
-        'no-build': { type: 'boolean' },
-        keep: { type: 'boolean' },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-  const { help = false, quick = false, profile = false, json = false, keep = false } = values;
-  const narrowing = [values.only, values.rounds, values.seconds, values.quick, values.profile];
+  const options = parseSuiteOptions(args, ['only', 'quick', 'keep']);
+  const { only, quick, rounds, seconds } = options;
   return {
-    help,
-    works: chosen('--only', values.only, SCAN_WORK_IDS),
-    rounds: positive('--rounds', values.rounds, true) ?? (quick ? 1 : 3),
-    seconds: positive('--seconds', values.seconds, false) ?? (quick ? 1 : SECONDS),
-    profile,
-    json,
-    output: values.output,
-    build: !(values['no-build'] ?? false),
-    keep,
-    full: narrowing.every((value) => value === undefined),
+    ...options,
+    works: chosen('--only', only, SCAN_WORK_IDS),
+    rounds: rounds ?? (quick ? 1 : 3),
+    seconds: seconds ?? (quick ? 1 : SECONDS),
   };
 }

@@ -2,7 +2,7 @@
 // copied, formatted or redacted here; record.ts does that later, away from the transaction. Times are
 // milliseconds of performance.now().
 
-import type { WeirError } from '../errors.ts';
+import type { ErrorCode, WeirError } from '../errors.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import type { WireExchange, WireNotes } from './wire.ts';
@@ -38,6 +38,20 @@ export function isEventful(verdict: ProxyRecord['verdict']): boolean {
   return verdict !== 'allowed' && verdict !== 'modified';
 }
 
+/** What notes keep of an error. */
+export interface NotedError {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/**
+ * Notes wait for their place on disk, and must not keep more alive than they say: V8 holds on to the receiver
+ * of every frame of an error until somebody reads its stack, so sockets with their buffers would wait too.
+ */
+function noted(error: WeirError | null): NotedError | null {
+  return error === null ? null : { code: error.code, message: error.message };
+}
+
 /** One ICAP request on a connection. */
 export class ExchangeNote {
   readonly address: string;
@@ -55,7 +69,7 @@ export class ExchangeNote {
   /** Start of the preview, where the configuration asks for it. */
   body: Buffer | null = null;
   answer: { readonly status: number; readonly reason: string; readonly headers: RawHeaders } | null = null;
-  error: WeirError | null = null;
+  error: NotedError | null = null;
   /** Takes the bytes as they are on the wire; null: nobody does. */
   readonly wire: WireExchange | null;
   readonly #bodyLimit: number;
@@ -82,7 +96,7 @@ export class ExchangeNote {
   ends(preview: number | null, error: WeirError | null): void {
     this.endedAt = performance.now();
     this.preview = preview;
-    this.error = error;
+    this.error = noted(error);
   }
 
   /** Copies the start of a preview, as far as `trace.bodies` allows. */
@@ -105,7 +119,7 @@ export class ServiceNote {
   readonly service: string;
   readonly askedAt = performance.now();
   endedAt: number | null = null;
-  error: WeirError | null = null;
+  error: NotedError | null = null;
   /** Null where it answered. */
   after: AfterFailure | null = null;
   /** Key of the configuration that decided, e.g. `adaptation.services.scan.onError`. */
@@ -130,7 +144,7 @@ export class ServiceNote {
 
   ends(error: WeirError | null): void {
     this.endedAt = performance.now();
-    this.error = error;
+    this.error = noted(error);
   }
 }
 
@@ -196,10 +210,14 @@ export class OriginNote {
   reused = false;
   answeredAt: number | null = null;
   status: number | null = null;
-  error: WeirError | null = null;
+  error: NotedError | null = null;
 
   constructor(authority: string) {
     this.authority = authority;
+  }
+
+  fails(error: WeirError): void {
+    this.error = noted(error);
   }
 }
 

@@ -1,12 +1,17 @@
 // From what was noted to what is stored: relative times, heads without secrets, bounded lengths. Called in
 // batches by the store, never by a transaction.
 
-import type { WeirError } from '../errors.ts';
 import { ERRORS } from '../errors.ts';
-import type { ErrorCode } from '../errors.ts';
 import type { ProxyRecord, WebSocketRecord } from '../telemetry/records.ts';
 import { decisionOf, policyLine } from './decision.ts';
-import type { ExchangeNote, OriginNote, ServiceNote, StepNotes, TransactionNotes } from './notes.ts';
+import type {
+  ExchangeNote,
+  NotedError,
+  OriginNote,
+  ServiceNote,
+  StepNotes,
+  TransactionNotes,
+} from './notes.ts';
 import { keptFields, keptHeadLines, keptText, keptUrl } from './redaction.ts';
 import type {
   TracedAnswer,
@@ -190,10 +195,8 @@ function makerOf(record: ProxyRecord, notes: TransactionNotes | null): TracedAns
   return made ? 'service' : 'origin';
 }
 
-function errorOf(error: WeirError | { readonly code: ErrorCode; readonly message: string }): TracedError {
-  const { code, message } = error;
-  const remedy = 'remedy' in error ? error.remedy : ERRORS[code].remedy;
-  return { code, message: keptText(message), remedy };
+function errorOf({ code, message }: NotedError): TracedError {
+  return { code, message: keptText(message), remedy: ERRORS[code].remedy };
 }
 
 /** To a hundredth of a millisecond. */

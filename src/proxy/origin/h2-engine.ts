@@ -99,7 +99,7 @@ export class Http2Engine implements OriginEngine {
         const mayRepeat = intact && request.cancellation.reason === null;
         if (mayRepeat && attempt < this.#attempts(key, failure, session, head.method)) continue;
         request.body?.cancel(failure);
-        if (request.note != null) request.note.error = failure;
+        request.note?.fails(failure);
         throw error;
       }
     }

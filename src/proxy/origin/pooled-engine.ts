@@ -138,7 +138,7 @@ export abstract class PooledEngine implements OriginEngine {
         const dead = reused && !connection!.answered && (error as HttpError).code === 'ERR_ORIGIN_CLOSED';
         if (!again && dead && replayable && request.cancellation.reason === null) continue;
         request.body?.cancel(error as Error);
-        if (request.note != null) request.note.error = error as HttpError;
+        request.note?.fails(error as HttpError);
         throw error;
       }
     }

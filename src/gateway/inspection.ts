@@ -154,7 +154,12 @@ export async function askInTime(
   let timer: NodeJS.Timeout | null = null;
   let onAbort: () => void = () => {};
   const cut = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
+    // Not `AbortSignal.any`: a signal that outlives many questions, as that of the background queue does,
+    // would keep an entry for each of them.
+    onAbort = () => {
+      limit.abort(signal.reason);
+      reject(signal.reason as Error);
+    };
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     timer = setTimeout(
@@ -168,7 +173,7 @@ export async function askInTime(
     );
   });
   try {
-    return await Promise.race([blade.inspect(message, AbortSignal.any([signal, limit.signal])), cut]);
+    return await Promise.race([blade.inspect(message, limit.signal), cut]);
   } finally {
     clearTimeout(timer!);
     signal.removeEventListener('abort', onAbort);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { inspect } from '../../src/gateway/inspection.ts';
+import { askInTime, inspect } from '../../src/gateway/inspection.ts';
 import type { Blade, BladeMessage, ModifyVerdict } from '../../src/plugin/api.ts';
 import { modify } from '../../src/plugin/api.ts';
 
@@ -34,6 +34,38 @@ test('a blade that does not answer in time fails with its name, and its signal i
   );
   expect(failed).toMatchObject({ code: 'ERR_SCAN_TIMEOUT', message: 'slow took longer than 20 ms' });
   expect(reason).toBe(failed);
+});
+
+const WAITS = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+
+test('a blade hears that the message is given up, and why', async () => {
+  const given = new AbortController();
+  const heard: unknown[] = [];
+  const blade: Blade = {
+    name: 'waits',
+    inspect: (_message, signal) =>
+      WAITS(signal).catch((reason: unknown) => {
+        heard.push(reason);
+        throw reason;
+      }),
+  };
+  const asked = askInTime(blade, MESSAGE, given.signal, 60_000);
+  const why = new Error('the client has gone');
+  given.abort(why);
+  await expect(asked).rejects.toBe(why);
+  expect(heard).toEqual([why]);
+});
+
+test('a signal that outlives many questions keeps nothing of them', async () => {
+  const { signal } = new AbortController();
+  const blade: Blade = { name: 'quick', inspect: () => ({ kind: 'allow' }) };
+  for (let question = 0; question < 20; question++) await askInTime(blade, MESSAGE, signal, 60_000);
+  // Where node notes signals that were made of this one; nothing says how many from outside.
+  const kept = Object.getOwnPropertySymbols(signal)
+    .map((symbol) => (signal as unknown as Record<symbol, { readonly size?: number } | null>)[symbol])
+    .filter((value) => (value?.size ?? 0) > 0);
+  expect(kept).toEqual([]);
 });
 
 /** What comes of blades that change a response with the fields `A: 1, B: 2, Set-Cookie: x, Set-Cookie: y`. */

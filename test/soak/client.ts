@@ -91,7 +91,9 @@ export class SoakClient {
     const request = this.#request(plan);
     let left = false;
     let error: string | null = null;
+    let gaveUp = false;
     const give = (why: string): void => {
+      gaveUp = true;
       error ??= why;
       request.destroy();
     };
@@ -111,7 +113,7 @@ export class SoakClient {
     const closed = new Promise((resolve) => request.once('close', resolve));
     void send(request, plan);
     const response = await answered;
-    const seen = response === null ? NOTHING : await receive(response, plan);
+    const seen = response === null ? NOTHING : await receive(response, plan, () => gaveUp);
     if (response !== null && !request.writableFinished) request.destroy(); // answered before it was sent
     await closed;
     clearTimeout(limit);
@@ -177,7 +179,11 @@ function oneOf(emitter: EventEmitter, ...events: string[]): Promise<void> {
   });
 }
 
-function receive(response: http.IncomingMessage, plan: Plan): Promise<Omit<Seen, 'left' | 'error'>> {
+function receive(
+  response: http.IncomingMessage,
+  plan: Plan,
+  gaveUp: () => boolean,
+): Promise<Omit<Seen, 'left' | 'error'>> {
   const check = new ContentCheck(plan.number, 'down');
   const kept: Buffer[] = [];
   let keptBytes = 0;
@@ -194,7 +200,8 @@ function receive(response: http.IncomingMessage, plan: Plan): Promise<Omit<Seen,
     }
   });
   let ended = false;
-  response.once('end', () => (ended = true));
+  // Node throws away what it has of the answer to a request that is destroyed, and then calls it ended.
+  response.once('end', () => (ended = !gaveUp()));
   response.on('error', () => {}); // told by `complete`
   return new Promise((resolve) => {
     response.once('close', () => {

@@ -25,7 +25,8 @@ export type Flights = Map<string, Promise<Verdict | null>>;
 export function verdictKey(content: Content, scope: string): string {
   const { sha256, contentEncoding, contentType } = content;
   const type = contentType.length > 128 ? digest(contentType) : contentType;
-  return `${sha256} ${scope} ${contentEncoding.slice(0, 64)} ${type}`;
+  // Joined, since a template makes a rope of five strings, which would be kept as long as the verdict is.
+  return [sha256, scope, contentEncoding.slice(0, 64), type].join(' ');
 }
 
 /** Digest of everything but the content that a blade's verdict depends on. */

@@ -77,6 +77,42 @@ export function http2Fields(headers: readonly string[], status?: number): Outgoi
   return fields;
 }
 
+/** Names as HTTP/2 has them, by how they were written; null: the field does not exist there. */
+const NAMES = new Map<string, string | null>();
+const MAX_NAMES = 1024;
+
+function http2Name(name: string): string | null {
+  const known = NAMES.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  const there = lower === 'host' || lower === 'te' || OF_A_CONNECTION.has(lower) ? null : lower;
+  if (NAMES.size < MAX_NAMES) NAMES.set(name, there);
+  return there;
+}
+
+/**
+ * Fields as our own HTTP/2 sends them: a flat list, otherwise like {@link http2Fields}.
+ * @returns name, value, name, value, …
+ */
+export function http2FieldList(headers: readonly string[]): string[] {
+  const fields: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = http2Name(headers[i]!);
+    if (name === null) continue;
+    const value = unfolded(headers[i + 1]!);
+    const at = name === 'set-cookie' ? -1 : placeOf(fields, name);
+    if (at < 0) fields.push(name, value);
+    else fields[at + 1] = `${fields[at + 1]!}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+  return fields;
+}
+
+/** Heads are short, so that a table of their names would cost more than to look through them. */
+function placeOf(fields: readonly string[], name: string): number {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at] === name) return at;
+  return -1;
+}
+
 /** Without a prototype, whose names could be fields; unlike `Object.create(null)` it has no slow hash table. */
 function FieldTable(): void {}
 FieldTable.prototype = Object.create(null);

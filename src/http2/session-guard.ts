@@ -1,11 +1,11 @@
 // What one client may make a connection do for nothing: streams that it resets at once, settings and pings
-// that must be acknowledged. Each kind has a bucket that refills; when one is empty the connection is closed
-// with ENHANCE_YOUR_CALM. Floods of CONTINUATION, of empty frames and of what the client does not read are
-// node's own affair (decision 0013). CVE-2023-44487, CVE-2025-8671, CVE-2019-9512, CVE-2019-9515.
+// that must be acknowledged, frames that say nothing or come too late. Each kind has a bucket that refills;
+// when one is empty the connection is closed with ENHANCE_YOUR_CALM. Endless header blocks are the codec's
+// affair. CVE-2023-44487, CVE-2025-8671, CVE-2019-9512, CVE-2019-9515, CVE-2019-9518.
 
 import { HttpError } from '../errors.ts';
 
-export type Nuisance = 'reset' | 'settings' | 'ping';
+export type Nuisance = 'reset' | 'settings' | 'ping' | 'empty' | 'late' | 'ignored';
 
 interface Bucket {
   readonly burst: number;
@@ -15,6 +15,9 @@ interface Bucket {
 
 const PINGS: Bucket = { burst: 1000, rate: 100 }; // gRPC pings for every estimate of its bandwidth
 const SETTINGS: Bucket = { burst: 64, rate: 1 };
+const EMPTY: Bucket = { burst: 256, rate: 16 }; // some programs send one now and then to flush
+const LATE: Bucket = { burst: 4096, rate: 256 }; // for streams that we have ended: they may be on their way
+const IGNORED: Bucket = { burst: 4096, rate: 256 }; // priorities, types of extensions
 const RESETS_PER_SECOND = 32;
 /** A browser that leaves a page resets all that is open: two pages full must pass. */
 const RESETS_PER_STREAM = 2;
@@ -26,16 +29,16 @@ export class SessionGuard {
 
   /** @param maxStreams  that may be open at a time */
   constructor(maxStreams: number) {
-    const resets = {
+    const reset = {
       burst: Math.max(MIN_RESETS, maxStreams * RESETS_PER_STREAM),
       rate: RESETS_PER_SECOND,
     };
-    this.#buckets = { reset: resets, settings: SETTINGS, ping: PINGS };
+    this.#buckets = { reset, settings: SETTINGS, ping: PINGS, empty: EMPTY, late: LATE, ignored: IGNORED };
     const at = performance.now();
+    const full = (kind: Nuisance): { left: number; at: number } => ({ left: this.#buckets[kind].burst, at });
     this.#levels = {
-      reset: { left: resets.burst, at },
-      settings: { left: SETTINGS.burst, at },
-      ping: { left: PINGS.burst, at },
+      ...{ reset: full('reset'), settings: full('settings'), ping: full('ping') },
+      ...{ empty: full('empty'), late: full('late'), ignored: full('ignored') },
     };
   }
 
@@ -56,4 +59,7 @@ const NAMES: Record<Nuisance, string> = {
   reset: 'stream resets',
   settings: 'SETTINGS frames',
   ping: 'pings',
+  empty: 'empty DATA frames',
+  late: 'frames on ended streams',
+  ignored: 'frames without effect',
 };

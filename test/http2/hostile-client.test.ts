@@ -17,6 +17,7 @@ import {
   INITIAL_WINDOW,
   PING,
   PROTOCOL_ERROR,
+  REFUSED_STREAM,
   RST_STREAM,
   SETTINGS,
   WINDOW_UPDATE,
@@ -71,37 +72,33 @@ const without = (name: string, ...more: Fields): Fields => [
 
 describe('a request that means two things never becomes one', () => {
   test.each<[string, Fields, string]>([
-    ['an upper-case name', get('/', ['X-Upper', '1']), `reset ${PROTOCOL_ERROR}`],
-    ['a blank in a name', get('/', ['x y', '1']), 'served 200 without it'],
-    ['connection', get('/', ['connection', 'close']), `reset ${PROTOCOL_ERROR}`],
-    ['transfer-encoding', get('/', ['transfer-encoding', 'chunked']), `reset ${PROTOCOL_ERROR}`],
-    ['upgrade', get('/', ['upgrade', 'h2c']), `reset ${PROTOCOL_ERROR}`],
-    ['te other than trailers', get('/', ['te', 'gzip']), `reset ${PROTOCOL_ERROR}`],
-    ['CR LF in a value', get('/', ['x-a', 'b\r\nx-c: d']), 'served 200 without it'],
-    ['NUL in a value', get('/', ['x-a', 'b\0c']), 'served 200 without it'],
-    ['two :path', get('/', [':path', '/other']), `reset ${PROTOCOL_ERROR}`],
-    ['a pseudo-header field behind others', get('/', ['a', 'b'], [':path', '/x']), `reset ${PROTOCOL_ERROR}`],
-    ['an unknown pseudo-header field', get('/', [':smuggle', 'x']), `reset ${PROTOCOL_ERROR}`],
-    ['no :path', without(':path'), `reset ${PROTOCOL_ERROR}`],
-    ['no :method', without(':method'), `reset ${PROTOCOL_ERROR}`],
-    ['no :scheme', without(':scheme'), `reset ${PROTOCOL_ERROR}`],
-    ['neither :authority nor Host', without(':authority'), `reset ${PROTOCOL_ERROR}`],
-    ['a :path without a slash', get('evil'), `reset ${PROTOCOL_ERROR}`],
-    ['a blank in :path', get('/a HTTP/1.1'), `reset ${PROTOCOL_ERROR}`],
-    ['an absolute :path', get('http://other.test/'), `reset ${PROTOCOL_ERROR}`],
+    ['an upper-case name', get('/', ['X-Upper', '1']), 'refused 400'],
+    ['a blank in a name', get('/', ['x y', '1']), 'refused 400'],
+    ['connection', get('/', ['connection', 'close']), 'refused 400'],
+    ['transfer-encoding', get('/', ['transfer-encoding', 'chunked']), 'refused 400'],
+    ['upgrade', get('/', ['upgrade', 'h2c']), 'refused 400'],
+    ['te other than trailers', get('/', ['te', 'gzip']), 'refused 400'],
+    ['CR LF in a value', get('/', ['x-a', 'b\r\nx-c: d']), 'refused 400'],
+    ['NUL in a value', get('/', ['x-a', 'b\0c']), 'refused 400'],
+    ['two :path', get('/', [':path', '/other']), 'refused 400'],
+    ['a pseudo-header field behind others', get('/', ['a', 'b'], [':path', '/x']), 'refused 400'],
+    ['an unknown pseudo-header field', get('/', [':smuggle', 'x']), 'refused 400'],
+    ['no :path', without(':path'), 'refused 400'],
+    ['no :method', without(':method'), 'refused 400'],
+    ['no :scheme', without(':scheme'), 'refused 400'],
+    ['neither :authority nor Host', without(':authority'), 'refused 400'],
+    ['a :path without a slash', get('evil'), 'refused 400'],
+    ['a blank in :path', get('/a HTTP/1.1'), 'refused 400'],
+    ['an absolute :path', get('http://other.test/'), 'refused 400'],
     ['the scheme http', without(':scheme', [':scheme', 'http']), 'refused 400'],
     ['another Host', get('/', ['host', 'other.test']), 'refused 400'],
     ['userinfo in :authority', without(':authority', [':authority', 'a@www.origin.test']), 'refused 400'],
-    [
-      'two content-length',
-      get('/', ['content-length', '0'], ['content-length', '0']),
-      `reset ${PROTOCOL_ERROR}`,
-    ],
-    ['a length without a body', get('/', ['content-length', '5']), `reset ${PROTOCOL_ERROR}`],
+    ['two content-length', get('/', ['content-length', '0'], ['content-length', '0']), 'refused 400'],
+    ['a length without a body', get('/', ['content-length', '5']), 'refused 400'],
     [
       'an extended CONNECT that was not offered',
       without(':method', [':method', 'CONNECT'], [':protocol', 'websocket']),
-      `reset ${PROTOCOL_ERROR}`,
+      'refused 400',
     ],
   ])('%s', async (_, fields, expected) => {
     expect(await outcomeOf(fields)).toBe(expected);
@@ -123,7 +120,7 @@ describe('a request that means two things never becomes one', () => {
       client.send(DATA, END_STREAM, 1, Buffer.from('four'));
       outcomes.push(await client.resetCode(1), await ended.promise);
     }
-    expect(outcomes).toEqual([PROTOCOL_ERROR, 'ERR_ABORTED', PROTOCOL_ERROR, 'ERR_ABORTED']);
+    expect(outcomes).toEqual([PROTOCOL_ERROR, 'ERR_HTTP_FRAMING', PROTOCOL_ERROR, 'ERR_HTTP_FRAMING']);
   });
 
   test('a body that the client resets with NO_ERROR is not complete', async () => {
@@ -171,19 +168,27 @@ describe('limits', () => {
     expect((await client.next(HEADERS, 3))?.payload[0]).toBe(0x88);
   });
 
-  test('a stream beyond maxStreams ends the connection of a client that knows the limit', async () => {
+  test('a stream beyond maxStreams is refused, and the others are served', async () => {
     const waiting: ServerExchange[] = [];
     onRequest = (exchange) => waiting.push(exchange);
     await using small = await http2Server((exchange) => onRequest(exchange), { maxStreams: 4 });
     using client = await FrameClient.connect(small.port);
-    await client.next(SETTINGS, 0); // acknowledged: the limit holds now
-    client.send(PING, 0, 0, Buffer.alloc(8));
-    await client.next(PING, 0);
     for (let i = 0; i < 5; i++) client.request(1 + 2 * i, get(`/${i}`));
-    await client.closed;
-    expect(waiting.length).toBeLessThanOrEqual(4);
-    expect(waiting.every(({ cancellation }) => cancellation.reason !== null)).toBe(true);
-    expect(small.troubles.map((error) => error.code)).toEqual(['ERR_HTTP2_PROTOCOL']);
+    expect(await client.resetCode(9)).toBe(REFUSED_STREAM);
+    expect(waiting.map(({ head }) => head.target)).toEqual(['/0', '/1', '/2', '/3']);
+    for (const exchange of waiting) answer(exchange);
+    client.request(11, get('/again'));
+    await client.next(HEADERS, 7);
+    await client.until(() => waiting.length === 5);
+    expect(small.troubles).toEqual([]);
+  });
+
+  test('a client that goes on beyond maxStreams is sent away', async () => {
+    await using small = await http2Server(() => {}, { maxStreams: 4 });
+    using client = await FrameClient.connect(small.port);
+    for (let i = 0; i < 300; i++) client.request(1 + 2 * i, get('/'));
+    expect(await client.goaway()).toBe(ENHANCE_YOUR_CALM);
+    expect(small.troubles.map((error) => error.code)).toEqual(['ERR_HTTP2_FLOOD']);
   });
 });
 
@@ -224,11 +229,11 @@ describe('floods end the connection', () => {
   });
 
   test('CONTINUATION without end', async () => {
-    const { codes } = await flood((client) => {
+    const { codes, goaway } = await flood((client) => {
       client.socket.write(frame(HEADERS, END_STREAM, 1, block(get('/'))));
       for (let i = 0; i < 200; i++) client.socket.write(frame(CONTINUATION, 0, 1, block([['x', 'y']])));
     });
-    expect(codes).toEqual(['ERR_HTTP2_PROTOCOL']);
+    expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
   });
 
   test('pings', async () => {
@@ -246,11 +251,11 @@ describe('floods end the connection', () => {
   });
 
   test('empty DATA frames', async () => {
-    const { codes } = await flood((client) => {
+    const { codes, goaway } = await flood((client) => {
       client.request(1, without(':method', [':method', 'POST']), true);
       for (let i = 0; i < 5000; i++) client.send(DATA, 0, 1);
     });
-    expect(codes).toEqual(['ERR_HTTP2_PROTOCOL']);
+    expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
   });
 });
 

@@ -198,7 +198,8 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     if (this.#over) return;
     const open = this.#streams.get(id);
     if (open !== undefined) return this.#onTrailers(open, fields, endStream);
-    if (id <= this.#lastStream || id % 2 === 0) return this.#onLate(id, 'HEADERS');
+    if (id % 2 === 0) throw idle('HEADERS', id);
+    if (id <= this.#lastStream) return this.#onLate(id, 'HEADERS');
     this.#lastStream = id;
     if (this.#closing) return this.#count('late');
     if (this.#streams.size >= this.#options.maxStreams) {
@@ -337,7 +338,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
 
   /** A frame that no open stream takes: on its way when we ended the stream, or against the rules. */
   #onLate(id: number, name: string): void {
-    if (id > this.#lastStream && id % 2 === 1 && !(this.#closing && name === 'DATA')) throw idle(name, id);
+    if (id > this.#lastStream) throw idle(name, id);
     const known = this.#resetIds.has(id) || (this.#closing && id > this.#servedStream);
     if (!known) throw new Http2CodecError(STREAM_CLOSED, `${name} on stream ${id}, which is closed`);
     this.#count('late');

@@ -176,34 +176,33 @@ export class FrameReader {
       case CONTINUATION:
         return this.#continuation(payload);
       case PRIORITY:
-        this.#mustBe(payload.length === 5 && this.#stream !== 0, 'PRIORITY');
+        this.#mustBe(this.#stream !== 0, payload.length === 5, 'PRIORITY');
         return this.#handler.onIgnored(PRIORITY);
       case RST_STREAM:
-        this.#mustBe(payload.length === 4 && this.#stream !== 0, 'RST_STREAM');
+        this.#mustBe(this.#stream !== 0, payload.length === 4, 'RST_STREAM');
         return this.#handler.onReset(this.#stream, payload.readUInt32BE(0));
       case SETTINGS:
         return this.#settings(payload);
       case PUSH_PROMISE:
         throw broken('PUSH_PROMISE from a client');
       case PING:
-        this.#mustBe(payload.length === 8 && this.#stream === 0, 'PING');
+        this.#mustBe(this.#stream === 0, payload.length === 8, 'PING');
         return this.#handler.onPing(payload, (this.#flags & ACK) !== 0);
       case GOAWAY:
-        this.#mustBe(payload.length >= 8 && this.#stream === 0, 'GOAWAY');
+        this.#mustBe(this.#stream === 0, payload.length >= 8, 'GOAWAY');
         return this.#handler.onGoaway(payload.readUInt32BE(0) & 0x7fffffff, payload.readUInt32BE(4));
       case WINDOW_UPDATE:
-        this.#mustBe(payload.length === 4, 'WINDOW_UPDATE');
+        this.#mustBe(true, payload.length === 4, 'WINDOW_UPDATE');
         return this.#handler.onWindowUpdate(this.#stream, payload.readUInt32BE(0) & 0x7fffffff);
       default:
         return this.#handler.onIgnored(this.#type);
     }
   }
 
-  #mustBe(isRight: boolean, name: string): void {
-    if (isRight) return;
-    const code =
-      this.#stream === 0 && name !== 'PRIORITY' && name !== 'RST_STREAM' ? FRAME_SIZE_ERROR : PROTOCOL_ERROR;
-    throw new Http2CodecError(code, `${name} of a wrong size, or on a wrong stream`);
+  /** RFC 9113 §6.3, §6.4, §6.7–§6.9. */
+  #mustBe(onRightStream: boolean, ofRightSize: boolean, name: string): void {
+    if (!onRightStream) throw broken(`${name} on stream ${this.#stream}`);
+    if (!ofRightSize) throw new Http2CodecError(FRAME_SIZE_ERROR, `${name} of a wrong size`);
   }
 
   #settings(payload: Buffer): void {

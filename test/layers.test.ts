@@ -10,7 +10,7 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const LAYERS: readonly (readonly string[])[] = [
-  ['errors.ts', 'util'],
+  ['errors.ts', 'errors', 'util'],
   ['icap/codec'],
   ['http', 'http2'],
   [

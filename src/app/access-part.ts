@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { BasicAuthenticator } from '../auth/basic.ts';
 import { FailureThrottle } from '../auth/failure-throttle.ts';
+import { readGroupFile } from '../auth/group-file.ts';
 import { HelperVerifier } from '../auth/helper.ts';
 import { NegotiateHelper } from '../auth/negotiate-helper.ts';
 import { PROXY_PASSWORD_COMMAND, readPasswordFile } from '../auth/password-file.ts';
@@ -31,7 +32,7 @@ export interface AccessPart {
 /**
  * Makes the access rules of the proxy.
  * @param before  what is in force, or null at the start
- * @throws {ConfigError} `ERR_CONFIG_UNREADABLE`, `ERR_CONFIG_VALUE`: the password file, or the helper
+ * @throws {ConfigError} `ERR_CONFIG_UNREADABLE`, `ERR_CONFIG_VALUE`: the password file, the groups, or the helper
  */
 export function makeAccessPart(
   { auth, clients }: Pick<ProxyConfig, 'auth' | 'clients'>,
@@ -42,7 +43,14 @@ export function makeAccessPart(
   const basic = auth?.basic ?? null;
   const ofPlugin = auth?.plugin == null ? null : authenticatorOf(auth.plugin, registered);
   const digest = basic?.file == null ? null : digestOf(basic.file);
-  const key = sortedJson([auth, digest, ofPlugin === null ? null : numberOf(ofPlugin)]);
+  const file = auth?.groups ?? null;
+  const groups = file === null ? null : readGroupFile(file);
+  const key = sortedJson([
+    auth,
+    digest,
+    file === null ? null : digestOf(file),
+    ofPlugin === null ? null : numberOf(ofPlugin),
+  ]);
   const throttle = before?.throttle ?? new FailureThrottle();
   const ways =
     before?.options.key === key
@@ -60,6 +68,7 @@ export function makeAccessPart(
     connections,
     requests: perSecond === null ? null : { perSecond, burst },
     authenticators: ways.authenticators,
+    groups,
     certificateUser: auth?.clientCertificate?.user ?? null,
     key,
   };

@@ -91,7 +91,9 @@ async function prepare(
     changes.push(await own.listeners.prepare(config.gateway.listen));
   }
   const rule = poolRule(config.gateway.workers, !running.halves.proxy);
-  const nextWorkers = (await workers?.prepare(config, rule ?? undefined)) ?? null;
+  const nextWorkers =
+    (await (only === null ? workers?.prepare(config, rule ?? undefined) : workers?.preparePlugin(only))) ??
+    null;
   undo.push(() => nextWorkers?.discard());
   if (running.stopping) throw new ConfigError('ERR_ABORTED', 'Weir is stopping');
 
@@ -114,6 +116,7 @@ async function prepare(
       applied: [
         ...changedKeys(before, config).filter((key) => !waits(key)),
         ...(nextProxy?.applied ?? []),
+        ...(only === null ? [] : [`plugin ${only}`]),
         ...(nextGateway?.applied() ?? []),
       ],
       needsRestart: [...changedKeys(running.configAtStart, config).filter(waits), ...problems],
@@ -162,7 +165,6 @@ async function prepareGateway(
     applied: () => {
       const now = [...tagsOf(gateway)];
       return [
-        ...(only === null ? [] : [`plugin ${only}`]),
         ...changedPlugins(former, blades).map((name) => `the code of plugin ${name}`),
         ...now.filter(([path, tag]) => (tags.get(path) ?? tag) !== tag).map(([path]) => `ISTag of ${path}`),
       ];

@@ -2,8 +2,8 @@
 // adaptation attached to it as to anybody's. What clients may send, and what the application learns of
 // them, is decided here; adaptation itself is src/embed.
 
-import type { IncomingMessage, Server } from 'node:http';
-import { Agent, createServer, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, Server } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, BlockList, Socket } from 'node:net';
 import type { ProxyServer } from 'http-proxy-3';
@@ -26,6 +26,7 @@ import type { Telemetry } from '../telemetry/records.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
 import { networks, plainAddress } from '../util/networks.ts';
+import { ApplicationAgent, isRepeatable } from './reverse-application.ts';
 import { clientBehind, prepareForApplication } from './reverse-request.ts';
 
 /** What a listener shares with everything else, as of now. */
@@ -47,6 +48,7 @@ export class ReverseServer {
   readonly #trusted: BlockList;
   readonly #server: Server;
   readonly #proxy: ProxyServer;
+  readonly #agent: ApplicationAgent;
   readonly #sockets = new Map<Socket, IncomingMessage | null>();
   readonly #answering = new Set<ServerResponse>();
   #stopping = false;
@@ -57,6 +59,12 @@ export class ReverseServer {
     this.#ground = ground;
     this.#target = originOf(listener.target);
     this.#trusted = networks(listener.trustForwarded.map(({ address, prefix }) => `${address}/${prefix}`));
+    this.#agent = new ApplicationAgent({
+      target: this.#target,
+      connector: () => ground().connector,
+      telemetry: () => ground().telemetry,
+      keepAliveMs: listener.keepAliveMs,
+    });
     this.#proxy = this.#makeProxy();
     const { limits } = ground();
     const options = {
@@ -89,6 +97,7 @@ export class ReverseServer {
     server.headersTimeout = headTimeoutMs;
     server.keepAliveTimeout = idleTimeoutMs;
     server.timeout = idleTimeoutMs;
+    this.#agent.closeIdle(); // trust, addresses and the like may be others now
   }
 
   /** @throws {ConfigError} `ERR_LISTEN` */
@@ -113,7 +122,10 @@ export class ReverseServer {
     this.#stopping = true;
     for (const res of this.#answering) res.shouldKeepAlive = false;
     return new Promise((resolve) => {
-      this.#server.close(() => resolve());
+      this.#server.close(() => {
+        this.#agent.destroy();
+        resolve();
+      });
       this.#server.closeIdleConnections();
     });
   }
@@ -129,24 +141,41 @@ export class ReverseServer {
     const target = this.#target;
     const proxy = httpProxy.createProxyServer({
       target: this.#listener.target,
-      agent: new ConnectorAgent(target, () => this.#ground().connector),
+      agent: this.#agent,
+      changeOrigin: !this.#listener.passHost,
       autoRewrite: true,
       protocolRewrite: this.#listener.tls === null ? 'http' : 'https',
     });
-    proxy.on('error', (error, req) => {
+    const send = proxy.web.bind(proxy);
+    /** What waits for its answer. */
+    const sent = new WeakMap<IncomingMessage, ClientRequest>();
+    const repeated = new WeakSet<IncomingMessage>();
+    proxy.on('error', (error, req, res) => {
+      const attempt = sent.get(req);
+      sent.delete(req);
+      const mayRepeat = attempt?.reusedSocket === true && isRepeatable(attempt) && !repeated.has(req);
+      if (mayRepeat && !req.socket.destroyed) {
+        repeated.add(req);
+        this.#agent.closeIdle(); // the application has closed this one, and the others are as old
+        return send(req, res as ServerResponse);
+      }
       const failure = isWeirError(error) ? error : asOriginError(error, target);
       AdaptedExchange.of(req)?.fail(failure);
     });
     proxy.on('proxyReq', (proxyReq, req) => {
+      sent.set(req, proxyReq);
       proxyReq.setTimeout(this.#ground().responseTimeoutMs, () => {
         const { host, port } = target;
         const text = `${host}:${port} did not answer in time`;
+        sent.delete(req);
         AdaptedExchange.of(req)?.fail(new HttpError('ERR_ORIGIN_TIMEOUT', text, { host, port }));
         proxyReq.destroy();
       });
     });
     // Fields of the connection to the application; http-proxy sets those of the client's.
-    proxy.on('proxyRes', ({ headers }) => {
+    proxy.on('proxyRes', ({ headers, socket }, req) => {
+      sent.delete(req);
+      this.#agent.noteKeepAlive(socket, headers['keep-alive'] as string | undefined);
       for (const name of ['connection', 'keep-alive', 'proxy-connection', 'te']) delete headers[name];
     });
     const ground = this.#ground;
@@ -163,6 +192,9 @@ export class ReverseServer {
       get onRecord() {
         return ground().policy.onRecord;
       },
+      get patience() {
+        return ground().policy.patience ?? null;
+      },
       get traces() {
         return ground().policy.traces ?? null;
       },
@@ -174,10 +206,11 @@ export class ReverseServer {
     };
     attachPolicy(proxy, policy, {
       spool: ground().spool,
-      client: (req) => clientBehind(req, this.#trusted),
+      client: (req) => clientBehind(req, this.#trusted, this.#listener.forwarded),
       prepare: (req) => {
         const { limits, viaName } = ground();
-        prepareForApplication(req, { limits, viaName, trusted: this.#trusted });
+        const { forwarded } = this.#listener;
+        prepareForApplication(req, { limits, viaName, trusted: this.#trusted, forwarded });
       },
     });
     return proxy;
@@ -225,7 +258,10 @@ export class ReverseServer {
     req.rawHeaders = req.rawHeaders.filter((_, index, all) => !/^upgrade$/i.test(all[index - (index % 2)]!));
     if (!hasBody(req)) return void this.#proxy.web(req, res);
     const { policy } = this.#ground();
-    const exchange = new AdaptedExchange(req, res, { policy, client: clientBehind(req, this.#trusted) });
+    const exchange = new AdaptedExchange(req, res, {
+      policy,
+      client: clientBehind(req, this.#trusted, this.#listener.forwarded),
+    });
     exchange.fail(
       new HttpError('ERR_HTTP_FRAMING', 'a request that asks for another protocol cannot have a body'),
     );
@@ -268,23 +304,6 @@ export class ReverseServer {
   #silent(socket: Socket): void {
     const req = this.#sockets.get(socket) ?? null;
     if (req === null || !req.complete || socket.writableLength > 0) socket.destroy();
-  }
-}
-
-/** Connects as the forward proxy does: with its trust, overrides and time limit, and never to ourselves. */
-class ConnectorAgent extends Agent {
-  constructor(target: OriginTarget, connector: () => OriginConnector) {
-    // A connection each: http-proxy cannot repeat a request on a kept one that turns out to be dead.
-    super({ keepAlive: false });
-    const createConnection = (
-      _options: object,
-      callback: (error: Error | null, socket?: Socket) => void,
-    ): void => {
-      connector()
-        .connect(target)
-        .then((socket) => callback(null, socket), callback);
-    };
-    Object.assign(this, { protocol: target.secure ? 'https:' : 'http:', createConnection });
   }
 }
 

@@ -4,6 +4,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
+import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ProxyLimits } from '../config/types.ts';
 import { setHeaders } from '../embed/request-head.ts';
@@ -28,14 +29,26 @@ export interface ReverseRules {
   readonly limits: Pick<ProxyLimits, 'headerFields' | 'uriBytes'>;
   readonly viaName: string;
   readonly trusted: BlockList;
+  /** Which fields name the client. */
+  readonly forwarded: 'x-forwarded' | 'forwarded' | 'both' | 'none';
 }
 
-/** Address of the client: the connection's, or what a trusted balancer says. */
-export function clientBehind(req: IncomingMessage, trusted: BlockList): string {
+/**
+ * Address of the client: the connection's, or what a trusted balancer says, in X-Forwarded-For or, where the listener
+ * speaks that, in Forwarded.
+ */
+export function clientBehind(
+  req: IncomingMessage,
+  trusted: BlockList,
+  style: ReverseRules['forwarded'],
+): string {
   const peer = plainAddress(req.socket.remoteAddress ?? 'unknown');
   if (!isAllowed(trusted, peer)) return peer;
   // From the right: each balancer adds whom it has seen, so the first that is none of them is the client.
-  const chain = fieldValues(req.rawHeaders, 'x-forwarded-for').join(',').split(',');
+  const older = fieldValues(req.rawHeaders, 'x-forwarded-for').join(',').split(',');
+  const isNew = style === 'forwarded' || style === 'both';
+  const newer = isNew ? forwardedFor(fieldValues(req.rawHeaders, 'forwarded').join(',')) : [];
+  const chain = newer.length > 0 ? newer : older;
   const seen = chain.map((part) => plainAddress(part.trim())).filter((part) => part !== '');
   return seen.reverse().find((address) => !isAllowed(trusted, address)) ?? seen.at(-1) ?? peer;
 }
@@ -45,10 +58,8 @@ export function clientBehind(req: IncomingMessage, trusted: BlockList): string {
  * @throws {HttpError} `ERR_HTTP_HEAD_TOO_LARGE`, `ERR_HTTP_TARGET_TOO_LONG`, `ERR_HTTP_TARGET`,
  *         `ERR_HTTP_HOST`, `ERR_HTTP_FRAMING`, `ERR_PROXY_LOOP`
  */
-export function prepareForApplication(
-  req: IncomingMessage,
-  { limits, viaName, trusted }: ReverseRules,
-): void {
+export function prepareForApplication(req: IncomingMessage, rules: ReverseRules): void {
+  const { limits, viaName } = rules;
   if (req.rawHeaders.length > limits.headerFields * 2) {
     throw new HttpError('ERR_HTTP_HEAD_TOO_LARGE', `more than ${limits.headerFields} header fields`);
   }
@@ -77,27 +88,63 @@ export function prepareForApplication(
   let fields: RawHeaders = withoutField(facts.endToEnd, 'expect'); // node has answered 100 already
   if (absolute !== null) fields = ['Host', host!, ...withoutField(fields, 'host')];
   const length = facts.contentLength ?? (hasBody(req) ? null : undefined);
-  setHeaders(req, [...forwarded(req, fields, host, trusted), 'Via', `${req.httpVersion} ${viaName}`], length);
+  setHeaders(req, [...forwarded(req, fields, host, rules), 'Via', `${req.httpVersion} ${viaName}`], length);
 }
 
 function forwarded(
   req: IncomingMessage,
   fields: RawHeaders,
   host: string | null,
-  trusted: BlockList,
+  { trusted, forwarded: style }: ReverseRules,
 ): RawHeaders {
   const peer = plainAddress(req.socket.remoteAddress ?? 'unknown');
   const known = isAllowed(trusted, peer);
-  const before = known ? fieldValues(fields, 'x-forwarded-for') : [];
-  const said = (name: string): string | undefined => (known ? fieldValues(fields, name)[0] : undefined);
+  const said = (name: string): readonly string[] => (known ? fieldValues(fields, name) : []);
+  const isOld = style === 'x-forwarded' || style === 'both';
+  const isNew = style === 'forwarded' || style === 'both';
+  const isPassedOn = (name: string): boolean =>
+    (name === 'forwarded' && style === 'x-forwarded') || (name === 'x-forwarded-port' && isOld);
   const kept = FORWARDED.reduce<RawHeaders>(
-    (rest, name) => (known && name === 'forwarded' ? rest : withoutField(rest, name)),
+    (rest, name) => (known && isPassedOn(name) ? rest : withoutField(rest, name)),
     fields,
   );
   const secure = (req.socket as Partial<TLSSocket>).encrypted === true;
-  kept.push('X-Forwarded-For', [...before, peer].join(', '));
-  kept.push('X-Forwarded-Proto', said('x-forwarded-proto') ?? (secure ? 'https' : 'http'));
-  const forwardedHost = said('x-forwarded-host') ?? host;
-  if (forwardedHost !== null) kept.push('X-Forwarded-Host', forwardedHost);
+  const proto = said('x-forwarded-proto')[0] ?? (secure ? 'https' : 'http');
+  const asked = said('x-forwarded-host')[0] ?? host;
+  const before = said('x-forwarded-for');
+  if (isOld) {
+    kept.push('X-Forwarded-For', [...before, peer].join(', '), 'X-Forwarded-Proto', proto);
+    if (asked !== null) kept.push('X-Forwarded-Host', asked);
+  }
+  if (isNew) {
+    // What a balancer says in the older fields is said once more in the newer one, unless it knows that itself.
+    const elements = [...said('forwarded')];
+    const older = before
+      .join(',')
+      .split(',')
+      .flatMap((part) => plainAddress(part.trim()) || []);
+    if (elements.length === 0) elements.push(...older.map((address) => `for=${node(address)}`));
+    const authority = asked === null ? '' : `;host=${quoted(asked)}`;
+    elements.push(`for=${node(peer)}${authority};proto=${/^https?$/i.test(proto) ? proto : 'http'}`);
+    kept.push('Forwarded', elements.join(', '));
+  }
   return kept;
+}
+
+/** Addresses of a Forwarded field, without ports; whatever hides itself is left out. RFC 7239 §4. */
+function forwardedFor(text: string): string[] {
+  return [...text.matchAll(/(?:^|[,;\s])for="?(?:\[([0-9a-f:.]+)\]|([0-9.]+))/gi)].map(
+    ([, six, four]) => six ?? four!,
+  );
+}
+
+/** RFC 7239 §6: an IPv6 address stands in brackets and quotes; what is no address is not passed on. */
+function node(address: string): string {
+  const family = isIP(address);
+  return family === 0 ? 'unknown' : family === 6 ? `"[${address}]"` : address;
+}
+
+/** RFC 7239 §4: a colon cannot stand in a token. */
+function quoted(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }

@@ -69,8 +69,8 @@ export class ReverseProxy {
 
   #groundFor(config: ResolvedConfig, { options }: ProxyParts): ReverseGround {
     const telemetry = this.#telemetry;
-    const { pipeline, streams, upstream } = options;
-    const adaptation = { pipeline, streams, parts: config.adaptation.ranges.mode };
+    const { pipeline, streams, upstream, patience = null } = options;
+    const adaptation = { pipeline, streams, patience, parts: config.adaptation.ranges.mode };
     return {
       policy: policyFor(adaptation, telemetry, this.#proxy.traces),
       limits: config.proxy.limits,
@@ -89,7 +89,7 @@ export class ReverseProxy {
 }
 
 function policyFor(
-  adaptation: Pick<ReverseGround['policy'], 'pipeline' | 'streams' | 'parts'>,
+  adaptation: Pick<ReverseGround['policy'], 'pipeline' | 'streams' | 'parts' | 'patience'>,
   telemetry: Telemetry,
   traces: TraceSink | null,
 ): ReverseGround['policy'] {

@@ -14,6 +14,7 @@ export function watchedFiles({ config, halves, own, workers }: Running): string[
     for (const { lists = [] } of tls.rules) files.push(...lists);
     if (ca.passphraseFile !== null) files.push(ca.passphraseFile);
     if (auth?.basic?.file != null) files.push(auth.basic.file);
+    if (auth?.groups != null) files.push(auth.groups);
     for (const { tls } of Object.values(config.adaptation.services)) {
       files.push(...tls.ca, ...[tls.cert, tls.key].filter((file) => file !== null));
     }

@@ -3,13 +3,18 @@
 // `ERR` with token= and user= as newer ones say it. A dialogue has a copy of the program to itself.
 
 import { HttpError, printable } from '../errors.ts';
+import { areGroups, MAX_GROUPS } from './group-file.ts';
 import type { HelperOptions } from './helper.ts';
 import { Helper } from './helper.ts';
 
 /** As AuthenticationStep of the plugin API, which is further up. */
 export type NegotiateStep =
   | { readonly kind: 'challenge'; readonly token: string }
-  | { readonly kind: 'identity'; readonly identity: { readonly user: string }; readonly token?: string }
+  | {
+      readonly kind: 'identity';
+      readonly identity: { readonly user: string; readonly groups: readonly string[] };
+      readonly token?: string;
+    }
   | { readonly kind: 'refused'; readonly reason?: string };
 
 export interface NegotiateDialogue {
@@ -97,19 +102,45 @@ function readStep(line: string): NegotiateStep {
   const token = named('token') ?? words[0] ?? '';
   if (word === 'TT' && token !== '') return { kind: 'challenge', token };
   if (word === 'AF' && words.length > 0) return identity(words.at(-1)!, words.length > 1 ? token : '');
-  if (word === 'OK') return identity(named('user') ?? '', token);
+  if (word === 'OK') return identity(named('user') ?? '', token, groupsIn(words));
   // BH too: negotiate_kerberos_auth says so of a token that is NTLM, broken, too old or a replay.
   if (REFUSALS.has(word)) return { kind: 'refused', reason: printable(words.join(' ')) };
   const text = `the program of proxy.auth.negotiate answered "${printable(line)}"`;
   throw new HttpError('ERR_AUTH_UNAVAILABLE', text);
 }
 
-function identity(text: string, token: string): NegotiateStep {
-  let user = text.replace(/^"(.*)"$/, '$1');
+function identity(text: string, token: string, groups: readonly string[] = []): NegotiateStep {
+  const user = unescaped(text);
+  return user === '' ? { kind: 'refused' } : { kind: 'identity', identity: { user, groups }, token };
+}
+
+function unescaped(text: string): string {
+  const bare = text.replace(/^"(.*)"$/, '$1');
   try {
-    user = decodeURIComponent(user);
+    return decodeURIComponent(bare);
   } catch {
-    // It is not escaped.
+    return bare; // it is not escaped
   }
-  return user === '' ? { kind: 'refused' } : { kind: 'identity', identity: { user }, token };
+}
+
+/** Groups of the answer; negotiate_kerberos_auth has them as SIDs in base64, out of the ticket's PAC. */
+function groupsIn(words: readonly string[]): readonly string[] {
+  const groups: string[] = [];
+  for (const word of words) {
+    if (!word.startsWith('group=') || groups.length === MAX_GROUPS) continue;
+    const text = word.slice('group='.length);
+    const group = sidText(text) ?? unescaped(text);
+    if (areGroups([...groups, group])) groups.push(group);
+  }
+  return groups;
+}
+
+/** `S-1-5-21-…` of the base64 of a SID; null for what is none. MS-DTYP §2.4.2. */
+function sidText(base64: string): string | null {
+  if (!/^[A-Za-z0-9+/]{11,}={0,2}$/.test(base64)) return null;
+  const bytes = Buffer.from(base64, 'base64');
+  const count = bytes[1] ?? 0;
+  if (bytes[0] !== 1 || count > 15 || bytes.length !== 8 + 4 * count) return null;
+  const parts = Array.from({ length: count }, (_, i) => bytes.readUInt32LE(8 + 4 * i));
+  return ['S-1', bytes.readUIntBE(2, 6), ...parts].join('-');
 }

@@ -12,7 +12,15 @@ import type forge from 'node-forge';
 // The package's main file loads all of forge: 68 ms of start time against 15 ms for its asn1 module.
 const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1;
 
-export type Node = forge.asn1.Asn1;
+/** An element. Written out, because forge brings no types to those who install Weir. */
+export interface Node {
+  tagClass: number;
+  type: number;
+  constructed: boolean;
+  composed: boolean;
+  /** Bytes as Latin-1, or its elements. */
+  value: string | Node[];
+}
 
 const UNIVERSAL = 0x00;
 const CONTEXT = 0x80;

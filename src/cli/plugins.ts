@@ -65,9 +65,9 @@ async function list(options: ListOptions, terminal: Terminal): Promise<void> {
 }
 
 function print(loaded: readonly LoadedPlugin[], json: boolean, { stdout, cwd }: Terminal): void {
-  const rows = loaded.map(({ name, version, use, file, entry, ...brings }) => ({
+  const rows = loaded.map(({ name, version, use, file, endThread, ...brings }) => ({
     ...{ name, version, use, file },
-    isolated: entry.isolate != null,
+    isolated: endThread !== undefined,
     blades: brings.blades.map((blade) => blade.name),
     services: brings.services.map(({ path }) => path),
     hooks: HOOK_POINTS.filter((point) => brings.hooks.some(({ hook }) => hook[point] !== undefined)),

@@ -4,6 +4,7 @@
 import type { RunningWeir } from '../app.ts';
 import type { RecordHooks } from '../app/record-tap.ts';
 import { formatProblems, loadConfig, type ResolvedConfig } from '../config/load.ts';
+import { pluginOfError, strayError } from '../plugin/stray-errors.ts';
 import { tuneHeap } from '../util/heap.ts';
 import { banner } from './banner.ts';
 import { type ConfigOption, configSource } from './context.ts';
@@ -83,6 +84,8 @@ export async function serve(
   extra.started?.(weir);
 
   handlers.on('uncaughtException', (error) => {
+    const plugin = pluginOfError(error);
+    if (plugin !== null) return void weir.event('error', ...strayError(plugin, error));
     reportError(error, terminal);
     process.exit(EXIT_FAILED); // its state is unknown: a supervisor starts a clean one
   });

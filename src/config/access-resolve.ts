@@ -32,6 +32,7 @@ export function resolveListeners(listen: Checked['listen'], absolute: Absolute):
 export function resolveProxyAuth(auth: Checked['auth'], absolute: Absolute): ProxyAuthConfig | null {
   if (auth === null) return null;
   const { basic, clientCertificate, plugin } = auth;
+  const groups = orNull(auth.groups, absolute);
   const negotiate =
     auth.negotiate === null
       ? null
@@ -41,7 +42,7 @@ export function resolveProxyAuth(auth: Checked['auth'], absolute: Absolute): Pro
           timeoutMs: auth.negotiate.timeout,
           folder: absolute('.'),
         };
-  if (basic === null) return { basic, negotiate, plugin, clientCertificate };
+  if (basic === null) return { basic, negotiate, plugin, groups, clientCertificate };
   const { realm, file, helper } = basic;
   return {
     basic: {
@@ -60,6 +61,7 @@ export function resolveProxyAuth(auth: Checked['auth'], absolute: Absolute): Pro
     },
     negotiate,
     plugin,
+    groups,
     clientCertificate,
   };
 }

@@ -133,6 +133,11 @@ export const proxyAuth = sectionOrNull(
       null,
       'Scheme of an authenticator that one of the plugins brings.',
     ),
+    groups: key(
+      orNull(filePath),
+      null,
+      'File of the groups that users are in, however they log in: `group: user user` a line, as of htgroup.',
+    ),
     clientCertificate: sectionOrNull(
       {
         user: key(

@@ -27,6 +27,8 @@ export interface ProxyAuthConfig {
   /** Scheme of a plugin's authenticator. */
   plugin: string | null;
   basic: ProxyBasicConfig | null;
+  /** File of groups. */
+  groups: string | null;
   clientCertificate: { user: 'commonName' | 'email' | 'dns' | 'subject' } | null;
 }
 

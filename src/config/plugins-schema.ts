@@ -5,14 +5,15 @@ import { parseSize } from './units.ts';
 import { key, listOfSections, read, required, text, type Kind } from './values.ts';
 
 const MIB = 1024 * 1024; // bytes
-const DEFAULT_MEMORY = 256 * MIB;
+const DEFAULT_MEMORY = 256 * MIB; // as the loader's, for `auto`
 const LEAST_MEMORY = 16 * MIB;
 const MOST_MEMORY = 4096 * MIB;
 
-const ALLOWED = 'true, false, or { memory: 16MiB..4GiB }';
+const ALLOWED = 'auto, true, false, or { memory: 16MiB..4GiB }';
 
-/** Bytes of memory of the plugin's thread; null: it has none. */
-const isolate: Kind<number | null> = read('boolean | {memory: 16MiB..4GiB}', (input) => {
+/** Bytes of memory of the plugin's thread; null: it has none; `auto`: as the loader has it (decision 0019). */
+const isolate: Kind<number | 'auto' | null> = read('auto | boolean | {memory: 16MiB..4GiB}', (input) => {
+  if (input === 'auto') return 'auto';
   if (input === false) return null;
   if (input === true) return DEFAULT_MEMORY;
   const given = (input ?? {}) as Record<string, unknown>;
@@ -33,8 +34,8 @@ export const plugins = listOfSections(
     ),
     isolate: key(
       isolate,
-      false,
-      'Runs its blades in a thread of its own, of 256MiB or that much memory, which is started anew after a crash or hang.',
+      'auto',
+      'Runs it in a thread of its own, of 256MiB or that much memory, so that a crash or hang costs one message; auto: unless it is a plugin of Weir itself.',
     ),
   },
   { preset: ['./plugins/antivirus', './plugins/threat-emulation'], short: 'use' },

@@ -116,11 +116,14 @@ function resolveProxy({ proxy }: CheckedConfig, absolute: Absolute, certs: strin
     auth: resolveProxyAuth(proxy.auth, absolute),
     clients: resolveClients(proxy.clients),
     targets: resolveTargets(proxy.targets, !proxy.listen.every(({ listen }) => isLoopbackHost(listen.host))),
-    reverse: proxy.reverse.map(({ listen, target, tls, trustForwarded }) => ({
+    reverse: proxy.reverse.map(({ listen, target, tls, trustForwarded, forwarded, passHost, keepAlive }) => ({
       ...listen,
       target,
       tls: tls === null ? null : resolvePaths(tls, absolute),
       trustForwarded,
+      forwarded,
+      passHost,
+      keepAliveMs: keepAlive,
     })),
     pac: proxy.pac,
     http2: {

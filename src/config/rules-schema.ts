@@ -35,6 +35,7 @@ const path = text(
   /^[/*][^\s?#\\]{0,255}$/,
 );
 const user = text('user', 'a user name, or * for everybody who has logged in', /^[^\u0000-\u001f]{1,256}$/);
+const group = text('group', 'the name of a group of users', /^[^\u0000-\u001f]{1,256}$/);
 const bytes = size(0, 1024 ** 5);
 
 /** Fields that decide framing or the dialogue with a service: not to be taken over from another one. */
@@ -55,6 +56,7 @@ const lists = {
   paths: listOf(path, [], 'Paths of the URL, without query; * stands for any characters. Case is ignored.'),
   clients: listOf(network, [], 'Networks of the clients.'),
   users: listOf(user, [], 'Users who have logged in to the proxy; * for all of them.'),
+  groups: listOf(group, [], 'Groups of users, as the log-in or proxy.auth.groups knows them.'),
 };
 
 const condition = {

@@ -10,7 +10,6 @@ import {
   parseListen,
   parseNetwork,
   parseTrustedBalancers,
-  parseUrl,
 } from './addresses.ts';
 import { plugins } from './plugins-schema.ts';
 import { proxyCa, upstreamCertificates } from './certificates-schema.ts';
@@ -22,6 +21,7 @@ import { tracing } from './tracing-schema.ts';
 import { profiles } from './profiles-schema.ts';
 import { adaptationRanges, adaptationStreams } from './ranges-and-streams-schema.ts';
 import { hold } from './patience-schema.ts';
+import { proxyReverse } from './reverse-schema.ts';
 import { adaptationGroups, adaptationRules, adaptationShare, notScanned } from './rules-schema.ts';
 import { adaptationService, previewSize } from './service-schema.ts';
 import {
@@ -105,23 +105,7 @@ const proxy = section(
     auth: proxyAuth,
     clients: proxyClients,
     targets,
-    reverse: listOfSections(
-      {
-        listen: required(listen, 'Address and port.'),
-        target: required(
-          read('URL', (input) => parseUrl(['http:', 'https:'], input)),
-          'The application behind it.',
-        ),
-        tls: sectionOrNull(proxyTls, 'Makes this listener an HTTPS one.'),
-        trustForwarded: listOf(
-          read('network', parseNetwork),
-          [],
-          'Networks of balancers in front whose X-Forwarded fields are kept; those of everybody else are replaced.',
-        ),
-      },
-      { preset: [] },
-      'Applications that Weir stands in front of: requests and responses go through adaptation.rules.',
-    ),
+    reverse: proxyReverse,
     pac: proxyPac,
     limits: proxyLimits,
   },

@@ -22,6 +22,7 @@ export interface TlsRule {
   clients?: Network[] | undefined;
   /** Names; `*`: whoever has logged in. */
   users?: string[] | undefined;
+  groups?: string[] | undefined;
   sni?: 'present' | 'absent' | undefined;
   action: 'bump' | 'splice' | 'terminate';
 }
@@ -58,7 +59,7 @@ export function resolveTls(tls: Written, absolute: (file: string) => string): Tl
   return { ...tls, rules, selfHealing: { after, withinMs: within, forMs } };
 }
 
-const CONDITIONS = ['hosts', 'lists', 'ips', 'ports', 'clients', 'users', 'sni'];
+const CONDITIONS = ['hosts', 'lists', 'ips', 'ports', 'clients', 'users', 'groups', 'sni'];
 
 /** Problems of rules as written. */
 export function checkTlsRules(rules: unknown): UnplacedProblem[] {

@@ -25,6 +25,7 @@ const DAY = 24 * 60 * MINUTE;
 
 const network = read('network', parseNetwork);
 const user = text('user', 'a user name, or * for everybody who has logged in', /^[^\u0000-\u001f]{1,256}$/);
+const group = text('group', 'the name of a group of users', /^[^\u0000-\u001f]{1,256}$/);
 const ports = read('port | first-last', parsePorts);
 
 /** A list that is a condition where it is given. */
@@ -48,6 +49,7 @@ export const proxyTlsPolicy = section(
         ports: condition(ports, 'Ports of the target.'),
         clients: condition(network, 'Networks of the clients.'),
         users: condition(user, 'Users who have logged in to the proxy; * for all of them.'),
+        groups: condition(group, 'Groups of users, as the log-in or proxy.auth.groups knows them.'),
         sni: inherited(
           oneOf('present', 'absent'),
           'Whether the ClientHello names a server. Not given: either way.',

@@ -113,6 +113,12 @@ export interface ReverseListener extends ListenAddress {
   tls: { cert: string; key: string } | null;
   /** Networks of balancers whose X-Forwarded fields are kept. */
   trustForwarded: Network[];
+  /** Fields that tell the application of the client. */
+  forwarded: 'x-forwarded' | 'forwarded' | 'both' | 'none';
+  /** The application gets the client's Host; else that of its own URL. */
+  passHost: boolean;
+  /** 0: each request has a connection of its own. */
+  keepAliveMs: number;
 }
 
 export interface CaConfig {
@@ -289,6 +295,7 @@ export interface AdaptationConditionLists {
   paths: string[];
   clients: Network[];
   users: string[];
+  groups: string[];
 }
 
 export interface AdaptationCondition extends AdaptationConditionLists {
@@ -336,8 +343,8 @@ export interface PluginEntry {
   use: string;
   /** Options as written; an empty map when none were. */
   with: unknown;
-  /** Bytes of memory of a thread of its own; null: it has none. */
-  isolate?: number | null;
+  /** Bytes of memory of a thread of its own; null: it has none; `auto`: it has one unless it is built in. */
+  isolate?: number | 'auto' | null;
   /** Absolute path of the folder that `use` is seen from. */
   resolveFrom: string;
 }

@@ -30,6 +30,11 @@ export class Jobs {
     return this.#running.find(({ subject }) => subject === service)?.id ?? null;
   }
 
+  /** Id of the last examination of a service that is kept, whether it runs or is over. */
+  last(service: string): string | null {
+    return [...this.#jobs.values()].findLast(({ reply }) => reply.subject === service)?.reply.id ?? null;
+  }
+
   get isFull(): boolean {
     return this.#running.length >= MAX_RUNNING;
   }

@@ -11,10 +11,11 @@ import { endToEndFields } from '../http/framing.ts';
 import { DEFAULT_SPOOL } from '../http/spool.ts';
 import type { SpoolOptions } from '../http/spool.ts';
 import type { ExchangeOptions } from './exchange.ts';
-import { AdaptedExchange, isRefused } from './exchange.ts';
+import { AdaptedExchange } from './exchange.ts';
 import { bodyFromStream, streamFromBody } from './node-streams.ts';
 import type { AdaptationPolicy, IcapPolicyOptions } from './policy.ts';
 import { policyOf } from './policy.ts';
+import { isRefused } from './refusal.ts';
 
 /** What is used of a proxy server: any of the http-proxy family has it. */
 export interface HttpProxyServer {
@@ -147,9 +148,11 @@ function withBuffer(
 }
 
 /** An origin that breaks off: the client must not take a part for the whole, and scanning a part is no use. */
-function cutWithOrigin(proxyRes: IncomingMessage, req: IncomingMessage): void {
+function cutWithOrigin(proxyRes: IncomingMessage, req: IncomingMessage, res?: ServerResponse): void {
   const exchange = AdaptedExchange.of(req);
   if (exchange === undefined || typeof proxyRes.once !== 'function') return;
+  // Answered without the rest: nobody would read it, and its connection would be held by it.
+  res?.once('close', () => void (proxyRes.readableEnded || proxyRes.destroy()));
   proxyRes.once('close', () => {
     if (proxyRes.complete || proxyRes.readableEnded) return;
     exchange.fail(

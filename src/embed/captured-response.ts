@@ -7,6 +7,7 @@ import { OutgoingMessage } from 'node:http';
 import { HttpError } from '../errors.ts';
 import { Body } from '../http/body.ts';
 import { readHeaderFacts } from '../http/framing.ts';
+import { withoutField } from '../icap/codec/fields.ts';
 import type { RawHeaders, ResponseHead } from '../icap/codec/http-head.ts';
 import { bytesOf } from './node-streams.ts';
 
@@ -250,6 +251,21 @@ export class CapturedResponse {
     const head = { version: '1.1', status: statusCode, reason: res.statusMessage ?? '', headers: endToEnd };
     this.#events.onResponse(head, hasBody ? this.#body : null);
   }
+}
+
+/** A response that a service has made, as it is sent: hop-by-hop fields go, its length is what it says or chunks. */
+export function sendable(
+  { status, reason, headers: said }: ResponseHead,
+  body: Body | null,
+  method: string,
+): ResponseToSend {
+  const { endToEnd, contentLength } = readHeaderFacts(said);
+  const bodiless = method === 'HEAD' || status === 204 || status === 304;
+  if (bodiless) body?.cancel();
+  const kept = bodiless ? null : body;
+  const untrue = kept === null && !bodiless && contentLength !== null && contentLength > 0;
+  const headers = untrue ? withoutField(endToEnd, 'content-length') : endToEnd;
+  return { status, reason, headers, body: kept };
 }
 
 /** What the property is without our override. */

@@ -27,9 +27,10 @@ import type { ProxyRecord } from '../telemetry/records.ts';
 import { TransactionNotes } from '../trace/notes.ts';
 import { Cancellation } from '../util/cancellation.ts';
 import { newIncidentId } from '../util/incident-id.ts';
-import { CapturedResponse } from './captured-response.ts';
+import { CapturedResponse, sendable } from './captured-response.ts';
 import type { ResponseToSend } from './captured-response.ts';
 import { PartOfWhole } from './part-of-whole.ts';
+import { PatientResponse } from './patient-response.ts';
 import type { AdaptationPolicy } from './policy.ts';
 import { adoptRequest, clientOf, hostOf, requestHeadOf, setHeaders, tlsOf } from './request-head.ts';
 import { hasBody, TakenRequestBody } from './request-body.ts';
@@ -48,15 +49,6 @@ export interface ExchangeOptions {
   readonly upgrade?: boolean;
   /** Called before the first byte of an answer. */
   readonly beforeSending?: () => void;
-}
-
-/** HTTP/2 objects look alike and are not: the request is answered here, never passed unseen. */
-export function isRefused(req: IncomingMessage, res: ServerResponse): boolean {
-  if (req.httpVersionMajor === 1) return false;
-  const { code, remedy, httpStatus } = new HttpError('ERR_HTTP_VERSION', '');
-  res.writeHead(httpStatus, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store' });
-  res.end(`${code}: HTTP/${req.httpVersion} messages cannot be adapted here. ${remedy}\n`);
-  return true;
 }
 
 const exchanges = new WeakMap<IncomingMessage, AdaptedExchange>();
@@ -91,6 +83,8 @@ export class AdaptedExchange implements StreamTransaction {
   #range: RangeRecord | null = null;
   #stream: StreamRecord | null = null;
   #failure: WeirError | null = null;
+  /** Null: the client waits, or nothing is scanned yet. */
+  #patient: PatientResponse | null = null;
   #recorded = false;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
@@ -146,6 +140,7 @@ export class AdaptedExchange implements StreamTransaction {
     this.#verdict = failure.code === 'ERR_ADAPT_NOT_SCANNED' ? 'blocked' : 'error';
     this.#capture.discard(failure);
     this.#taken?.drop();
+    this.#patient?.fail(failure);
     if (this.#cancellation.reason !== null || this.#res.writableFinished) return;
     if (this.#capture.begun) return void this.#res.destroy();
     this.#incident = this.id;
@@ -191,7 +186,7 @@ export class AdaptedExchange implements StreamTransaction {
       const output = await this.#run('REQMOD', this.#request, null, body);
       if (output.response !== null) {
         this.#taken?.drop();
-        this.#answer(output.response, output.body);
+        this.#capture.send(sendable(output.response, output.body, this.#method));
         return false;
       }
       body = output.body;
@@ -249,14 +244,29 @@ export class AdaptedExchange implements StreamTransaction {
         this.#leaveOut('range', 'RESPMOD');
         return this.#capture.send({ status: head.status, reason: head.reason, headers: null, body });
       }
+      const patient = this.#beginPatience(head, body);
       const output = await this.#run('RESPMOD', this.#request!, head, body);
+      if (patient !== null && (await patient.finish(output, head))) return;
       const part = this.#partOf(output, head);
       if (part !== null) return this.#capture.send(part);
-      if (output.response !== null) return this.#answer(output.response, output.body);
+      if (output.response !== null)
+        return this.#capture.send(sendable(output.response, output.body, this.#method));
       this.#capture.send({ status: head.status, reason: head.reason, headers: null, body: output.body });
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  #beginPatience(head: ResponseHead, body: Body | null): PatientResponse | null {
+    const { patience = null, streams } = this.#policy;
+    const request = this.#request!;
+    if (this.#part !== null || streams.isStream({ response: head, body })) return null;
+    this.#patient = PatientResponse.of(patience, {
+      ...{ client: this.#client, user: this.#user, request, id: this.id },
+      ...{ cancellation: this.#cancellation, res: this.#res, capture: this.#capture },
+    });
+    this.#patient?.begin(body);
+    return this.#patient;
   }
 
   /** A part that services would take for an object: the handler has sent it without being asked for one. */
@@ -275,18 +285,6 @@ export class AdaptedExchange implements StreamTransaction {
     return part;
   }
 
-  /** Sends a response that a service has made: hop-by-hop fields go, its length is what it says or chunks. */
-  #answer(head: ResponseHead, body: Body | null): void {
-    const { endToEnd, contentLength } = readHeaderFacts(head.headers);
-    const { status, reason } = head;
-    const bodiless = this.#method === 'HEAD' || status === 204 || status === 304;
-    if (bodiless) body?.cancel();
-    const kept = bodiless ? null : body;
-    const untrue = kept === null && !bodiless && contentLength !== null && contentLength > 0;
-    const headers = untrue ? withoutField(endToEnd, 'content-length') : endToEnd;
-    this.#capture.send({ status, reason, headers, body: kept });
-  }
-
   #run(
     method: 'REQMOD' | 'RESPMOD',
     request: RequestHead,
@@ -298,7 +296,8 @@ export class AdaptedExchange implements StreamTransaction {
       response,
       body,
       serverIp: this.#req.socket.localAddress?.replace(/^::ffff:/, '') ?? null,
-      cancellation: this.#cancellation,
+      cancellation: this.#patient?.cancellation ?? this.#cancellation,
+      ...(this.#patient === null ? {} : { onHold: this.#patient.onHold }),
       ...(this.#shared === undefined ? {} : { shared: this.#shared }),
       notes: this.#noted(request),
     };
@@ -324,7 +323,7 @@ export class AdaptedExchange implements StreamTransaction {
   }
 
   claimsStream(): boolean {
-    return true; // nothing is sent ahead of a verdict here
+    return this.#patient?.claimsStream() ?? true;
   }
 
   onStream(stream: StreamRecord): void {
@@ -344,10 +343,12 @@ export class AdaptedExchange implements StreamTransaction {
       const gone = new HttpError('ERR_ABORTED', 'the client closed the connection');
       this.#cancellation.cancel(gone);
       this.#capture.discard(gone);
-      // Who leaves a stream has had what it wanted of it.
-      if (this.#stream === null || !this.#capture.begun) {
+      const cut = this.#patient?.cut ?? null;
+      // Who leaves a stream has had what it wanted of it; that a blocked answer breaks off was wanted.
+      const isMeant = this.#stream !== null && this.#capture.begun;
+      if (!isMeant && cut?.code !== 'ERR_PATIENCE_BLOCKED') {
         if (this.#failure === null) this.#verdict = 'error';
-        this.#failure ??= gone;
+        this.#failure ??= cut ?? gone;
       }
     }
     this.#record();
@@ -359,21 +360,22 @@ export class AdaptedExchange implements StreamTransaction {
     this.#recorded = true;
     this.#policy.meters?.transaction({ ...this.#numbers(), ...errorOf(this.#failure) });
     if (onRecord === null && traces === null) return;
-    const { socket } = this.#req;
     const failure = this.#failure;
+    const { waited = null, waitedAt = null } = this.#patient ?? {};
+    if (this.#notes !== null) this.#notes.waitedAt = waitedAt;
     const record: ProxyRecord = {
       id: this.id,
-      client: this.#client,
-      user: this.#user,
+      ...{ client: this.#client, user: this.#user },
       method: this.#method,
       url: this.#url,
       status: this.#capture.begun || this.#status === 101 ? this.#status : 0,
       ...this.#numbers(),
-      tls: tlsOf(socket as TLSSocket),
+      tls: tlsOf(this.#req.socket as TLSSocket),
       adaptation: this.trace,
       threat: this.#threat,
       incident: this.#incident,
       coverage: failure === null ? (this.#coverage ?? CLEAN) : null,
+      ...(waited === null ? {} : { waited }),
       ...(this.#range === null ? {} : { range: this.#range }),
       ...(this.#stream === null ? {} : { stream: this.#stream }),
       ...errorOf(failure),

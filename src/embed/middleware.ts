@@ -1,9 +1,10 @@
 // ICAP for Connect and Express, and for whatever calls `(req, res, next)` on node's own objects.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AdaptedExchange, isRefused } from './exchange.ts';
+import { AdaptedExchange } from './exchange.ts';
 import type { IcapPolicyOptions } from './policy.ts';
 import { policyOf } from './policy.ts';
+import { isRefused } from './refusal.ts';
 
 export interface IcapMiddleware {
   (req: IncomingMessage, res: ServerResponse, next: () => void): void;

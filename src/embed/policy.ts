@@ -13,6 +13,8 @@ import type { PlannedRule } from '../proxy/adaptation/chain.ts';
 import type { Meters } from '../metrics/meters.ts';
 import { AdaptationPipeline } from '../proxy/adaptation/pipeline.ts';
 import { AdaptationStep } from '../proxy/adaptation/step.ts';
+import { agentMatcher } from '../proxy/patience/settings.ts';
+import type { PatienceSettings } from '../proxy/patience/settings.ts';
 import { StreamAdaptation } from '../proxy/streams/stream-adaptation.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import type { TraceSink } from '../trace/notes.ts';
@@ -58,6 +60,19 @@ export interface IcapPolicyOptions extends IcapConnectionOptions {
    * unseen; `block`: refused.
    */
   readonly streams?: 'window' | 'bypass' | 'block';
+  /**
+   * Downloads whose scan takes long: a few bytes a second go ahead of the verdict, so that clients do not give up,
+   * and a block or a failure cuts them. Only of types that are of no use in part; never of pages, scripts or text.
+   * Default: clients wait.
+   */
+  readonly trickle?: {
+    /** Time that a scan may take before, in milliseconds. Default 3000. */
+    readonly afterMs?: number;
+    /** Bytes a second. Default 1024. */
+    readonly rateBytes?: number;
+    /** Bytes of the end that stay, at least 1; of bodies shorter than twice that, half. Default 65536. */
+    readonly tailBytes?: number;
+  };
   /** True for messages that are not sent to a service. */
   readonly skip?: (req: IncomingMessage, point: 'reqmod' | 'respmod', res: ServerResponse) => boolean;
   /** Name of the user, for services that ask for it. */
@@ -76,6 +91,8 @@ export interface AdaptationPolicy {
   user(req: IncomingMessage): string | null;
   /** Null: nobody wants records. */
   readonly onRecord: ((record: ProxyRecord) => void) | null;
+  /** What clients get while a scan takes long; default: they wait. */
+  readonly patience?: PatienceSettings | null;
   /** Takes traces; default: nobody. */
   readonly traces?: TraceSink | null;
   /** Counts for metrics; default: nobody. */
@@ -132,6 +149,7 @@ export function policyOf(options: IcapPolicyOptions): OpenPolicy {
     skip: skip ?? (() => false),
     user: user ?? (() => null),
     onRecord: onRecord ?? null,
+    patience: patienceOf(options),
     close: () => clients.forEach((client) => client.close()),
   };
 }
@@ -166,6 +184,19 @@ export function spoolOf({ spool = {} }: IcapConnectionOptions): SpoolOptions {
   return {
     memoryBytes: whole('spool.memoryBytes', spool.memoryBytes, 0) ?? DEFAULT_SPOOL.memoryBytes,
     folder: spool.folder ?? null,
+  };
+}
+
+/** @throws {ConfigError} `ERR_CONFIG_VALUE` */
+function patienceOf({ trickle, ...rest }: IcapPolicyOptions): PatienceSettings | null {
+  if (trickle === undefined) return null;
+  return {
+    ...{ browser: 'trickle', program: 'trickle' },
+    afterMs: whole('trickle.afterMs', trickle.afterMs, 0) ?? 3000,
+    rateBytes: whole('trickle.rateBytes', trickle.rateBytes, 1) ?? 1024,
+    tailBytes: whole('trickle.tailBytes', trickle.tailBytes, 1) ?? 65_536,
+    isProgram: agentMatcher([]),
+    ...{ ticketMs: 0, files: 0, spool: spoolOf(rest) }, // for answers that are fetched later: none here
   };
 }
 

@@ -3,94 +3,40 @@
 
 import type { AddressInfo, Socket } from 'node:net';
 import type { WeirError } from '../errors.ts';
-import type { SpoolOptions } from '../http/spool.ts';
 import type { PasswordOptions } from '../icap/server/access.ts';
-import type { ListenerOptions } from '../icap/server/entrance.ts';
 import type { ChangeableOptions } from '../icap/server/server.ts';
 import { IcapServer } from '../icap/server/server.ts';
-import type { IcapServerLimits, ServerPeers } from '../icap/server/context.ts';
-import type {
-  IcapReport,
-  IcapService,
-  IcapServiceHost,
-  IcapTransaction,
-  ModMethod,
-} from '../icap/service.ts';
-import type { Meters } from '../metrics/meters.ts';
+import type { IcapReport, IcapService, IcapServiceHost, IcapTransaction } from '../icap/service.ts';
 import { infoPage } from '../pages/index.ts';
 import type { Page, PageAudience } from '../pages/index.ts';
-import type { Blade, BlockVerdict, RegisteredService } from '../plugin/api.ts';
+import type { Blade } from '../plugin/api.ts';
 import { FloodGuard } from '../telemetry/flood-guard.ts';
 import { gatewaySpans } from './spans.ts';
-import type { GatewayRecord, Telemetry, ThreatRecord } from '../telemetry/records.ts';
-import { newIncidentId } from '../util/incident-id.ts';
+import type { Telemetry } from '../telemetry/records.ts';
 import { networkOf } from '../util/networks.ts';
 import { Usage } from '../util/usage.ts';
 import { WEIR_VERSION } from '../util/version.ts';
-import { messageUrl } from './blade-message.ts';
 import { GatewayMemory } from './gateway-memory.ts';
-import type { MemoryOptions } from './gateway-memory.ts';
+import type {
+  GatewayOptions,
+  GatewayPool,
+  GatewayServiceOptions,
+  ListenerSecurity,
+} from './gateway-options.ts';
 import type { Identity } from './identity.ts';
-import { IdentityPolicy, readIdentity } from './identity.ts';
-import type { InspectionProfile } from './inspection.ts';
-import type { ProfileRule } from './profile-choice.ts';
+import { IdentityPolicy } from './identity.ts';
 import { PluginService } from './plugin-service.ts';
-import { inspectionNoteOf, ScanService } from './scan-service.ts';
+import { meter, recordOf, verdictOf } from './report-record.ts';
+import { ScanService } from './scan-service.ts';
 import { EchoService, InfoService } from './simple-services.ts';
 import type { PoolStatus, WorkerState } from './workers/messages.ts';
 
-export interface GatewayServiceOptions {
-  readonly name: string;
-  readonly kind: 'scan' | 'echo' | 'info';
-  /** For `scan`. */
-  readonly profile: InspectionProfile | null;
-  /** Profiles for certain clients. Default none. */
-  readonly rules?: readonly ProfileRule[];
-  readonly methods: readonly ModMethod[];
-  readonly previewBytes: number;
-  readonly maxConnections: number;
-  readonly optionsTtlSeconds: number;
-}
-
-export interface GatewayOptions {
-  /** Name of this gateway in the Via that it adds; null adds none. */
-  readonly via: string | null;
-  readonly services: readonly GatewayServiceOptions[];
-  readonly blades: readonly Blade[];
-  /** Services of plugins, at paths of their own. Default none. */
-  readonly pluginServices?: readonly {
-    readonly service: RegisteredService;
-    readonly maxConnections: number;
-  }[];
-  readonly strict: boolean;
-  readonly allow: readonly string[];
-  /** Networks of ICAP clients whose word on the user is taken; default none but loopback. */
-  readonly trustIdentity?: readonly string[];
-  /** Password files by service; default none. */
-  readonly passwords?: PasswordOptions;
-  /** For connections that are adopted; default none. */
-  readonly listeners?: readonly ListenerOptions[];
-  readonly limits: IcapServerLimits;
-  readonly spool: SpoolOptions;
-  readonly telemetry: Telemetry;
-  /** Verdicts that are remembered, background blades, quarantine. Absent or null: none of these. */
-  readonly memory?: MemoryOptions | null;
-  /** The worker processes that it belongs to; absent or null where it runs alone. */
-  readonly pool?: GatewayPool | null;
-}
-
-/** What a listener has beside its address. */
-export type ListenerSecurity = Pick<ListenerOptions, 'tls' | 'proxyProtocol'>;
-
-/** The worker processes behind one port, as a gateway among or beside them sees them. */
-export interface GatewayPool {
-  /** Requests that all of them serve at a time, at most. */
-  readonly handlers: number;
-  /** Null for a gateway that is none of the workers: their load does not bound it. */
-  readonly peers: ServerPeers | null;
-  /** State of all processes for the status page; null when it cannot be had now. */
-  status(): Promise<PoolStatus | null>;
-}
+export type {
+  GatewayOptions,
+  GatewayPool,
+  GatewayServiceOptions,
+  ListenerSecurity,
+} from './gateway-options.ts';
 
 export class Gateway implements IcapServiceHost {
   readonly istag = `weir-${WEIR_VERSION.replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 20)}`;
@@ -173,7 +119,7 @@ export class Gateway implements IcapServiceHost {
     const telemetry = this.#telemetry;
     const isTold = telemetry.records && telemetry.leavesOut?.('gateway', verdict, isOurs) !== true;
     if (!isTold && above === null) return;
-    const record = this.#record(report, verdict);
+    const record = recordOf(report, verdict);
     if (isTold) telemetry.gateway(record, isOwn);
     if (above !== null) tracer!.export(gatewaySpans(above, record, performance.now()));
   }
@@ -304,33 +250,6 @@ export class Gateway implements IcapServiceHost {
     );
   }
 
-  #record(report: IcapReport, verdict: GatewayRecord['verdict']): GatewayRecord {
-    const { transaction, error } = report;
-    const note = inspectionNoteOf(transaction);
-    const identity = readIdentity(transaction.icapHeaders);
-    const { block = null } = note ?? {};
-    return {
-      id: note?.incident ?? newIncidentId(),
-      icapClient: transaction.icapClient,
-      service: report.service,
-      method: transaction.method,
-      icapStatus: report.icapStatus,
-      clientIp: identity.clientIp,
-      serverIp: identity.serverIp,
-      user: identity.user,
-      url: safeUrl(report),
-      verdict,
-      threat: block === null ? null : threatOf(block),
-      blades: note?.trace ?? [],
-      ...(note === undefined ? {} : { profile: note.profile }),
-      bytes: note?.bytes ?? 0,
-      ms: report.ms,
-      ...(transaction.icapUser == null ? {} : { icapUser: transaction.icapUser }),
-      ...(transaction.icapCertificate == null ? {} : { icapCertificate: transaction.icapCertificate }),
-      ...(error === null ? {} : { error: { code: error.code, message: error.message } }),
-    };
-  }
-
   #onRefused(peer: string, error: WeirError): void {
     this.#counters.error++;
     this.#telemetry.meters?.gatewayRefused(error.code);
@@ -354,24 +273,6 @@ export class Gateway implements IcapServiceHost {
   }
 }
 
-function threatOf({
-  threat,
-  blade,
-  severity,
-  report,
-}: BlockVerdict & { readonly blade: string }): ThreatRecord {
-  return { name: threat, blade, severity, ...(report === undefined ? {} : { report }) };
-}
-
-/** What the record says in numbers, without one being made. */
-function meter(meters: Meters, report: IcapReport, verdict: GatewayRecord['verdict']): void {
-  const { service, transaction, icapStatus, error, ms } = report;
-  const { trace = [], bytes = 0 } = inspectionNoteOf(transaction) ?? {};
-  const code = error?.code ?? null;
-  const { method } = transaction;
-  meters.gateway({ service, method, icapStatus, verdict, ms, bytes, blades: trace, code });
-}
-
 /** Sums over all worker processes. */
 function poolCounters(pool: PoolStatus): Record<string, number> {
   const { counters, connections, waiting, handlers, started, stopped, lost } = pool;
@@ -387,18 +288,3 @@ function serverOptions(options: GatewayOptions): ChangeableOptions {
 }
 
 const NO_PASSWORDS: PasswordOptions = { file: null, services: {} };
-
-function verdictOf({ outcome, error }: IcapReport): GatewayRecord['verdict'] {
-  if (error !== null || outcome === null) return 'error';
-  if (outcome.kind === 'unmodified') return 'allowed';
-  return outcome.serverMade && outcome.headers !== undefined ? 'blocked' : 'modified';
-}
-
-/** A section that is no HTTP must not fail its own log record. */
-function safeUrl(report: IcapReport): string {
-  try {
-    return messageUrl(report.transaction);
-  } catch {
-    return '';
-  }
-}

@@ -58,6 +58,8 @@ export interface InspectionNote {
   readonly block: (BlockVerdict & { readonly blade: string }) | null;
 }
 
+/** By which e2guardian knows that the name of a threat is in the answer. */
+const ALLOW_OUT = ['X-Infection-Found'];
 const INCLUDE = ['X-Client-IP', 'X-Server-IP', 'X-Authenticated-User', 'X-Authenticated-Groups'];
 const UNMODIFIED: IcapOutcome = { kind: 'unmodified' };
 const UNINSPECTED: IcapOutcome = { kind: 'unmodified', headers: ['X-Weir-Not-Scanned', 'no blade'] };
@@ -183,6 +185,7 @@ export class ScanService implements IcapService {
       service: names.size === 0 ? 'Weir gateway (no inspection)' : `Weir gateway (${[...names].join(', ')})`,
       serviceId: this.path.slice(1),
       include: INCLUDE,
+      allowOut: ALLOW_OUT,
       partialContent: names.size > 0,
     };
   }

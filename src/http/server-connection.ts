@@ -8,13 +8,13 @@ import { HttpError, isWeirError, messageOf } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import { formatFields } from '../icap/codec/fields.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
-import { Cancellation } from '../util/cancellation.ts';
 import type { Deadlines, HasDeadline } from '../util/deadlines.ts';
 import { Body } from './body.ts';
 import type { OutgoingFraming } from './body-writer.ts';
 import { encodeSmallMessage, writeMessage } from './body-writer.ts';
 import type { Framing, HeaderFacts } from './framing.ts';
 import { persists } from './framing.ts';
+import { Http1Exchange } from './http1-exchange.ts';
 import type { HeadLimits } from './message-reader.ts';
 import { RequestReader } from './message-reader.ts';
 import type { Answer, ServerConnection, ServerExchange } from './server-exchange.ts';
@@ -38,49 +38,6 @@ const LINGER_MS = 2000;
 const MAX_PIPELINE = 64 * 1024; // bytes read ahead while a request is being answered
 const MAX_UNREAD = 256 * 1024; // bytes of answers that the client has not taken, before it may ask for more
 const MAX_DRAIN = 1024 * 1024; // bytes of an unwanted body that are read for the connection's sake
-
-class Http1Exchange implements ServerExchange {
-  readonly head: RequestHead;
-  readonly facts: HeaderFacts;
-  readonly framing: Framing;
-  readonly body: Body | null;
-  readonly cancellation = new Cancellation();
-  readonly startedAt = performance.now();
-  readonly #connection: HttpServerConnection;
-
-  constructor(
-    connection: HttpServerConnection,
-    head: RequestHead,
-    facts: HeaderFacts,
-    framing: Framing,
-    body: Body | null,
-  ) {
-    this.#connection = connection;
-    this.head = head;
-    this.facts = facts;
-    this.framing = framing;
-    this.body = body;
-  }
-
-  get loginScope(): Socket {
-    return this.#connection.socket;
-  }
-
-  demandHttp1(): void {} // it is
-
-  inform(status: number, reason: string, headers: RawHeaders): void {
-    if (this.head.version === '1.0') return;
-    this.#connection.writeText(`HTTP/1.1 ${status} ${reason}\r\n${formatFields(headers)}\r\n`);
-  }
-
-  respond(answer: Answer): Promise<void> {
-    return this.#connection.respond(this, answer);
-  }
-
-  takeOver(): { socket: Socket; rest: Buffer } {
-    return this.#connection.takeOver();
-  }
-}
 
 export class HttpServerConnection implements HasDeadline, ServerConnection {
   deadlineAt: number;

@@ -1,6 +1,6 @@
 // The ICAP connections that this process has made, by both their ends: a gateway in the same process knows by
-// them which transactions a proxy here has asked for over TCP, so that nobody tells of them twice. Between
-// processes, and through a relay or a balancer, it cannot be known.
+// them which transactions a proxy here has asked for over TCP, so that nobody tells of them twice. Its worker
+// processes are told with each connection. Through a relay or a balancer it cannot be known.
 
 import type { Socket } from 'node:net';
 import { plainAddress } from '../util/networks.ts';
@@ -11,9 +11,12 @@ const open = new Set<string>();
 export function noteOwnConnection(socket: Socket): void {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   if (localAddress === undefined || remoteAddress === undefined) return;
-  const key = keyOf(localAddress, localPort, remoteAddress, remotePort);
-  open.add(key);
-  socket.once('close', () => open.delete(key));
+  note(socket, keyOf(localAddress, localPort, remoteAddress, remotePort));
+}
+
+/** A connection was handed to this process by the one that has also made it. */
+export function noteOwnAccepted(socket: Socket): void {
+  note(socket, acceptedConnection(socket));
 }
 
 /** Of a connection that was accepted: what `isOwnConnection` asks for. */
@@ -28,6 +31,11 @@ export function acceptedConnection(socket: Socket): string {
  */
 export function isOwnConnection(connection: string): boolean {
   return open.has(connection);
+}
+
+function note(socket: Socket, key: string): void {
+  open.add(key);
+  socket.once('close', () => open.delete(key));
 }
 
 function keyOf(from: string, fromPort: number | undefined, to: string, toPort: number | undefined): string {

@@ -89,6 +89,8 @@ export interface ServiceDescription {
   readonly transferComplete?: string;
   /** Identity headers that the service wants, e.g. `X-Client-IP`. */
   readonly include?: readonly string[];
+  /** Fields of its answers that say more than the status, for X-Allow-Out; default: none are named. */
+  readonly allowOut?: readonly string[];
   /** May answer with `keepOriginalFrom`: 206 is offered to clients that know it (C-62). Default false. */
   readonly partialContent?: boolean;
   /** May answer with a `trailer`: offered to clients that know them (C-101). Default false. */

@@ -9,9 +9,10 @@ import { packagePlace } from '../config/package-root.ts';
 import { PluginError, isWeirError, messageOf, printable } from '../errors.ts';
 import { sortedJson } from '../util/sorted-json.ts';
 import type { Blade, PluginDefinition, PluginLogger } from './api.ts';
-import { locatePlugin } from './locate.ts';
+import { locatePlugin, type PluginPlace } from './locate.ts';
 import { importPlugin } from './module.ts';
 import { Registry, type Registered } from './registry.ts';
+import { guard, type GuardedPlugin } from './stray-errors.ts';
 
 /** A plugin as the configuration names it. */
 export interface PluginEntry {
@@ -19,8 +20,8 @@ export interface PluginEntry {
   readonly use: string;
   /** Options as written; null or an empty map when there are none. */
   readonly with: unknown;
-  /** Bytes of memory of a thread of its own; absent or null: it runs in this one. */
-  readonly isolate?: number | null;
+  /** Bytes of memory of a thread of its own; absent or null: it runs in this one; `auto`: if it is built in. */
+  readonly isolate?: number | 'auto' | null;
   /** Absolute path of the folder that `use` is seen from. */
   readonly resolveFrom: string;
 }
@@ -49,6 +50,8 @@ export interface LoadedPlugin extends Registered {
   readonly log: PluginLogger;
   /** Ends its thread, where it has one. */
   readonly endThread?: () => Promise<void>;
+  /** Errors that it throws into this process are its own no more. */
+  readonly unguard?: () => void;
 }
 
 export interface LoadOptions {
@@ -59,10 +62,13 @@ export interface LoadOptions {
   readonly setupTimeoutMs?: number;
   /** The plugin that serves an entry already and is to go on; null: it is loaded. Default: all are loaded. */
   readonly keep?: (entry: PluginEntry) => LoadedPlugin | null;
+  /** Where `findBlade` looks when none of these plugins has the blade: in a thread, at the host. */
+  readonly findElsewhere?: (name: string) => Blade | null;
 }
 
 const SETUP_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 5_000;
+const DEFAULT_THREAD_BYTES = 256 * 1024 * 1024;
 
 /**
  * Loads plugins one after the other, in the order of the configuration.
@@ -102,6 +108,7 @@ export async function closePlugins(loaded: readonly LoadedPlugin[]): Promise<voi
   for (const plugin of [...loaded].reverse()) {
     await closeBlades(plugin.blades, plugin.log);
     await plugin.endThread?.();
+    plugin.unguard?.();
   }
 }
 
@@ -116,12 +123,13 @@ interface Company {
 async function loadPlugin(
   entry: PluginEntry,
   { loaded, others }: Company,
-  { log, setupTimeoutMs = SETUP_TIMEOUT_MS }: LoadOptions,
+  { log, setupTimeoutMs = SETUP_TIMEOUT_MS, findElsewhere }: LoadOptions,
 ): Promise<LoadedPlugin> {
-  if (entry.isolate != null) {
-    return await loadIsolated(entry, entry.isolate, { loaded, others }, { log, setupTimeoutMs });
-  }
   const place = await locatePlugin(entry.use, entry.resolveFrom);
+  const isolate = entry.isolate === 'auto' ? bytesByDefault(place.file) : (entry.isolate ?? null);
+  if (isolate !== null) {
+    return await loadIsolated(entry, isolate, { loaded, others }, { log, setupTimeoutMs });
+  }
   const fail = (message: string, cause?: unknown) =>
     new PluginError(
       'ERR_PLUGIN_LOAD',
@@ -144,6 +152,7 @@ async function loadPlugin(
   const pluginLog = log.child({ plugin: name });
   const digest = `${version}\n${sortedJson(entry.with)}\n${changed ?? ''}`;
   const registry = new Registry({ name, version, digest }, others, fail);
+  const unguard = isBuiltIn(place.file) ? undefined : guard(codeOf(name, place, entry));
   try {
     const setup = async () =>
       await definition.setup({
@@ -158,11 +167,14 @@ async function loadPlugin(
         reports: registry.keepsReports,
         watch: (file) => void watched.push(path.resolve(place.folder, file)),
         findBlade: (wanted) =>
-          peers.all.flatMap((plugin) => plugin.blades).find((blade) => blade.name === wanted) ?? null,
+          peers.all.flatMap((plugin) => plugin.blades).find((blade) => blade.name === wanted) ??
+          findElsewhere?.(wanted) ??
+          null,
       });
     await within(setup(), deadline - Date.now(), late).finally(() => registry.close());
   } catch (error) {
     await closeBlades(registry.blades, pluginLog);
+    unguard?.();
     throw isWeirError(error) ? error : fail(`its setup failed: ${messageOf(error)}`, error);
   }
   const { services, hooks, panels, authenticators, reports } = registry;
@@ -170,7 +182,9 @@ async function loadPlugin(
   const { file, folder } = place;
   const { use } = entry;
   const brings = { blades, services, hooks, panels, authenticators, reports };
-  return { name, version, entry, peers, use, file, folder, ...brings, watched, changed, log: pluginLog };
+  const found = { name, version, entry, peers, use, file, folder };
+  const end = unguard === undefined ? {} : { unguard };
+  return { ...found, ...brings, watched, changed, log: pluginLog, ...end };
 }
 
 /** The plugin in a thread of its own; names are checked here, as the thread knows of no other plugin. */
@@ -181,8 +195,9 @@ async function loadIsolated(
   { log, setupTimeoutMs }: { log: HostLogger; setupTimeoutMs: number },
 ): Promise<LoadedPlugin> {
   const { PluginThread } = await import('./isolation/thread-host.ts');
-  const thread = await PluginThread.start(entry, memoryBytes, setupTimeoutMs, log);
-  const { name, version, file, folder, watched } = thread.facts!;
+  const peers: LoadedPlugin['peers'] = { all: loaded };
+  const thread = await PluginThread.start(entry, { memoryBytes, setupTimeoutMs, log, peers });
+  const { name, version, file, folder, watched } = thread.facts;
   const fail = (why: string) =>
     new PluginError('ERR_PLUGIN_LOAD', `plugin ${printable(entry.use)}: ${why}`, { plugin: entry.use, file });
   try {
@@ -198,19 +213,34 @@ async function loadIsolated(
       registry.service({ ...service, fingerprint: () => `${service.fingerprint!()} ${digest}` });
     }
     for (const hook of thread.hooks) registry.proxyHook(hook);
+    for (const panel of thread.panels) registry.panel(panel);
+    for (const authenticator of thread.authenticators) registry.authenticator(authenticator);
+    for (const source of thread.reports) registry.keepsReports(source);
     registry.close();
-    const { blades, services, hooks } = registry;
-    const brings = { blades, services, hooks, panels: [], authenticators: [], reports: [] };
+    const { blades, services, hooks, panels, authenticators, reports } = registry;
+    const brings = { blades, services, hooks, panels, authenticators, reports };
     const endThread = () => thread.close();
     const { use } = entry;
     const pluginLog = log.child({ plugin: name });
-    const peers = { all: loaded };
     const found = { name, version, entry, peers, use, file, folder };
     return { ...found, ...brings, watched, changed: digest, log: pluginLog, endThread };
   } catch (error) {
     await thread.close();
     throw error;
   }
+}
+
+function codeOf(
+  name: string,
+  { file, folder }: PluginPlace,
+  { use, resolveFrom }: PluginEntry,
+): GuardedPlugin {
+  return { name, file, folder: path.resolve(resolveFrom, use) === file ? null : folder };
+}
+
+/** Those of this package have threads of their own for what can hang; others are not known (decision 0019). */
+function bytesByDefault(file: string): number | null {
+  return isBuiltIn(file) ? null : DEFAULT_THREAD_BYTES;
 }
 
 /** Those of this package change with the rest of it, which runs as it was. */

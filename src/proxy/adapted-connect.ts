@@ -55,6 +55,7 @@ export async function adaptConnect(
         clientIp: session.client,
         serverIp: null,
         user: session.user,
+        groups: session.groups ?? [],
         cancellation: asked.cancellation,
         notes,
       },

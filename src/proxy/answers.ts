@@ -45,10 +45,11 @@ export function errorAnswer(
     audienceOf(request?.headers ?? null),
     languageOf(request?.headers ?? null),
   );
+  const { retryAfter } = error.fields; // seconds
   return {
     status: page.status,
     reason: page.reason,
-    headers: page.headers,
+    headers: [...page.headers, ...(retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)])],
     body: request?.method === 'HEAD' ? null : Body.of(page.body),
     contentLength: page.body.length,
   };

@@ -249,10 +249,11 @@ export class ProxyArrangement implements ProxyContext, TunnelContext {
   }
 
   /** Whether a tunnel that was opened earlier may still carry requests. */
-  admits({ tunnel, tls, client, user }: Session): boolean {
+  admits({ tunnel, tls, client, user, groups = [] }: Session): boolean {
     if (tunnel === null) return true;
     const { host, port } = tunnel.target;
-    if (this.decide({ host, port, client, user, sni: tls?.sni })?.action === 'terminate') return false;
+    if (this.decide({ host, port, client, user, groups, sni: tls?.sni })?.action === 'terminate')
+      return false;
     try {
       this.checkTarget(host, port);
       return true;

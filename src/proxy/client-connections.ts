@@ -67,8 +67,8 @@ export class ClientConnections {
 
   /** A client has come in. */
   arrived(socket: Socket, entrance: Entrance, arrival: Arrival): void {
-    const { client, user } = arrival;
-    this.#serve(socket, entrance, { client, user, tls: null, tunnel: null }, arrival);
+    const { client, user, groups } = arrival;
+    this.#serve(socket, entrance, { client, user, groups, tls: null, tunnel: null }, arrival);
   }
 
   /** HTTP begins inside a tunnel. @param onUsed  told of the first request */
@@ -164,10 +164,10 @@ export class ClientConnections {
         toAbsoluteForm(exchange.head, exchange.facts.host, arrival.destination);
       }
       if (!entrance.asks || session.user !== null) return this.#dispatch(exchange, entrance, session);
-      const user = access.logIn(exchange.facts.proxyAuthorization, session.client, exchange.loginScope);
-      if (typeof user === 'string') return this.#dispatch(exchange, entrance, { ...session, user });
-      user.then(
-        (name) => this.#dispatch(exchange, entrance, { ...session, user: name }),
+      const who = access.logIn(exchange.facts.proxyAuthorization, session.client, exchange.loginScope);
+      if (!(who instanceof Promise)) return this.#dispatch(exchange, entrance, { ...session, ...who });
+      who.then(
+        (found) => this.#dispatch(exchange, entrance, { ...session, ...found }),
         (error: unknown) => this.#refuse(exchange, session, asWeirError(error)),
       );
     } catch (error) {

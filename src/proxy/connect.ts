@@ -35,8 +35,8 @@ export interface TunnelSource {
   readonly session: Session;
 }
 
-function factsOf({ client, user }: Session, { host, port }: ConnectTarget): TlsFacts {
-  return { host, port, client, user, sni: undefined };
+function factsOf({ client, user, groups = [] }: Session, { host, port }: ConnectTarget): TlsFacts {
+  return { host, port, client, user, groups, sni: undefined };
 }
 
 export class TunnelOpener {
@@ -188,7 +188,7 @@ export class TunnelOpener {
   #serve(
     socket: Socket,
     entrance: Entrance,
-    { client, user, opening }: Session,
+    { client, user, groups = [], opening }: Session,
     target: OriginTarget,
     tls: TunnelTls | null,
     onUsed: (() => void) | null,
@@ -199,7 +199,7 @@ export class TunnelOpener {
     }
     const authority = formatAuthority(target.host, target.port, 443);
     const tunnel = { target, authority };
-    const inside = { client, user, tls, tunnel, opening: opening ?? null };
+    const inside = { client, user, groups, tls, tunnel, opening: opening ?? null };
     this.#host.serveTunnel(socket, entrance, inside, onUsed);
   }
 }

@@ -1,15 +1,14 @@
 // One transaction through the proxy, in the order in which it happens: judge the request, REQMOD, the
 // origin, RESPMOD, answer, log. Every failure on the way becomes one page and one record.
 
-import { HttpError } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import { TransactionCapture } from '../capture/capture.ts';
 import type { Body } from '../http/body.ts';
 import type { Answer, ServerExchange } from '../http/server-connection.ts';
-import { withoutField } from '../icap/codec/fields.ts';
 import type { ResponseHead } from '../icap/codec/http-head.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
-import { OriginNote, TransactionNotes } from '../trace/notes.ts';
+import type { TransactionNotes } from '../trace/notes.ts';
+import { notesFor, OriginNote } from '../trace/notes.ts';
 import { TransactionSpan } from '../trace/spans.ts';
 import { formatAuthority } from '../util/authority.ts';
 import { newIncidentId } from '../util/incident-id.ts';
@@ -19,7 +18,9 @@ import type { PipelineInput, PipelineOutput, StepTrace } from './adaptation/pipe
 import type { SharedFields } from './adaptation/shared-fields.ts';
 import { asWeirError, errorAnswer } from './answers.ts';
 import { adaptedAnswer, originAnswer, withoutAltSvc } from './final-answer.ts';
+import { answerAsLastHop } from './max-forwards.ts';
 import type { OriginRequest, OriginResponse, OriginTarget } from './origin/engine.ts';
+import { demandHttp1, meetExpectation, originRequest } from './origin-request.ts';
 import type { Outgoing } from './outgoing-request.ts';
 import { adoptRequest, prepareRequest } from './outgoing-request.ts';
 import { LateAnswer } from './patience/late-answer.ts';
@@ -78,15 +79,7 @@ export class Transaction implements StreamTransaction {
     const above = telemetry.tracer?.begin(exchange.head.headers) ?? null;
     this.#span = above === null ? null : new TransactionSpan(above);
     this.#capture = captures === null ? null : new TransactionCapture(captures);
-    this.#notes =
-      this.#span === null && (traces === null || !traces.hasRoom)
-        ? null
-        : new TransactionNotes(
-            traces?.bodies ?? 0,
-            exchange.head,
-            session.opening ?? null,
-            exchange.startedAt,
-          );
+    this.#notes = notesFor(traces, this.#span !== null, exchange, session.opening ?? null);
     if (this.#notes !== null && this.#capture !== null) this.#notes.wire = this.#capture.wire;
   }
 
@@ -116,7 +109,9 @@ export class Transaction implements StreamTransaction {
     const outgoing = prepareRequest(this.#context, this.#session, exchange, (url) => (this.#url = url));
     const { method, headers } = outgoing.head;
     this.#capture?.onRequest({ method, url: outgoing.url, headers }, outgoing.body);
-    const own = ownAnswer(this.#context.site, outgoing.target, exchange.head);
+    const own =
+      ownAnswer(this.#context.site, outgoing.target, exchange.head) ??
+      answerAsLastHop(outgoing, exchange.head);
     if (own !== null) {
       exchange.body?.cancel();
       return this.#respond(own);
@@ -131,7 +126,7 @@ export class Transaction implements StreamTransaction {
       cancellation: exchange.cancellation,
       respond: (answer) => this.#respond(answer),
     });
-    if (exchange.facts.expect !== null) this.#expect(outgoing);
+    if (exchange.facts.expect !== null) meetExpectation(exchange, exchange.facts.expect, outgoing);
     if (this.#context.hooks !== null)
       await this.#context.hooks.request(this.#context, this.#session, outgoing);
     if (pipeline.has('REQMOD')) {
@@ -148,7 +143,8 @@ export class Transaction implements StreamTransaction {
     const response = fetched ?? (await this.#context.engine.send(this.#originRequest(outgoing)));
     this.#capture?.onResponse(response.head, response.body, response.serverIp);
     if (response.upgraded !== null) return this.#upgrade(response);
-    if (response.wantsConnectionLogin === true && exchange.loginScope === null) this.#demandHttp1(response);
+    if (response.wantsConnectionLogin === true && exchange.loginScope === null)
+      throw demandHttp1(exchange, response);
     if (this.#context.hooks !== null) await this.#context.hooks.response(this.#session, outgoing, response);
     if (!pipeline.has('RESPMOD')) {
       this.#leaveOut('RESPMOD', response.body);
@@ -174,15 +170,6 @@ export class Transaction implements StreamTransaction {
   }
 
   // --- the request ---
-
-  /** The body is wanted for inspection at once: say so before REQMOD, or everybody waits (K-14). */
-  #expect(outgoing: Outgoing): void {
-    if (!/^100-continue$/i.test(this.#exchange.facts.expect!)) {
-      throw new HttpError('ERR_HTTP_EXPECTATION', 'only the expectation 100-continue is supported');
-    }
-    if (this.#exchange.body !== null) this.#exchange.inform(100, 'Continue', []);
-    outgoing.head.headers = withoutField(outgoing.head.headers, 'expect');
-  }
 
   #adapt(
     method: 'REQMOD' | 'RESPMOD',
@@ -211,6 +198,7 @@ export class Transaction implements StreamTransaction {
       clientIp: this.#session.client,
       serverIp,
       user: this.#session.user,
+      groups: this.#session.groups ?? [],
       cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
       notes: this.#notes,
       ...(method === 'RESPMOD' && this.#late !== null ? { onHold: this.#late.onHold } : {}),
@@ -281,46 +269,16 @@ export class Transaction implements StreamTransaction {
   }
 
   #originRequest(outgoing: Outgoing): OriginRequest {
-    const { head } = outgoing;
     this.#switch = ProtocolSwitch.of(this.#context, this.#session, this.#exchange, outgoing);
-    return {
-      target: outgoing.target,
-      head: {
-        ...head,
-        headers: [
-          ...(this.#switch?.headers ?? head.headers),
-          'Via',
-          `${this.#exchange.head.version} ${this.#context.viaName}`,
-        ],
-      },
-      body: outgoing.body,
-      contentLength: outgoing.contentLength,
-      trailer: outgoing.trailer,
-      trailersWanted: /\btrailers\b/i.test(this.#exchange.facts.te ?? ''),
-      http2: this.#exchange.head.version === '2.0',
-      upgrade: this.#switch?.protocol ?? null,
-      cancellation: this.#late?.cancellation ?? this.#exchange.cancellation,
-      loginScope: this.#exchange.loginScope,
-      note: this.#noteOrigin(outgoing.target),
-      onInformation: (status, reason, headers) => this.#exchange.inform(status, reason, headers),
-    };
+    const cancellation = this.#late?.cancellation ?? this.#exchange.cancellation;
+    const note = this.#noteOrigin(outgoing.target);
+    return originRequest(this.#context, this.#exchange, outgoing, this.#switch, cancellation, note);
   }
 
   #noteOrigin({ host, port }: OriginTarget): OriginNote | null {
     if (this.#notes === null) return null;
     this.#notes.origin = new OriginNote(formatAuthority(host, port));
     return this.#notes.origin;
-  }
-
-  /** A client cannot log a connection in that its requests share: it is asked to come by HTTP/1.1. */
-  #demandHttp1({ body }: OriginResponse): never {
-    const error = new HttpError(
-      'ERR_HTTP2_LOGIN',
-      'the origin wants a login that holds for a connection (NTLM, Negotiate), which HTTP/2 does not have',
-    );
-    body?.cancel(error);
-    this.#exchange.demandHttp1(error);
-    throw error;
   }
 
   // --- the answer ---

@@ -85,7 +85,7 @@ function checkDirection(authority: string, { target }: Tunnel, tls: Session['tls
  */
 export function adoptRequest(
   context: ProxyContext,
-  { client, user }: Session,
+  { client, user, groups = [] }: Session,
   outgoing: Outgoing,
   adapted: RequestHead,
 ): void {
@@ -102,7 +102,7 @@ export function adoptRequest(
     const moved = before?.host !== host || before.port !== port || secure !== outgoing.target.secure;
     if (moved) {
       context.checkTarget(host, port);
-      if (secure && context.decide({ host, port, client, user, sni: host })?.action === 'terminate') {
+      if (secure && context.decide({ host, port, client, user, groups, sni: host })?.action === 'terminate') {
         throw new HttpError('ERR_PROXY_DENIED', `proxy.tls.rules terminate ${host}`, { host });
       }
       outgoing.target = split.target;

@@ -115,7 +115,7 @@ export class Reception implements EntranceHost {
   #open(
     stream: Socket,
     entrance: Entrance,
-    { client, user }: Arrival,
+    { client, user, groups }: Arrival,
     target: { readonly host: string; readonly port: number },
     told: QuietClient,
   ): void {
@@ -125,7 +125,7 @@ export class Reception implements EntranceHost {
     const source = {
       client: quietClient(stream, target, told),
       entrance,
-      session: { client, user, tls: null, tunnel: null },
+      session: { client, user, groups, tls: null, tunnel: null },
     };
     if (requests !== null && usage.request(client, requests) > 0) {
       const text = `${client} sends more than ${requests.perSecond} requests a second`;

@@ -32,6 +32,8 @@ export interface TunnelTls {
 export interface Session {
   readonly client: string;
   readonly user: string | null;
+  /** Of the user; default: none are known. */
+  readonly groups?: readonly string[];
   readonly tls: TunnelTls | null;
   /** Where a tunnel leads; null for a connection that sends absolute-form requests. */
   readonly tunnel: { readonly target: OriginTarget; readonly authority: string } | null;

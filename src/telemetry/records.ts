@@ -89,6 +89,8 @@ export interface ProxyRecord {
 export interface GatewayRecord {
   readonly id: string;
   readonly icapClient: string;
+  /** The proxy of the same Weir has asked, over TCP: its own record tells of the same transaction. */
+  readonly own?: true;
   /** Name that the ICAP client has logged in with, where it had to. */
   readonly icapUser?: string;
   /** Subject of its certificate, where it has shown one. */

@@ -280,3 +280,17 @@ export class TransactionNotes {
     return step;
   }
 }
+
+/**
+ * Notes of a transaction that begins; null where nobody would read them.
+ * @param isNeeded  somebody wants them whether or not there is room for its trace
+ */
+export function notesFor(
+  traces: TraceSink | null,
+  isNeeded: boolean,
+  { head, startedAt }: { readonly head: RequestHead; readonly startedAt: number },
+  tunnel: TunnelNote | null,
+): TransactionNotes | null {
+  if (!isNeeded && (traces === null || !traces.hasRoom)) return null;
+  return new TransactionNotes(traces?.bodies ?? 0, head, tunnel, startedAt);
+}

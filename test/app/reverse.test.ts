@@ -2,6 +2,7 @@
 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { application, downloadOf } from '../embed/application.ts';
@@ -9,6 +10,7 @@ import { bytesOfSize, request, sha256 } from '../embed/client.ts';
 import { listening } from '../embed/fronts.ts';
 import { eicar } from '../support/eicar.ts';
 import { originServer, rawOrigin } from '../support/originServer.ts';
+import { startPeerServer } from '../support/icap-peer.ts';
 import { rawClient, rawExchange } from '../support/rawClient.ts';
 import { freePort } from '../support/supervised.ts';
 import { tempDir } from '../support/tempDir.ts';
@@ -233,14 +235,51 @@ describe('what the application sees', () => {
     const app = application();
     await using origin = await originServer(app.handle);
     await using front = await inFrontOf(origin.url, { trustForwarded: ['127.0.0.0/8'] });
-    const headers = { 'x-forwarded-for': '6.6.6.6, 192.0.2.7, 127.0.0.9', 'x-forwarded-proto': 'https' };
+    const headers = {
+      'x-forwarded-for': '6.6.6.6, 192.0.2.7, 127.0.0.9',
+      ...{ 'x-forwarded-proto': 'https', 'x-forwarded-port': '443' },
+    };
     await request(`${front.url}/fields`, { headers });
     expect(app.seen[0]!.headers).toMatchObject({
       'x-forwarded-for': '6.6.6.6, 192.0.2.7, 127.0.0.9, 127.0.0.1',
       'x-forwarded-proto': 'https',
+      'x-forwarded-port': '443',
     });
     const [record] = await front.weir.logged(({ kind }) => kind === 'proxy');
     expect(record).toMatchObject({ client: '192.0.2.7' });
+  });
+
+  test('the client in the fields that the listener is set to, and its own name where it wants that', async () => {
+    const app = application();
+    await using origin = await originServer(app.handle);
+    const trustForwarded = ['127.0.0.1'];
+    const listeners = [
+      { forwarded: 'forwarded' },
+      { forwarded: 'both' },
+      { forwarded: 'none' },
+      { forwarded: 'forwarded', trustForwarded },
+      { passHost: false },
+    ].map((more) => ({ listen: '127.0.0.1:0', target: origin.url, ...more }));
+    await using weir = await startTestWeir({ proxy: { reverse: listeners } });
+    const fields = async (listener: number, headers: Record<string, string> = {}) => {
+      const url = `http://${weir.weir.reverseAddresses[listener]!}/fields`;
+      await request(url, { headers: { host: 'app.example:80', ...headers } });
+      const { host, forwarded = null, 'x-forwarded-for': older = null } = app.seen.at(-1)!.headers;
+      return [host, forwarded, older];
+    };
+    const own = 'for=127.0.0.1;host="app.example:80";proto=http';
+    const older = { 'x-forwarded-for': '::1, 192.0.2.7, x', 'x-forwarded-host': 'h' };
+    const claims = { forwarded: 'for=10.0.0.1', ...older };
+    expect(await fields(0, claims)).toEqual(['app.example:80', own, null]);
+    expect(await fields(1)).toEqual(['app.example:80', own, '127.0.0.1']);
+    expect(await fields(2, claims)).toEqual(['app.example:80', null, null]);
+    expect((await fields(3, claims))[1]).toBe('for=10.0.0.1, for=127.0.0.1;host="h";proto=http');
+    expect((await fields(3, older))[1]).toBe(
+      'for="[::1]", for=192.0.2.7, for=unknown, for=127.0.0.1;host="h";proto=http',
+    );
+    expect(await fields(4)).toEqual([`127.0.0.1:${origin.port}`, null, '127.0.0.1']);
+    const records = await weir.logged(({ kind }) => kind === 'proxy', 6);
+    expect(records[3]!['client']).toBe('10.0.0.1');
   });
 
   test('a path of the target in front of its own', async () => {
@@ -331,6 +370,114 @@ describe('TLS', () => {
     await expect(inFrontOf('http://127.0.0.1:1', { tls })).rejects.toThrow(
       /reverse listener .*does not belong/,
     );
+  });
+});
+
+describe('connections to the application', () => {
+  /** Sends what is asked for, one request after the other; the answers' texts. */
+  const ask = async (url: string, ...methods: string[]): Promise<string[]> => {
+    const texts: string[] = [];
+    for (const method of methods) {
+      const body = method === 'POST' ? { body: Buffer.from('x') } : {};
+      texts.push((await request(url, { method, ...body })).text);
+    }
+    return texts;
+  };
+
+  test('are kept for requests that may be sent again, and made anew for others', async () => {
+    await using origin = await originServer((_req, res) => res.end('fine'));
+    await using front = await inFrontOf(origin.url);
+    await ask(front.url, ...Array<string>(20).fill('GET'));
+    expect(origin.connections()).toBe(1);
+    await ask(front.url, 'POST', 'GET', 'POST', 'GET', 'DELETE');
+    expect(origin.connections()).toBe(4);
+    await Promise.all(Array.from({ length: 10 }, () => request(front.url)));
+    await front.weir.reload({
+      proxy: { reverse: [{ listen: '127.0.0.1:0', target: origin.url }] },
+    });
+    const before = origin.connections();
+    await ask(front.url, 'GET', 'GET');
+    expect(origin.connections()).toBe(before + 1); // those of before a reload are not used any more
+  });
+
+  test('are not kept where the listener, or the application, does not want it', async () => {
+    await using origin = await originServer((_req, res) => res.end('fine'));
+    await using front = await inFrontOf(origin.url, { keepAlive: '0s' });
+    await ask(front.url, 'GET', 'GET');
+    expect(origin.connections()).toBe(2);
+    for (const field of ['Connection: close', 'Keep-Alive: timeout=1']) {
+      await using short = await rawOrigin((socket) => {
+        socket.on('data', () => socket.write(`HTTP/1.1 200 OK\r\n${field}\r\nContent-Length: 1\r\n\r\nx`));
+        socket.on('end', () => socket.end());
+      });
+      await using behind = await inFrontOf(short.url);
+      expect(await ask(behind.url, 'GET', 'GET')).toEqual(['x', 'x']);
+      expect(short.connections()).toBe(2);
+    }
+  });
+
+  test('that are found dead, or on which something came unasked, cost no request', async () => {
+    const conversations: string[][] = [];
+    await using origin = await rawOrigin((socket) => {
+      const seen: string[] = [];
+      const number = conversations.push(seen);
+      socket.on('data', (data) => {
+        seen.push(String(data).split(' ', 1)[0]!);
+        if (seen.length === 2) return void socket.destroy(); // no answer to the second request
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${number}`);
+        if (number === 4) setImmediate(() => socket.write('HTTP/1.1 408 Late\r\nContent-Length: 1\r\n\r\n!'));
+      });
+    });
+    await using front = await inFrontOf(origin.url);
+    expect(await ask(front.url, 'GET', 'GET', 'POST', 'GET')).toEqual(['1', '2', '3', '4']);
+    expect(conversations.slice(0, 3)).toEqual([['GET', 'GET'], ['GET'], ['POST', 'GET']]);
+    await front.weir.logged(({ kind }) => kind === 'proxy', 4);
+    expect(await ask(front.url, 'GET')).toEqual(['5']);
+  });
+
+  test('are closed when a block has come before the end of the response', async () => {
+    await using icap = await startPeerServer((peer, { waits }) => {
+      expect(waits).toBe(true); // for 100, which does not come
+      const head = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n';
+      peer.send(
+        `ICAP/1.0 200 OK\r\nISTag: "t1"\r\nConnection: close\r\nEncapsulated: res-hdr=0, null-body=${head.length}\r\n\r\n${head}`,
+      );
+      throw new Error('the connection is over');
+    });
+    let gone = (): void => {};
+    const closed = new Promise<void>((resolve) => (gone = resolve));
+    await using origin = await originServer((_req, res) => {
+      res.once('close', gone);
+      const writeOn = (): void => {
+        while (!res.destroyed && res.write(Buffer.alloc(65_536)));
+      };
+      res.on('drain', writeOn);
+      writeOn();
+    });
+    const adaptation = {
+      services: { scan: { url: icap.url } },
+      rules: [{ point: 'respmod', use: ['scan'] }],
+    };
+    await using front = await inFrontOf(origin.url, {}, { adaptation });
+    expect((await request(front.url)).status).toBe(403);
+    await closed;
+  });
+
+  test('are not tried for a while when the application is down, and are when it is back', async () => {
+    const port = await freePort();
+    await using front = await inFrontOf(`http://127.0.0.1:${port}`);
+    for (let i = 0; i < 3; i++) expect((await request(front.url)).status).toBe(502);
+    const down = await request(front.url);
+    expect([down.status, down.headers['retry-after']]).toEqual([503, '1']);
+    expect(down.text).toContain('ERR_ORIGIN_DOWN');
+    const server = http.createServer((_req, res) => res.end('back')).listen(port, '127.0.0.1');
+    await delay(1000); // as Retry-After says
+    expect((await request(front.url)).text).toBe('back');
+    const told = (text: string) => front.weir.logged(({ msg }) => msg?.includes(text) === true);
+    await told('does not answer');
+    await told('answers again');
+    server.close();
+    server.closeAllConnections();
   });
 });
 

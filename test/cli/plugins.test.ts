@@ -18,7 +18,7 @@ test('plugins list prints name, version, place and what each plugin brings', asy
   await folder.write('weir.yaml', 'plugins: [./sample.mjs]\n');
   expect(await runCli(['plugins', 'list'], { cwd: folder.path })).toEqual({
     exitCode: 0,
-    stdout: 'sample 1.2.3  blades: sniffer; hooks: onConnect; authenticators: Legs  (sample.mjs)\n',
+    stdout: 'sample 1.2.3  blades: sniffer; hooks: onConnect; authenticators: Legs; isolated  (sample.mjs)\n',
     stderr: '',
   });
   const { stdout } = await runCli(['plugins', 'list', '--json'], { cwd: folder.path });

@@ -63,6 +63,7 @@ describe('knownKeys', () => {
       'ports',
       'clients',
       'users',
+      'groups',
       'sni',
       'action',
     ]);

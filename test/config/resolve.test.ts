@@ -143,13 +143,13 @@ describe('resolveConfig', () => {
 
   test('looks for default plugins in the package, for others in the folder of the file', () => {
     expect(resolve({}).plugins).toEqual([
-      { use: './plugins/antivirus', with: {}, resolveFrom: '/opt/weir' },
-      { use: './plugins/threat-emulation', with: {}, resolveFrom: '/opt/weir' },
+      { use: './plugins/antivirus', with: {}, isolate: 'auto', resolveFrom: '/opt/weir' },
+      { use: './plugins/threat-emulation', with: {}, isolate: 'auto', resolveFrom: '/opt/weir' },
     ]);
     expect(resolve({ plugins: [] }).plugins).toEqual([]);
     expect(resolve({ plugins: ['a', { use: './b', with: [1] }] }).plugins).toEqual([
-      { use: 'a', with: {}, resolveFrom: '/etc/weir' },
-      { use: './b', with: [1], resolveFrom: '/etc/weir' },
+      { use: 'a', with: {}, isolate: 'auto', resolveFrom: '/etc/weir' },
+      { use: './b', with: [1], isolate: 'auto', resolveFrom: '/etc/weir' },
     ]);
   });
 

@@ -209,6 +209,10 @@ describe('/api/services', () => {
     expect(job).toMatchObject({ id: started.json.job, state: 'done', subject: 'sandblast', error: null });
     expect(job.checks.filter(({ status }) => status === 'pass').length).toBeGreaterThan(5);
     expect((await api.ask(`/api/jobs/${job.id}`)).json.checks).toHaveLength(job.progress.total);
+    expect((await api.ask('/api/services')).json.services[0]).toMatchObject({
+      doctor: job.id,
+      optionsHead: null,
+    });
     expect((await api.ask('/api/jobs/none')).status).toBe(404);
     expect((await api.ask('/api/services/none/doctor', { method: 'POST' })).status).toBe(404);
     const unknown = { method: 'POST', body: { only: ['nonsense'] } };

@@ -40,7 +40,7 @@ const CHANGES = [
   ['PUT', '/api/policy'],
   ['POST', '/api/policy/test'],
   ['POST', '/api/policy/check'],
-  ['POST', '/api/policy/tls-rules'],
+  ['POST', '/api/policy/draft'],
   ['POST', '/api/services/sandblast/doctor'],
   ['DELETE', '/api/quarantine/W-1KYSNCG0GCA5N'],
   ['POST', '/api/quarantine/W-1KYSNCG0GCA5N/release'],

@@ -37,31 +37,44 @@ test('viewers see what goes through, each what its filter wants, and how much th
   expect(json.viewers).toBe(2);
 });
 
-test('what the proxy asks its own gateway over TCP is there once, and other ICAP clients are there, too', async () => {
-  await using origin = await originServer((_, response) => void response.end('content'));
-  let gateway = 0;
-  await using weir = await startTestWeir((port) => ({
-    adaptation: {
-      services: { scan: { url: `icap://localhost:${(gateway = port)}/sandblast`, inProcess: false } },
-      rules: [{ point: 'respmod', use: ['scan'] }],
-    },
-  }));
-  const api = new ApiClient(weir);
-  using viewer = await api.watch();
-  await weir.curl(`${origin.url}/ours`);
-  const head = 'GET http://foreign.test/ HTTP/1.1\r\nHost: foreign.test\r\n\r\n';
-  await rawExchange(
-    gateway,
-    `REQMOD icap://127.0.0.1:${gateway}/sandblast ICAP/1.0\r\nHost: 127.0.0.1\r\nAllow: 204\r\n` +
-      `Connection: close\r\nEncapsulated: req-hdr=0, null-body=${head.length}\r\n\r\n${head}`,
-  );
-  await viewer.hears('transactions', ({ items }) => items.some(({ url }) => url.includes('foreign.test')));
-  const seen = viewer.messages.flatMap((message) => (message.type === 'transactions' ? message.items : []));
-  const urls = [`${origin.url}/ours`, 'http://foreign.test/'];
-  expect(seen.map(({ url }) => url)).toEqual(urls);
-  const { items } = (await api.ask('/api/transactions')).json;
-  expect(items.map(({ url }: { url: string }) => url).toSorted()).toEqual(urls.toSorted());
-});
+test.each([
+  ['in this process', { min: 0 }],
+  ['in a worker process', { min: 1, max: 1 }],
+])(
+  'what the proxy asks its own gateway %s over TCP is there once, with what was found, and other ICAP clients are there, too',
+  async (_, workers) => {
+    await using origin = await originServer((request, response) => {
+      response.end(request.url === '/eicar' ? eicar() : 'content');
+    });
+    let gateway = 0;
+    await using weir = await startTestWeir((port) => ({
+      gateway: { workers },
+      adaptation: {
+        services: { scan: { url: `icap://localhost:${(gateway = port)}/sandblast`, inProcess: false } },
+        rules: [{ point: 'respmod', use: ['scan'] }],
+      },
+    }));
+    const api = new ApiClient(weir);
+    using viewer = await api.watch();
+    await weir.curl(`${origin.url}/ours`);
+    await weir.curl(`${origin.url}/eicar`);
+    const head = 'GET http://foreign.test/ HTTP/1.1\r\nHost: foreign.test\r\n\r\n';
+    await rawExchange(
+      gateway,
+      `REQMOD icap://127.0.0.1:${gateway}/sandblast ICAP/1.0\r\nHost: 127.0.0.1\r\nAllow: 204\r\n` +
+        `Connection: close\r\nEncapsulated: req-hdr=0, null-body=${head.length}\r\n\r\n${head}`,
+    );
+    await viewer.hears('transactions', ({ items }) => items.some(({ url }) => url.includes('foreign.test')));
+    const seen = viewer.messages.flatMap((message) => (message.type === 'transactions' ? message.items : []));
+    const urls = [`${origin.url}/ours`, `${origin.url}/eicar`, 'http://foreign.test/'];
+    expect(seen.map(({ url }) => url)).toEqual(urls);
+    const { items } = (await api.ask('/api/transactions')).json;
+    expect(items.map(({ url }: { url: string }) => url).toSorted()).toEqual(urls.toSorted());
+    const blocked = seen.find(({ verdict }) => verdict === 'blocked')!;
+    const { incident } = (await api.ask(`/api/transactions/${blocked.id}`)).json;
+    expect(incident).toMatchObject({ id: blocked.incident, blade: 'antivirus', profile: 'optimized' });
+  },
+);
 
 test('a paused viewer sees no transaction, and states of services all the same', async () => {
   await using origin = await originServer((_, response) => void response.end('content'));

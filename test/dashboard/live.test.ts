@@ -136,7 +136,7 @@ describe('a viewer', () => {
   test('gets at most a batch, and how many were left out; their rows are not even made', () => {
     const { socket, viewer } = watching();
     const make = jest.fn(() => summary());
-    for (let count = 0; count < MAX_ITEMS + 50; count++) viewer.offer(make);
+    for (let count = 0; count < MAX_ITEMS + 50; count++) viewer.offer('allowed', make);
     viewer.flush();
     expect(socket.sent[0]).toMatchObject({ skipped: 50, total: MAX_ITEMS + 50 });
     expect(socket.sent[0]!.items).toHaveLength(MAX_ITEMS);
@@ -145,11 +145,28 @@ describe('a viewer', () => {
     expect(socket.sent).toHaveLength(1);
   });
 
+  test('that wants certain verdicts needs no row of another, and counts what it wants alone', () => {
+    const { socket, viewer } = watching();
+    const filter = { verdict: ['blocked'] };
+    socket.emit('message', Buffer.from(JSON.stringify({ type: 'subscribe', filter })), false);
+    expect([viewer.wants('allowed'), viewer.wants('blocked')]).toEqual([false, true]);
+    const never = jest.fn(() => summary());
+    viewer.offer('allowed', never);
+    viewer.leaveOut('allowed');
+    for (let count = 0; count <= MAX_ITEMS; count++) {
+      if (viewer.wants('blocked')) viewer.offer('blocked', () => summary({ verdict: 'blocked' }));
+      else viewer.leaveOut('blocked');
+    }
+    viewer.flush();
+    expect(never).not.toHaveBeenCalled();
+    expect(socket.sent[0]).toMatchObject({ skipped: 1, total: MAX_ITEMS + 3 });
+  });
+
   test('that takes nothing is sent nothing, and nothing is queued for it', () => {
     const { socket, viewer } = watching();
     socket.bufferedAmount = 2 * 1024 * 1024;
     for (let count = 0; count < 10_000; count++) {
-      viewer.offer(() => summary());
+      viewer.offer('allowed', () => summary());
       viewer.flush();
     }
     expect(socket.sent).toHaveLength(0);

@@ -1,6 +1,6 @@
 // The configuration on the dashboard: what it would do with a request, how it is checked, and how it is changed.
 
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/load.ts';
 import type { LocalWeir } from '../support/weir.ts';
@@ -100,9 +100,10 @@ describe('/api/policy', () => {
       match: { hosts: ['*.bank.test', 'bank.test'] },
     });
     expect(json.adaptationRules[1]).toMatchObject({ point: 'reqmod', when: { methods: ['POST', 'PUT'] } });
-    expect(
-      json.profiles.find((profile: { usedBy: string[] }) => profile.usedBy.includes('/sandblast')),
-    ).toBeDefined();
+    expect(json.profiles.find(({ name }: { name: string }) => name === 'optimized')).toMatchObject({
+      written: false,
+      usedBy: ['/sandblast'],
+    });
   });
 
   test('checks a text: problems with place, what was found and what is allowed', async () => {
@@ -221,6 +222,31 @@ describe('/api/policy', () => {
       expect(await readFile(file, 'utf8')).toBe(before);
     });
 
+    test.each([
+      ['gateway.services.scan.profile', 'gateway:\n  services:\n    scan: { profile: office }\n'],
+      [
+        'gateway.services.scan.rules[0].profile',
+        'gateway:\n  services:\n    scan: { rules: [{ clients: [10.0.0.0/8], profile: office }] }\n',
+      ],
+      ['profiles.branch.base', '  branch: { base: office }\n'],
+    ])('does not remove a profile that %s names, and says so', async (key, more) => {
+      const { status, json } = await ask({ profile: 'office', do: 'remove' }, `${YAML}${more}`);
+      expect({ status, error: json.error }).toEqual({
+        status: 422,
+        error: `profile office is in use: give ${key} another one first`,
+      });
+    });
+
+    test('takes back what the file says of a built-in profile, in use or not', async () => {
+      const yaml =
+        'profiles:\n  strict: { onError: allow }\ngateway: { services: { scan: { profile: strict } } }\n';
+      const { json } = await ask({ profile: 'strict', do: 'remove' }, yaml);
+      expect({ ok: json.ok, yaml: json.yaml }).toEqual({
+        ok: true,
+        yaml: expect.stringMatching(/^gateway: \{[^\n]+profile: strict[^\n]+\n$/),
+      });
+    });
+
     test('tells what is wrong with the change it was asked for', async () => {
       const wrong = await ask({
         list: 'tls',
@@ -240,26 +266,12 @@ describe('/api/policy', () => {
       [422, { list: 'tls', do: 'move', at: 0, to: -1 }, YAML],
       [422, { list: 'tls', do: 'remove', at: 0.5 }, YAML],
       [422, { profile: 'nobody', do: 'remove' }, YAML],
+      [422, { profile: 'strict', do: 'remove' }, YAML],
       [422, { list: 'tls', do: 'add', at: 0, value: {} }, 'proxy: 1'],
       [422, { list: 'tls', do: 'add', at: 0, value: {} }, 'a: ['],
     ])('is refused with %i for %j', async (status, change, yaml) => {
       const { status: answered, json } = await ask(change as object, yaml);
       expect({ answered, error: typeof json.error }).toEqual({ answered: status, error: 'string' });
     });
-  });
-
-  test('rules for TLS are replaced alone, and comments stay', async () => {
-    const text = await readFile(file, 'utf8');
-    await writeFile(file, text.startsWith('#') ? text : `# ours\n${text}`);
-    const { digest } = (await api.ask('/api/policy')).json;
-    const rules = [{ hosts: ['one.test'], action: 'splice' }];
-    const ask = (body: object) => api.ask('/api/policy/tls-rules', { method: 'POST', body });
-    expect((await ask({ rules, digest })).status).toBe(200);
-    expect(await readFile(file, 'utf8')).toMatch(/^# ours\n/);
-    const after = (await api.ask('/api/policy')).json;
-    expect(after.tlsRules).toMatchObject([{ action: 'splice', match: { hosts: ['one.test'] } }]);
-    const bad = await ask({ rules: [{ hosts: ['one.test'], action: 'melt' }], digest: after.digest });
-    expect(bad.json.problems).toMatchObject([{ path: 'proxy.tls.rules[0].action' }]);
-    expect((await ask({ rules: 'x', digest: after.digest })).status).toBe(400);
   });
 });

@@ -83,10 +83,6 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'What would be done with a request.',
     ...{ request: 'PolicyTestRequest', reply: 'PolicyTestReply' },
   },
-  'POST /api/policy/tls-rules': {
-    summary: 'Replaces proxy.tls.rules alone, comments elsewhere kept.',
-    ...{ request: 'TlsRulesRequest', reply: 'PolicyPutReply', more: [409, 422] },
-  },
   'GET /api/incidents': {
     summary: 'What was stopped, and what should have been.',
     ...{ query: { limit: '1 to 200, default 200' }, reply: 'IncidentsReply' },

@@ -5,9 +5,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { requirePeer } from '../support/peers/requirePeer.ts';
+import { NARROW, WIDE } from '../web/sizes.ts';
 import { startStage } from '../web/stage.ts';
 
-const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const;
+const SIZES = { wide: WIDE, narrow: NARROW } as const;
 const ROUNDS = 4; // of traffic, so that lists are no longer empty
 
 /** Name of the picture, the page, and what must be there before it is taken. */

@@ -135,3 +135,12 @@ test('SIGTERM lets the transaction under way finish, takes no new one, and exits
   expect(await weir.process.exited).toBe(0);
   expect(weir.log().filter(({ kind }) => kind === 'proxy')).toMatchObject([{ status: 200 }]);
 });
+
+test('whoever reads the output may leave: it goes on, and still stops with 0', async () => {
+  await using weir = await spawnTestWeir();
+  const { child, exited } = weir.process;
+  child.stdout!.destroy();
+  child.stderr!.destroy();
+  child.kill('SIGTERM'); // prints that it stops
+  expect(await exited).toBe(0);
+});

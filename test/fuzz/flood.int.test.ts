@@ -31,6 +31,8 @@ const WRONG = [
   'RESPMOD icap://h/sandblast ICAP/1.0\r\nHost: h\r\nEncapsulated: res-body=0\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
 ].map((text) => Buffer.from(text, 'latin1'));
 
+const EACH = WRONG.length + 1; // requests on a connection
+
 /** Damaged requests that no parser accepts as they begin; most are answered 400, some 404, 405, 501 or 505. */
 function malformedRequests(): Buffer[] {
   const isMalformed = (bytes: Buffer): boolean => {
@@ -57,7 +59,7 @@ function attempt(port: number, from: number, bytes: Buffer): Promise<number[]> {
   });
 }
 
-/** Sends so many requests, two on each connection; how often each status came. */
+/** Sends so many requests, four on each connection, the damaged one last; how often each status came. */
 async function flood(
   weir: WeirChild,
   variants: readonly Buffer[],
@@ -66,11 +68,11 @@ async function flood(
   const statuses = new Map<number, number>();
   let next = 0;
   const worker = async (_: unknown, from: number): Promise<void> => {
-    while (next < count / 2) {
+    while (next < count / EACH) {
       const number = next++;
-      const bytes = Buffer.concat([WRONG[number % WRONG.length]!, variants[number % variants.length]!]);
+      const bytes = Buffer.concat([...WRONG, variants[number % variants.length]!]);
       const answers = await attempt(weir.gatewayPort, from, bytes);
-      if (answers.length !== 2)
+      if (answers.length !== EACH)
         throw new Error(`answers ${answers.join(' ')} to ${JSON.stringify(bytes.toString('latin1'))}`);
       for (const status of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }

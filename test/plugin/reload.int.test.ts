@@ -55,8 +55,8 @@ beforeAll(async () => {
   await folder.write('version.txt', '1');
   const plugins = [
     './plugins/antivirus',
-    await folder.write('neighbour.mjs', NEIGHBOUR),
-    await folder.write('marker.mjs', MARKER),
+    { use: await folder.write('neighbour.mjs', NEIGHBOUR), isolate: false },
+    { use: await folder.write('marker.mjs', MARKER), isolate: false },
   ];
   const blades = Object.fromEntries(
     ['antivirus', 'neighbour', 'marker'].map((name) => [name, { mode: 'inline' }]),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { originServer } from '../support/originServer.ts';
 import { startCIcap } from '../support/peers/c-icap.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
-import { receive, requestThrough } from './exchange.ts';
+import { get, receive, requestThrough } from './exchange.ts';
 import { PatternCheck, sendPattern, type PatternSource } from './pattern.ts';
 import { scriptedIcap } from './scripted-icap.ts';
 import {
@@ -22,6 +22,7 @@ const MEBIBYTE = 1024 * 1024;
 const SIZE = 64 * MEBIBYTE; // more than the kernel's buffers of three connections in a row
 
 const HELD_AT_MOST = MEBIBYTE; // bytes in Weir, and in the sender's and the receiver's own buffers
+const WARM_UP = 16 * MEBIBYTE; // bytes: lets the heap find its size, and V8 compile what runs most
 const STILL_MS = 250; // a sender that moves nothing for this long has been stopped
 
 /** Waits until the sender does not move any more; it must be far from its end, and little may be under way. */
@@ -39,6 +40,18 @@ async function expectStopped(what: string, source: PatternSource, ports: readonl
   }
   expect(source.sent).toBeLessThan(SIZE);
   expect(held).toBeLessThan(HELD_AT_MOST);
+}
+
+/** Passes a body on: what memory grows by then is of the next. */
+async function warmUp(weir: WeirChild, route: Route): Promise<void> {
+  await using origin = await originServer(
+    (_request, response) => {
+      response.writeHead(200, { 'content-length': WARM_UP });
+      sendPattern(response, WARM_UP);
+    },
+    { tls: true },
+  );
+  expect(await get(weir, route, origin.port, '/')).toMatchObject({ bytes: WARM_UP, complete: true });
 }
 
 /** @param further ports of ICAP servers that the body passes through */
@@ -96,16 +109,17 @@ async function expectSlowOriginToStopUpload(
   socket.destroy();
 }
 
+let weir: WeirChild;
+
+afterAll(async () => {
+  await weir[Symbol.asyncDispose]();
+});
+
 describe.each(['plain', 'echo', 'echotcp'] as const)('by way of %s', (route) => {
-  let weir: WeirChild;
-
   beforeAll(async () => {
-    weir = await startWeirChild();
+    weir ??= await startWeirChild();
+    await warmUp(weir, route);
   }, START_LIMIT_MS);
-
-  afterAll(async () => {
-    await weir[Symbol.asyncDispose]();
-  });
 
   test('a client that stops reading stops the origin, and gets every byte once it reads on', async () => {
     await expectSlowReaderToStopOrigin(weir, route);
@@ -121,6 +135,7 @@ describeWithPeer('c-icap', () => {
   test('both are stopped behind the echo service of c-icap, whether it says 204 or sends a copy', async () => {
     await using cIcap = await startCIcap();
     await using weir = await startWeirChild({ foreign: cIcap.url('echo') });
+    await warmUp(weir, 'plain');
     for (let turn = 0; turn < 2; turn++) await expectSlowReaderToStopOrigin(weir, 'foreign', [cIcap.port]);
     for (let turn = 0; turn < 2; turn++) await expectSlowOriginToStopUpload(weir, 'foreign', [cIcap.port]);
     expect(await cIcap.accessLog(/^RESPMOD echo 200/m)).toMatch(/^RESPMOD echo 200/m);
@@ -145,5 +160,6 @@ test('a client that stops reading stops the origin through a service that sends 
     });
   });
   await using weir = await startWeirChild({ foreign: icap.url, points: ['respmod'] });
+  await warmUp(weir, 'plain');
   await expectSlowReaderToStopOrigin(weir, 'foreign', [icap.port]);
 });

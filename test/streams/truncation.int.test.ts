@@ -10,7 +10,7 @@ import { startClamd, type Clamd } from '../support/peers/clamd.ts';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { requestThrough } from './exchange.ts';
 import { patternAt } from './pattern.ts';
-import { scriptedIcap } from './scripted-icap.ts';
+import { scriptedIcap, type ScriptedIcap } from './scripted-icap.ts';
 import { eventually, START_LIMIT_MS, startWeirChild, type Route, type WeirChild } from './weir-child.ts';
 
 const SENT = 700 * 1024; // bytes of the body that arrive
@@ -108,19 +108,29 @@ test('a client of HTTP/1.0 without TLS is told as well', async () => {
 });
 
 describe('an ICAP server', () => {
+  let icap: ScriptedIcap;
+  let own: WeirChild;
+
+  beforeAll(async () => {
+    icap = await scriptedIcap((dialogue) => {
+      void dialogue.until('0\r\n\r\n').then(() => dialogue.socket.write('ICAP/1.0 100 Continue\r\n\r\n'));
+    });
+    own = await startWeirChild({ foreign: icap.url, points: ['respmod'] });
+  }, START_LIMIT_MS);
+
+  afterAll(async () => {
+    for (const server of [own, icap]) await server[Symbol.asyncDispose]();
+  });
+
   test.each(CASES)(
     'is sent no last chunk of a body with $framing whose origin dies by $death',
     async ({ framing, death }) => {
       const { head, chunked } = FRAMINGS[framing]!;
-      await using icap = await scriptedIcap((dialogue) => {
-        void dialogue.until('0\r\n\r\n').then(() => dialogue.socket.write('ICAP/1.0 100 Continue\r\n\r\n'));
-      });
       const arriving = icap.next().then(async (dialogue) => {
         await eventually(() => dialogue.received().length > SENT, 'the part of the body');
         return dialogue;
       });
       await using origin = await dyingOrigin(head, chunked, DEATHS[death]!, arriving);
-      await using own = await startWeirChild({ foreign: icap.url, points: ['respmod'] });
       const result = await fetch(own, 'foreign', origin.port);
       const dialogue = await arriving;
       await dialogue.closedAt;

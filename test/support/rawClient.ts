@@ -5,6 +5,7 @@ import net, { type Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 
 const DEFAULT_WAIT_MS = 5000;
+const FIRST_STORE = 4096; // bytes
 
 /** What ends a wait: this text has arrived, the pattern matches, or the function says so. */
 export type Until = string | RegExp | ((received: Buffer) => boolean);
@@ -57,7 +58,8 @@ export async function rawExchange(
 
 /** Wraps a connected socket, for instance one that connectThrough() returned. */
 export function rawClientOn(socket: Socket): RawClient {
-  let received = Buffer.alloc(0);
+  let received: Buffer = Buffer.alloc(0);
+  let store = Buffer.alloc(0); // `received` is a part of it; it doubles, so that megabytes are not copied per piece
   let error: NodeJS.ErrnoException | null = null;
   let closed = socket.destroyed || socket.readableEnded;
   const watchers = new Set<() => void>();
@@ -65,7 +67,18 @@ export function rawClientOn(socket: Socket): RawClient {
     for (const watcher of [...watchers]) watcher();
   };
   socket.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
+    const start = received.byteOffset - store.byteOffset;
+    const end = start + received.length;
+    if (received.length > 0 && end + chunk.length <= store.length) {
+      chunk.copy(store, end);
+      received = store.subarray(start, end + chunk.length);
+    } else {
+      const length = received.length + chunk.length;
+      store = Buffer.alloc(Math.max(FIRST_STORE, 2 * length));
+      received.copy(store);
+      chunk.copy(store, received.length);
+      received = store.subarray(0, length);
+    }
     wake();
   });
   socket.on('error', (cause) => {

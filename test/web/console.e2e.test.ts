@@ -3,20 +3,17 @@
 
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import axe, { type AxeResults } from 'axe-core';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { describeWithPeer } from '../support/peers/describeWithPeer.ts';
 import { requirePeer } from '../support/peers/requirePeer.ts';
-import { keepAliveLoad } from './load.ts';
+import { seriousViolations } from './accessible.ts';
+import { loadCases } from './load-cases.ts';
+import { policyCases } from './policy-cases.ts';
+import { NARROW, WIDE } from './sizes.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const START_LIMIT_MS = 60_000;
 const LOOK_LIMIT_MS = 6000;
-const ATTEMPTS = 3;
-const LONGEST_TASK_MS = 200;
-const MOST_GROWTH = 5 * 1024 * 1024; // bytes of heap
-const WIDE = { width: 1440, height: 900 };
-const NARROW = { width: 390, height: 844 };
 const PAGES = ['live', 'transaction', 'services', 'policy', 'threats', 'trust'] as const;
 
 describeWithPeer(['chromium'], () => {
@@ -51,13 +48,7 @@ describeWithPeer(['chromium'], () => {
   const heading = (name: string): Locator => page.getByRole('heading', { name, exact: true, level: 1 });
   const row = (text: string): Locator => page.locator('.virtual-row', { hasText: text }).first();
 
-  async function accessible(): Promise<string[]> {
-    await page.evaluate(`if (!('axe' in globalThis)) { ${axe.source} }`);
-    const { violations } = await page.evaluate<AxeResults>("axe.run({ resultTypes: ['violations'] })");
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  }
+  const accessible = (what?: 'all' | 'colours'): Promise<string[]> => seriousViolations(page, what);
 
   test('asks for the token, refuses a wrong one, and lets the right one in without keeping it', async () => {
     await open('');
@@ -263,6 +254,14 @@ describeWithPeer(['chromium'], () => {
       expect(await panel.textContent()).toContain('REQMOD, RESPMOD');
     });
 
+    test('shows the answer to OPTIONS byte for byte', async () => {
+      await open('#/services');
+      const panel = page.locator('.panel', { has: page.getByRole('heading', { name: /^sandblast/ }) });
+      await panel.getByText('OPTIONS as received').click();
+      const head = await panel.getByRole('region', { name: 'OPTIONS as received' }).textContent();
+      expect(head).toMatch(/^ICAP\/1\.0 200 OK\\r\\n\n(?:[\w-]+: .*\\r\\n\n)+\\r\\n\n$/);
+    });
+
     test('runs the doctor and shows what it finds while it does', async () => {
       await open('#/services');
       const panel = page.locator('.panel', { has: page.getByRole('heading', { name: /^sandblast/ }) });
@@ -270,59 +269,12 @@ describeWithPeer(['chromium'], () => {
       await panel.getByRole('progressbar').waitFor();
       await panel.getByText(/^\d+ of \d+ · /).waitFor();
       await panel.getByRole('region', { name: 'Findings' }).locator('tbody tr').nth(4).waitFor();
+      await page.reload(); // what it has found stays
+      await panel.getByRole('region', { name: 'Findings' }).locator('tbody tr').nth(4).waitFor();
     });
   });
 
-  describe('Policy', () => {
-    test('shows the rules in force and tells what would happen to a URL', async () => {
-      await open('#/policy');
-      await page.getByRole('cell', { name: 'proxy.tls.rules[0]', exact: true }).waitFor();
-      await page.getByRole('textbox', { name: 'URL' }).fill('https://127.0.0.1/report.pdf');
-      await page.getByRole('button', { name: 'Tell' }).click();
-      await page.getByText('It would pass without inspection').waitFor();
-    });
-
-    test('changes a rule by a form: what would change is shown before, and the file keeps its comments', async () => {
-      await open('#/policy');
-      await page.getByRole('button', { name: 'Add a TLS rule' }).click();
-      const dialog = page.getByRole('dialog', { name: 'Add a TLS rule' });
-      await dialog.getByLabel('Hosts').fill('form.test, *.form.test');
-      await dialog.getByRole('button', { name: 'Show what would change' }).click();
-      await dialog.locator('.diff .added', { hasText: 'form.test' }).first().waitFor();
-      expect(await readFile(stage.file, 'utf8')).not.toContain('form.test');
-      await dialog.getByRole('button', { name: 'Save and reload' }).click();
-      await page.getByRole('cell', { name: 'proxy.tls.rules[1]', exact: true }).waitFor();
-      expect(await readFile(stage.file, 'utf8')).toMatch(/^# who keeps this file: nobody\n[^]*form\.test/);
-      await page.getByRole('button', { name: 'Remove proxy.tls.rules[1]' }).click();
-      await page.getByRole('dialog').locator('.diff .removed').first().waitFor();
-      await page.getByRole('dialog').getByRole('button', { name: 'Save and reload' }).click();
-      await page
-        .getByRole('cell', { name: 'proxy.tls.rules[1]', exact: true })
-        .waitFor({ state: 'detached' });
-      expect(await readFile(stage.file, 'utf8')).not.toContain('form.test');
-    });
-
-    test('names the line of a mistake, and writes and applies what is right, comments kept', async () => {
-      await open('#/policy?tab=edit');
-      const text = page.getByLabel('Text of the configuration file');
-      const before = await text.inputValue();
-      await text.fill(before.replace('"splice"', '"slice"'));
-      await page
-        .getByRole('alert')
-        .filter({ hasText: /Line \d+/ })
-        .waitFor();
-      expect(await page.getByRole('button', { name: 'Save and reload' }).isDisabled()).toBe(true);
-      await text.fill(before.replace(/("hosts": \[\s*"127\.0\.0\.1")/, '$1, "bank.test"'));
-      await page.getByText('it can be saved').waitFor();
-      await page.getByRole('button', { name: 'Save and reload' }).click();
-      await page.getByText(/^Saved/).waitFor();
-      const written = await readFile(stage.file, 'utf8');
-      expect(written).toContain('# who keeps this file: nobody');
-      expect(written).toContain('bank.test');
-      await page.getByRole('tab', { name: 'Rules in force' }).click();
-      await page.getByRole('cell', { name: /bank\.test/ }).waitFor();
-    });
-  });
+  describe('Policy', () => policyCases(() => ({ page, stage, open, accessible })));
 
   describe('Threats', () => {
     test('counts what was blocked and what could not be looked at', async () => {
@@ -346,6 +298,8 @@ describeWithPeer(['chromium'], () => {
     test('lets content out of the quarantine for a reason, after which it passes', async () => {
       await open('#/threats?tab=quarantine');
       const item = page.getByRole('row', { name: /eicar\.com/ });
+      await item.getByRole('button', { name: 'Delete' }).click();
+      await page.getByRole('dialog', { name: 'Delete' }).getByRole('button', { name: 'Cancel' }).click();
       await item.getByRole('button', { name: 'Release' }).click();
       const dialog = page.getByRole('dialog', { name: 'Release' });
       await dialog.getByLabel('Reason').fill('a harmless test file');
@@ -391,54 +345,16 @@ describeWithPeer(['chromium'], () => {
     await page.setViewportSize(WIDE);
     await open(`#/${name}`);
     await page.locator('main .panel').first().waitFor();
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      expect(await accessible()).toEqual([]);
-    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    expect(await accessible()).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await accessible('colours')).toEqual([]);
     await page.setViewportSize(NARROW);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(NARROW.width);
     await page.setViewportSize(WIDE);
   });
 
-  test('10,000 transactions a minute leave few rows in the document, the page responsive and its memory as it was', async () => {
-    await open('#/live');
-    await page.locator('.virtual-row').first().waitFor();
-    await page.evaluate(`
-      globalThis.longest = 0;
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) globalThis.longest = Math.max(globalThis.longest, duration);
-      }).observe({ type: 'longtask' });
-    `);
-    const session = await page.context().newCDPSession(page);
-    const heap = async (): Promise<number> => {
-      await session.send('HeapProfiler.collectGarbage');
-      return (await session.send('Runtime.getHeapUsage')).usedSize;
-    };
-    // What is made once, compiled code and the like, is there before memory is measured.
-    await keepAliveLoad(stage, 600);
-    await page.getByText(/transactions a second/).waitFor();
-    const before = await heap();
-    let longest = Infinity;
-    // Other work of the machine makes tasks long as well: the best of a few attempts is the page's own.
-    for (let attempt = 0; attempt < ATTEMPTS && longest >= LONGEST_TASK_MS; attempt++) {
-      await page.evaluate('globalThis.longest = 0');
-      const startedAt = performance.now();
-      expect(await keepAliveLoad(stage, 800)).toBe(800);
-      const perMinute = (800 / (performance.now() - startedAt)) * 60_000;
-      longest = await page.evaluate<number>('longest');
-      if (process.env['WEIR_MEASURE']) {
-        process.stderr.write(`longest task ${longest} ms at ${Math.round(perMinute)} a minute\n`);
-      }
-      if (perMinute < 10_000) longest = Infinity; // that has shown nothing
-    }
-    expect(longest).toBeLessThan(LONGEST_TASK_MS);
-    expect(await page.locator('.virtual-row').count()).toBeLessThan(80);
-    const grown = (await heap()) - before;
-    if (process.env['WEIR_MEASURE']) process.stderr.write(`heap grew by ${grown} bytes of ${before}\n`);
-    // A row is less than 1 KiB, and no more than 5000 are kept.
-    expect(grown).toBeLessThan(MOST_GROWTH);
-    await session.detach();
-  });
+  loadCases(() => ({ page, stage, open }));
 
   test('nothing of all that broke the Content-Security-Policy or threw in the page', () => {
     expect(problems).toEqual([]);

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { crc32, deflateSync } from 'node:zlib';
+import { parse, stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { eicar } from '../support/eicar.ts';
 import { type OriginServer, originServer } from '../support/originServer.ts';
@@ -85,7 +86,7 @@ export async function startStage(): Promise<Stage> {
   const { address, token, attachPolicy } = weir.weir.dashboard!;
   const file = await weir.folder.write(
     'edited.yaml',
-    `# who keeps this file: nobody\n${await readFile(weir.folder.join('weir.yaml'), 'utf8')}`,
+    `# who keeps this file: nobody\n${stringify(parse(await readFile(weir.folder.join('weir.yaml'), 'utf8')))}`,
   );
   attachPolicy({ file, reload: async () => weir.weir.reload((await loadConfig({ path: file })).config) });
   const shop = `https://localhost:${secure.port}`;

@@ -10,6 +10,8 @@ import './styles/parts.css';
 import './styles/charts.css';
 import './styles/transaction.css';
 import './styles/report.css';
+import './styles/dialogs.css';
+import './styles/phone-tables.css';
 
 restoreTheme();
 render(<App />, document.getElementById('app')!);

@@ -5,7 +5,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Document } from 'yaml';
 import { isMap, isSeq, parseDocument } from 'yaml';
+import { BUILT_IN_PROFILES } from '../../config/profiles.ts';
 import type { PolicyChange } from '../../dashboard/api/types.ts';
+import { usersOfProfile } from './profile-users.ts';
 
 type Key = string | number;
 type ListChange = Extract<PolicyChange, { list: string }>;
@@ -68,9 +70,21 @@ function changeProfile(
   document: Document,
   change: Extract<PolicyChange, { profile: string }>,
 ): string | null {
-  const path = ['profiles', change.profile];
-  if (change.do === 'set') merge(document, path, change.value);
-  else if (!document.deleteIn(path)) return `the text has no profile ${change.profile}`;
+  const { profile } = change;
+  const path = ['profiles', profile];
+  if (change.do === 'set') {
+    merge(document, path, change.value);
+    return null;
+  }
+  const users = BUILT_IN_PROFILES.has(profile)
+    ? []
+    : usersOfProfile(document.toJS({ maxAliasCount: 100 }), profile);
+  if (users.length > 0) {
+    return `profile ${profile} is in use: give ${users.map(({ key }) => key).join(', ')} another one first`;
+  }
+  if (!document.deleteIn(path)) return `the text has no profile ${profile}`;
+  const rest = document.get('profiles');
+  if (isMap(rest) && rest.items.length === 0) document.delete('profiles');
   return null;
 }
 

@@ -5,7 +5,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
 import { parseConfigText } from '../../config/document.ts';
 import { checkConfigText, ConfigProblemsError } from '../../config/load.ts';
 import type { ConfigProblem } from '../../config/load.ts';
@@ -34,13 +33,13 @@ export function policySource(running: Running, place: () => PolicyFile | null): 
     writing = turn.catch(() => {});
     return turn;
   };
-  const edit = (digest: string, next: (text: string) => string): Promise<PolicyWritten> =>
+  const write = (yaml: string, digest: string): Promise<PolicyWritten> =>
     inTurn(async () => {
       const { file = null, reload } = place() ?? {};
       if (file === null || reload === undefined) return { kind: 'no-file' };
       const before = await readFile(file, 'utf8');
       if (digestOf(before) !== digest) return { kind: 'changed', digest: digestOf(before) };
-      return putInForce(file, before, next, reload);
+      return putInForce(file, before, yaml, reload);
     });
   return {
     read: () => replyOf(running, place()?.file ?? null),
@@ -52,8 +51,7 @@ export function policySource(running: Running, place: () => PolicyFile | null): 
     },
     check: (yaml) => checked(yaml, place()?.file ?? null),
     test: (request) => (running.proxy === null ? null : testPolicy(running.config, running.proxy, request)),
-    write: (yaml, digest) => edit(digest, () => yaml),
-    writeTlsRules: (rules, digest) => edit(digest, (text) => withTlsRules(text, rules)),
+    write,
   };
 }
 
@@ -100,12 +98,10 @@ function checked(yaml: string, file: string | null): PolicyCheckReply {
 async function putInForce(
   file: string,
   before: string,
-  next: (text: string) => string,
+  yaml: string,
   reload: () => Promise<ReloadResult>,
 ): Promise<PolicyWritten> {
-  let yaml: string;
   try {
-    yaml = next(before);
     checkConfigText(yaml, file);
   } catch (error) {
     if (error instanceof ConfigProblemsError)
@@ -122,13 +118,6 @@ async function putInForce(
       return { kind: 'invalid', problems: error.problems.map(problemOf) };
     return { kind: 'refused', code: isWeirError(error) ? error.code : null, error: messageOf(error) };
   }
-}
-
-/** The text with another list; comments and order of everything else stay. */
-function withTlsRules(text: string, rules: readonly unknown[]): string {
-  const document = parseDocument(text);
-  document.setIn(['proxy', 'tls', 'rules'], document.createNode(rules));
-  return document.toString({ lineWidth: 0 });
 }
 
 /** Whole or not at all; mode and owner stay, and a link goes on leading to it. */

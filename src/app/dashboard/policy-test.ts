@@ -21,19 +21,23 @@ import { targetPolicyOf } from '../ways-out.ts';
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
 const NOBODY = '127.0.0.1';
 
+type Asked = PolicyTestRequest & { readonly groups: readonly string[] };
+
 /** @param request  its `url` is an absolute http or https URL */
 export function testPolicy(
   config: ResolvedConfig,
-  { parts }: Pick<ProxyHalf, 'parts'>,
+  { parts, access }: Pick<ProxyHalf, 'parts' | 'access'>,
   request: PolicyTestRequest,
 ): PolicyTestReply {
   const url = new URL(request.url);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isDenied = new TargetPolicy(targetPolicyOf(config.proxy.targets)).isDenied(host);
   const target = { allowed: !isDenied, reason: isDenied ? 'proxy.targets.deny' : null };
-  const tls = url.protocol === 'https:' ? tlsOf(parts, url, host, request) : null;
+  // What a log-in adds to the file, such as groups of a plugin's authenticator, is not known here.
+  const groups = access.options.groups?.get(request.user ?? '') ?? [];
+  const tls = url.protocol === 'https:' ? tlsOf(parts, url, host, { ...request, groups }) : null;
   const isRead = !isDenied && (tls === null || tls.action === 'bump');
-  const steps = isRead ? stepsOf(config, parts, url, host, request) : [];
+  const steps = isRead ? stepsOf(config, parts, url, host, { ...request, groups }) : [];
   const asked = steps.filter(({ skipped }) => skipped === null || skipped.startsWith('unknown'));
   const profiles = profilesOf(config, asked);
   const isRefused = isDenied || tls?.action === 'terminate';
@@ -46,13 +50,13 @@ function tlsOf(
   { tls }: ProxyHalf['parts'],
   url: URL,
   host: string,
-  { clientIp, user }: PolicyTestRequest,
+  { clientIp, user, groups }: Asked,
 ): PolicyTestReply['tls'] {
   const rules = new TlsRules(tls.rules);
   const port = url.port === '' ? 443 : Number(url.port);
   const client = clientIp ?? NOBODY;
   const sni = isIP(host) === 0 ? host : null;
-  const decision = rules.decide({ host, port, client, user: user ?? null, sni });
+  const decision = rules.decide({ host, port, client, user: user ?? null, groups, sni });
   if (decision !== null) {
     const line = rules.line(decision.index);
     return { action: decision.action, rule: line?.path ?? null, text: line?.text ?? null };
@@ -69,14 +73,15 @@ function stepsOf(
   { adaptation }: ProxyHalf['parts'],
   url: URL,
   host: string,
-  { method = 'GET', type, clientIp, user }: PolicyTestRequest,
+  { method = 'GET', type, clientIp, user, groups }: Asked,
 ): PolicyTestStep[] {
   const verb = method.toUpperCase();
   const fields = type === undefined ? [] : ['Content-Type', type];
   const sent = WITH_BODY.has(verb) ? fields : [];
   const request = { method: verb, target: url.href, version: '1.1', headers: sent };
   const response = { version: '1.1', status: 200, reason: 'OK', headers: fields };
-  const about = { host, request, length: null, clientIp: clientIp ?? NOBODY, user: user ?? null };
+  const who = { clientIp: clientIp ?? NOBODY, user: user ?? null, groups };
+  const about = { host, request, length: null, ...who };
   return (['reqmod', 'respmod'] as const).flatMap((point) => {
     const facts: MessageFacts = { ...about, response: point === 'respmod' ? response : null };
     const found: PolicyTestStep[] = [];

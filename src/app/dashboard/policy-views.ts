@@ -5,6 +5,7 @@ import type { ResolvedConfig } from '../../config/types.ts';
 import type { AdaptationRuleView, PolicyReply, ProfileView, TlsRuleView } from '../../dashboard/api/types.ts';
 import type { TlsRule } from '../../proxy/tls-policy/rules.ts';
 import { TlsRules } from '../../proxy/tls-policy/rules.ts';
+import { usersOfProfile } from './profile-users.ts';
 
 type Views = Omit<PolicyReply, 'file' | 'writable' | 'yaml' | 'digest'>;
 
@@ -19,7 +20,7 @@ export function viewsOf(config: ResolvedConfig, raw: unknown, tlsRules: readonly
     adaptationRules: ruleViews(config, at(at(raw, 'adaptation'), 'rules')),
     groups: Object.values(groups).map((group) => ({ name: group.name, services: group.services })),
     services: Object.values(services).map(({ name, url, onError }) => ({ name, url: url.href, onError })),
-    profiles: profileViews(config, at(raw, 'profiles')),
+    profiles: profileViews(config, raw),
     notScanned: Object.fromEntries(Object.entries(notScanned).filter(([, what]) => what !== undefined)),
   };
 }
@@ -56,11 +57,17 @@ function profileViews({ profiles, gateway }: ResolvedConfig, raw: unknown): Prof
     ...{ name, onError },
     blades: Object.entries(blades).map(([blade, { enabled, ...settings }]) => ({
       ...{ name: blade, enabled },
-      options: { ...settings, ...map(at(at(at(raw, name), 'blades'), blade)) },
+      options: { ...settings, ...map(at(at(at(at(raw, 'profiles'), name), 'blades'), blade)) },
     })),
-    usedBy: Object.values(gateway.services)
-      .filter(({ profile }) => profile === name)
-      .map((service) => `/${service.name}`),
+    written: at(at(raw, 'profiles'), name) !== undefined,
+    usedBy: [
+      ...new Set([
+        ...Object.values(gateway.services)
+          .filter(({ profile }) => profile === name)
+          .map((service) => `/${service.name}`),
+        ...usersOfProfile(raw, name).map((user) => user.name),
+      ]),
+    ],
   }));
 }
 

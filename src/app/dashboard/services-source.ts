@@ -3,7 +3,7 @@
 import type { ResolvedConfig } from '../../config/types.ts';
 import { inProcessReport, serviceReport } from '../../dashboard/status.ts';
 import type { ServiceReport, ServicesReport, StepReport } from '../../dashboard/status.ts';
-import type { HeaderPairs } from '../../dashboard/api/types.ts';
+import type { OptionsReceived } from '../../dashboard/api/sources.ts';
 import type { AdaptationService } from '../../icap/client/adaptation.ts';
 import { IcapServiceClient } from '../../icap/client/service-client.ts';
 import type { AdaptationPart } from '../proxy-parts.ts';
@@ -39,12 +39,18 @@ export async function report({ config, adaptation }: InForce, startedAt: Date): 
   return { services: shown, steps: usedSteps };
 }
 
-/** All fields of a service's last answer to OPTIONS; null: none, or it is in-process. */
-export function optionsReceived({ adaptation }: InForce, name: string): HeaderPairs | null {
+/** A service's last answer to OPTIONS; null: none, or it is in-process. */
+export function optionsReceived({ adaptation }: InForce, name: string): OptionsReceived | null {
   const service = adaptation.services.find((candidate) => candidate.name === name);
   if (!(service instanceof IcapServiceClient)) return null;
-  const { options } = service.status();
-  return options === null ? null : pairsOf(options.received);
+  const answer = service.optionsAnswer;
+  if (answer === null) return null;
+  const { head, headBytes, headLength } = answer;
+  const truncated = headBytes.length < headLength;
+  return {
+    fields: pairsOf(head.headers),
+    head: { bytes: headLength, truncated, base64: headBytes.toString('base64') },
+  };
 }
 
 /** A service that never had a message has no state yet: it is asked, so that the first look says something. */

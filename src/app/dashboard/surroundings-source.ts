@@ -72,7 +72,8 @@ export function pluginSource(running: Running): PluginSource {
   const { own } = running;
   return {
     reload: async (name) => {
-      const isLoaded = own?.blades.plugins.some((plugin) => plugin.name === name) === true;
+      // Where worker processes alone have the plugins, they say what they have.
+      const isLoaded = own === null || own.blades.plugins.some((plugin) => plugin.name === name);
       return isLoaded ? await running.reloadPlugin!(name) : null;
     },
     list: () => (own?.blades.plugins ?? []).map(viewOf),

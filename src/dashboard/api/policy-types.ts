@@ -40,7 +40,9 @@ export interface ProfileView {
     readonly enabled: boolean;
     readonly options: Readonly<Record<string, unknown>>;
   }[];
-  /** Services of the gateway that use it. */
+  /** Whether the file says something of it; a built-in one stays where that is removed. */
+  readonly written: boolean;
+  /** What names it: `/sandblast` for a service of the gateway or a rule of it, `profile office` for one on it. */
   readonly usedBy: readonly string[];
 }
 
@@ -151,12 +153,6 @@ export interface PolicyDraftReply extends PolicyCheckReply {
 /** PUT /api/policy; 409 with `digest` when the file has changed meanwhile, 422 with `problems`. */
 export interface PolicyPutRequest {
   readonly yaml: string;
-  readonly digest: string;
-}
-
-/** POST /api/policy/tls-rules: the list as a whole, comments elsewhere stay. Answers as PUT /api/policy. */
-export interface TlsRulesRequest {
-  readonly rules: readonly Readonly<Record<string, unknown>>[];
   readonly digest: string;
 }
 

@@ -11,7 +11,6 @@ import type { PolicyChange, PolicyTestRequest } from './types.ts';
 const MAX_YAML = 256 * 1024; // characters; as a file may have bytes
 const PROFILE_NAME = /^[\w.-]{1,64}$/;
 const MAX_URL = 8192;
-const MAX_RULES = 1000;
 const OPTIONAL = ['method', 'type', 'clientIp', 'user'] as const;
 
 /** @param onWritten  told of each change that is in force */
@@ -59,14 +58,6 @@ export function policyRoutes(
       const digest = textOf(body, 'digest', 64);
       if (typeof digest !== 'string') return digest ?? MISSING_DIGEST;
       return written(await source.write(yaml, digest));
-    }),
-    route('POST', '/api/policy/tls-rules', async (source, { rules, ...body }) => {
-      if (!Array.isArray(rules) || rules.length > MAX_RULES) {
-        return refused(400, `rules: expected a list of at most ${MAX_RULES} rules as in proxy.tls.rules`);
-      }
-      const digest = textOf(body, 'digest', 64);
-      if (typeof digest !== 'string') return digest ?? MISSING_DIGEST;
-      return written(await source.writeTlsRules(rules, digest));
     }),
   ];
 }

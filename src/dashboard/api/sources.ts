@@ -8,6 +8,7 @@ import type { Incident } from '../../telemetry/incidents.ts';
 import type { TraceRecord } from '../../trace/types.ts';
 import type { StatusSource } from '../status.ts';
 import type {
+  CapturedBody,
   HeaderPairs,
   LearnedItem,
   PanelReply,
@@ -46,8 +47,14 @@ export interface DashboardSources {
   readonly doctor: DoctorSource | null;
   /** @param seenAs  host by which the visitor came */
   trust(seenAs: string | null): TrustReply | null;
-  /** Fields of the last answer to OPTIONS by service; null: not known. */
-  optionsReceived?(service: string): HeaderPairs | null;
+  /** The last answer to OPTIONS by service; null: not known. */
+  optionsReceived?(service: string): OptionsReceived | null;
+}
+
+export interface OptionsReceived {
+  readonly fields: HeaderPairs;
+  /** Status line to closing blank line; at most 16 KiB of them. */
+  readonly head: CapturedBody;
 }
 
 /** What GET /api/status tells beside readiness and counts. */
@@ -116,8 +123,6 @@ export interface PolicySource {
   draft(yaml: string, change: PolicyChange): PolicyDraftReply | { readonly refusal: string };
   check(yaml: string): PolicyCheckReply | Promise<PolicyCheckReply>;
   write(yaml: string, digest: string): Promise<PolicyWritten>;
-  /** Replaces proxy.tls.rules in the text that has the digest, comments elsewhere kept. */
-  writeTlsRules(rules: readonly unknown[], digest: string): Promise<PolicyWritten>;
 }
 
 export type PolicyWritten =

@@ -153,6 +153,7 @@ function detailOf(
   }
   const { name, state } = service;
   const isDown = state === 'down' || state === 'suspended';
+  const received = sources.optionsReceived?.(name) ?? null;
   return {
     ...service,
     history: activity.statesOf(name),
@@ -164,7 +165,8 @@ function detailOf(
     },
     verdicts,
     circuit: isDown ? 'open' : state === 'probing' && service.cause !== null ? 'half-open' : 'closed',
-    optionsReceived: sources.optionsReceived?.(name) ?? null,
-    doctor: jobs.running(name),
+    optionsReceived: received?.fields ?? null,
+    optionsHead: received?.head ?? null,
+    doctor: jobs.last(name),
   };
 }

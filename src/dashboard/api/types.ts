@@ -299,9 +299,11 @@ export interface ServiceDetail extends ServiceReport {
   readonly verdicts: Readonly<Record<string, number>>;
   /** Closed: it is asked; open: it is not until nextTry; half-open: one probe decides. */
   readonly circuit: 'closed' | 'open' | 'half-open';
-  /** All fields of its answer to OPTIONS; null where it was never asked or is in-process. */
+  /** All fields of its last answer to OPTIONS; null where there was none or it is in-process. */
   readonly optionsReceived: HeaderPairs | null;
-  /** Job of an examination that runs. */
+  /** The head of that answer byte for byte, status line to closing blank line; the first 16 KiB of it. */
+  readonly optionsHead: CapturedBody | null;
+  /** Job of the last examination, whether it runs or is over; the last 20 of all services are kept. */
   readonly doctor: string | null;
 }
 

@@ -2,12 +2,12 @@
 // them on in batches. Nobody watching costs nothing but the row in the list, and where the log has no records
 // either, not even the record is made.
 
-import type { WebSocket } from 'ws';
 import type { GatewayRecord, ProxyRecord } from '../../telemetry/records.ts';
 import { WEIR_VERSION } from '../../util/version.ts';
 import type { LiveMessage, TransactionSummary } from '../api/types.ts';
 import { RecentTransactions } from './recent.ts';
 import { gatewaySummary, proxySummary } from './summary.ts';
+import type { LiveSocket } from './viewer.ts';
 import { MAX_ITEMS, Viewer } from './viewer.ts';
 
 const BATCH_MS = 250;
@@ -48,9 +48,9 @@ export class Activity {
   leavesOut(kind: 'proxy' | 'gateway', verdict: TransactionSummary['verdict'], isOwn: boolean): boolean {
     if (kind === 'gateway' && isOwn) return true; // told by the proxy
     if (this.recent.hasRoomFor(verdict)) return false;
-    for (const viewer of this.#viewers) if (viewer.hasRoom) return false;
+    for (const viewer of this.#viewers) if (viewer.wants(verdict)) return false;
     this.recent.wants(verdict);
-    for (const viewer of this.#viewers) viewer.leaveOut();
+    for (const viewer of this.#viewers) viewer.leaveOut(verdict);
     return true;
   }
 
@@ -67,14 +67,14 @@ export class Activity {
   /** Lines of JSON of a worker's log; as many are read as are wanted. */
   lines(text: string): void {
     for (const line of text.split('\n')) {
-      if (!line.includes('"kind":"gateway"')) continue;
+      if (!line.includes('"kind":"gateway"') || line.includes('"own":true')) continue; // told by the proxy
       const isWanted = this.recent.wants(line.includes('"verdict":"allowed"') ? 'allowed' : 'error');
       if (!isWanted && !this.isWatched) continue;
       const record = gatewayRecordOf(line);
       if (record === null) continue;
       const summary = gatewaySummary(record, Date.now());
       if (isWanted) this.recent.add(summary);
-      for (const viewer of this.#viewers) viewer.offer(() => summary);
+      for (const viewer of this.#viewers) viewer.offer(record.verdict, () => summary);
     }
   }
 
@@ -97,7 +97,7 @@ export class Activity {
   }
 
   /** Somebody watches from now on, until the socket closes. */
-  watch(socket: WebSocket): void {
+  watch(socket: LiveSocket): void {
     const viewer = new Viewer(socket);
     this.#viewers.add(viewer);
     socket.on('close', () => this.#leave(viewer));
@@ -128,7 +128,7 @@ export class Activity {
     let made: TransactionSummary | null = null;
     const once = (): TransactionSummary => (made ??= make());
     if (this.recent.wants(verdict)) this.recent.add(once());
-    for (const viewer of this.#viewers) viewer.offer(once);
+    for (const viewer of this.#viewers) viewer.offer(verdict, once);
   }
 
   #tick(): void {

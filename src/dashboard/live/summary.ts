@@ -10,12 +10,24 @@ const MAX_SERVICES = 16;
 
 /** @param time  milliseconds since 1970 at which it ended */
 export function proxySummary(record: ProxyRecord, time: number): TransactionSummary {
-  const { id, incident, client, user, method, status, bytesIn, bytesOut, verdict, threat, coverage } = record;
+  const { user, threat, coverage } = record;
   const url = own(keptUrl(record.url));
+  // One literal without spreads: this is made for each row, and with them it takes ten times as long.
   return {
-    ...{ id, incident, kind: 'proxy', time: new Date(time).toISOString(), ms: rounded(record.ms) },
-    ...{ client, user: user === null ? null : cut(user), method: cut(method), url, host: hostOf(url) },
-    ...{ status, bytesIn, bytesOut, verdict },
+    id: record.id,
+    incident: record.incident,
+    kind: 'proxy',
+    time: new Date(time).toISOString(),
+    ms: rounded(record.ms),
+    client: record.client,
+    user: user === null ? null : cut(user),
+    method: cut(record.method),
+    url,
+    host: hostOf(url),
+    status: record.status,
+    bytesIn: record.bytesIn,
+    bytesOut: record.bytesOut,
+    verdict: record.verdict,
     threat: threat === null ? null : cut(threat.name),
     severity: threat?.severity ?? null,
     tls: record.tls?.action ?? null,
@@ -29,17 +41,28 @@ export function proxySummary(record: ProxyRecord, time: number): TransactionSumm
 
 /** @param time  milliseconds since 1970 at which it ended */
 export function gatewaySummary(record: GatewayRecord, time: number): TransactionSummary {
-  const { id, clientIp, icapClient, user, method, icapStatus, bytes, verdict, threat, blades } = record;
+  const { method, user, threat } = record;
   const url = own(keptUrl(record.url));
   return {
-    ...{ id, incident: null, kind: 'gateway', time: new Date(time).toISOString(), ms: rounded(record.ms) },
-    ...{ client: clientIp ?? icapClient, user: user === null ? null : cut(user), method, url },
-    ...{ host: hostOf(url), status: icapStatus, bytesIn: bytes, bytesOut: 0, verdict },
+    id: record.id,
+    incident: null,
+    kind: 'gateway',
+    time: new Date(time).toISOString(),
+    ms: rounded(record.ms),
+    client: record.clientIp ?? record.icapClient,
+    user: user === null ? null : cut(user),
+    method,
+    url,
+    host: hostOf(url),
+    status: record.icapStatus,
+    bytesIn: record.bytes,
+    bytesOut: 0,
+    verdict: record.verdict,
     threat: threat === null ? null : cut(threat.name),
     severity: threat?.severity ?? null,
     tls: null,
     notScanned: null,
-    services: blades
+    services: record.blades
       .slice(0, MAX_SERVICES)
       .map((blade) => ({ name: blade.name, method, verdict: blade.verdict, ms: rounded(blade.ms) })),
     error: record.error?.code ?? null,

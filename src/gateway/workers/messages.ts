@@ -32,12 +32,22 @@ export interface WorkerState {
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: ResolvedConfig; readonly handlers: number }
-  /** Comes with the socket. `listener` is the position in `gateway.listen`. */
-  | { readonly kind: 'connection'; readonly listener: number; readonly overloaded: boolean }
+  /** Comes with the socket. `listener` is the position in `gateway.listen`; `own`: our proxy has made it. */
+  | {
+      readonly kind: 'connection';
+      readonly listener: number;
+      readonly overloaded: boolean;
+      readonly own: boolean;
+    }
   /** Requests that the other processes serve. */
   | { readonly kind: 'elsewhere'; readonly busy: number; readonly services: BusyByService }
   /** Answer that many of the running requests with `Connection: close`, so that their clients spread. */
   | { readonly kind: 'shed'; readonly connections: number }
+  /** One plugin is to be set up anew; asked as often as `plugin` is told, in order. */
+  | { readonly kind: 'plugin-prepare'; readonly name: string }
+  /** What was prepared is put in force, or dropped. */
+  | { readonly kind: 'plugin-apply' }
+  | { readonly kind: 'plugin-discard' }
   /** Finish what runs, within that time, and end. */
   | { readonly kind: 'drain'; readonly graceMs: number }
   | { readonly kind: 'status'; readonly id: number; readonly status: PoolStatus }
@@ -47,6 +57,10 @@ export type ToSupervisor =
   /** Listening for messages: wants `start`. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'ready'; readonly facts: WorkerFacts }
+  /** What it has made of its configuration, again: of other plugins. */
+  | { readonly kind: 'facts'; readonly facts: WorkerFacts }
+  /** The plugin is prepared, or why it is not; the one before serves. */
+  | { readonly kind: 'plugin'; readonly error: ErrorMessage | null }
   /** Cannot start, or cannot go on: it ends now. */
   | { readonly kind: 'failed'; readonly error: ErrorMessage }
   | { readonly kind: 'state'; readonly state: WorkerState }

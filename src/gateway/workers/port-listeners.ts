@@ -86,6 +86,7 @@ export class PortListeners {
   }
 
   #accept(server: Server, socket: Socket): void {
+    if (!server.listening) return void socket.destroy();
     const position = this.#positions.get(server);
     if (position === undefined) this.#early.push({ server, socket });
     else this.#onConnection(socket, position);
@@ -94,7 +95,10 @@ export class PortListeners {
   #open(port: number, host: string): Promise<Server> {
     // noDelay is a property of the descriptor: it holds in the worker, too.
     const options = { pauseOnConnect: true, allowHalfOpen: true, noDelay: true };
-    const server: Server = createServer(options, (socket) => this.#accept(server, socket));
+    const server: Server = createServer(options, (socket) => {
+      // When all of this turn's events are through, our own client knows of its connections as well.
+      setImmediate(() => this.#accept(server, socket));
+    });
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         const fields = { host, port, errno: error.code };

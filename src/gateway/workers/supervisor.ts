@@ -12,6 +12,7 @@ import type { PoolStatus, WorkerFacts, WorkerMetrics, WorkerStatus } from './mes
 import { MetricSums } from './metric-sums.ts';
 import { PoolLog, type LostWorker } from './pool-log.ts';
 import { mostHandlers, poolStep, RestartPauses, type PoolRule } from './pool-rule.ts';
+import { preparePlugin, type PreparedWorkers } from './plugin-exchange.ts';
 import { PortListeners } from './port-listeners.ts';
 import { addCounts, relieveCrowded, shareLoad } from './shared-load.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -24,12 +25,6 @@ export interface SupervisorOptions {
   readonly stopAfterMs?: number;
   /** Silence after which a worker is killed: its event loop hangs. Default 30 s. */
   readonly silenceMs?: number;
-}
-
-/** Workers that wait to be put in force; exactly one of the two is called. */
-export interface PreparedWorkers {
-  apply(): void;
-  discard(): void;
 }
 
 /** What happens in the pool, for metrics. The worker is shown as it was then. */
@@ -204,6 +199,16 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
     return { apply, discard };
   }
 
+  /**
+   * One plugin is set up anew in every worker, beside the one that serves there; the other plugins stay the very
+   * same, and so do the processes. One at a time, as `prepare`.
+   * @throws {WeirError} `ERR_PLUGIN_…`: everything is as it was then
+   */
+  async preparePlugin(name: string): Promise<PreparedWorkers> {
+    this.#checkNotStopping();
+    return await preparePlugin(this.#present(), name);
+  }
+
   /** Closes the port, lets requests finish for up to `graceMs`, then cuts what is left. Safe to call twice. */
   stop(graceMs: number): Promise<void> {
     this.#stopping ??= this.#stop(graceMs);
@@ -279,6 +284,7 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
 
   #onChange(worker: WorkerProcess): void {
     if (worker.phase === 'starting') return;
+    if (worker.generation === this.#generation) this.#facts = worker.facts;
     this.#shareLoad();
     this.#evaluate();
   }

@@ -5,26 +5,27 @@
 import { Socket } from 'node:net';
 import type { ResolvedConfig } from '../../config/types.ts';
 import { isWeirError, messageOf } from '../../errors.ts';
+import { noteOwnAccepted } from '../../icap/own-connections.ts';
 import { Meters } from '../../metrics/meters.ts';
 import { EventLoopLag, workerFigures } from '../../metrics/process-figures.ts';
-import { closePlugins } from '../../plugin/loader.ts';
-import type { LoadedPlugin } from '../../plugin/loader.ts';
+import { pluginOfError, strayError } from '../../plugin/stray-errors.ts';
 import { openLog } from '../../telemetry/log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { tracerOf } from '../../telemetry/otlp/tracer.ts';
 import { tuneHeap } from '../../util/heap.ts';
 import { loadBlades, makeGateway } from '../from-config.ts';
 import type { Gateway } from '../gateway.ts';
-import type { PoolStatus, ToSupervisor, ToWorker } from './messages.ts';
+import type { ErrorMessage, PoolStatus, ToSupervisor, ToWorker, WorkerFacts } from './messages.ts';
 import { LOG_DESCRIPTOR } from './messages.ts';
 import { WorkerPeers } from './worker-peers.ts';
+import { WorkerPlugins } from './worker-plugins.ts';
 
 const HEARTBEAT_MS = 2000;
 const STATUS_WAIT_MS = 1000;
 
 class Worker {
   readonly #log: Log;
-  readonly #plugins: readonly LoadedPlugin[];
+  readonly #plugins: WorkerPlugins;
   readonly #gateway: Gateway;
   readonly #peers: WorkerPeers;
   readonly #asked = new Map<number, (status: PoolStatus | null) => void>();
@@ -41,11 +42,11 @@ class Worker {
     { blades, plugins }: Awaited<ReturnType<typeof loadBlades>>,
   ) {
     this.#log = log;
-    this.#plugins = plugins;
     this.#peers = new WorkerPeers(handlers, () => void this.#report());
     const pool = { handlers, peers: this.#peers, status: () => this.#poolStatus() };
     const services = plugins.flatMap((plugin) => plugin.services);
     this.#gateway = makeGateway(config, blades, log, pool, services);
+    this.#plugins = new WorkerPlugins(config, log, this.#gateway, pool, plugins);
     log.incidents.attach({ incident: (incident) => void tell({ kind: 'incident', incident }) });
     this.#lag = log.meters == null ? null : new EventLoopLag();
     setInterval(() => {
@@ -59,18 +60,24 @@ class Worker {
     const loaded = await loadBlades(config, log);
     const worker = new Worker(config, handlers, log, loaded);
     worker.#gateway.open();
-    const { paths, idleServices } = worker.#gateway;
-    const watched = loaded.plugins.flatMap((plugin) => plugin.watched);
-    void tell({ kind: 'ready', facts: { paths, idleServices, watched } });
+    void tell({ kind: 'ready', facts: worker.#facts });
     worker.#peers.changed();
     return worker;
+  }
+
+  get #facts(): WorkerFacts {
+    const { paths, idleServices } = this.#gateway;
+    return { paths, idleServices, watched: this.#plugins.watched };
   }
 
   onMessage(message: ToWorker, socket: Socket | undefined): void {
     switch (message.kind) {
       case 'connection':
         this.#received++;
-        if (socket !== undefined) this.#gateway.adopt(socket, message.overloaded, message.listener);
+        if (socket !== undefined) {
+          if (message.own) noteOwnAccepted(socket);
+          this.#gateway.adopt(socket, message.overloaded, message.listener);
+        }
         return this.#peers.changed();
       case 'elsewhere':
         return this.#peers.setElsewhere(message.busy, message.services);
@@ -81,10 +88,27 @@ class Worker {
         return;
       case 'metrics':
         return void this.#tellMetrics();
+      case 'plugin-prepare':
+        return void this.#preparePlugin(message.name);
+      case 'plugin-apply':
+        this.#plugins.apply();
+        void tell({ kind: 'facts', facts: this.#facts });
+        return this.#peers.changed();
+      case 'plugin-discard':
+        return void this.#plugins.discard();
       case 'drain':
         return void this.#drain(message.graceMs);
       case 'start':
         return; // it has started already
+    }
+  }
+
+  async #preparePlugin(name: string): Promise<void> {
+    try {
+      await this.#plugins.prepare(name);
+      void tell({ kind: 'plugin', error: null });
+    } catch (error) {
+      void tell({ kind: 'plugin', error: errorMessage(error) });
     }
   }
 
@@ -94,7 +118,7 @@ class Worker {
     this.#draining = true;
     await closed;
     this.#peers.close();
-    await closePlugins(this.#plugins);
+    await this.#plugins.close();
     await this.#log.tracer?.close();
     this.#log.close();
     await this.#tellMetrics();
@@ -138,6 +162,11 @@ function tell(message: ToSupervisor): Promise<void> {
   });
 }
 
+function errorMessage(error: unknown): ErrorMessage {
+  const known = isWeirError(error) ? { code: error.code, fields: error.fields } : { code: null, fields: {} };
+  return { ...known, message: messageOf(error) };
+}
+
 /** Ends for certain: a regular exit waits for native code of plugins, and some of that never ends. */
 function endProcess(): never {
   process.emit('exit', 0); // removes spool files
@@ -151,6 +180,8 @@ async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
   const { level } = config.log;
   const log = openLog({ level, file: null, descriptor: LOG_DESCRIPTOR, meters, tracer });
   process.on('uncaughtException', (error) => {
+    const plugin = pluginOfError(error);
+    if (plugin !== null) return void log.event('error', ...strayError(plugin, error));
     const fields = { worker: process.pid, stack: (error as { stack?: unknown }).stack };
     log.event('error', `gateway worker failed: ${messageOf(error)}`, fields);
     log.close();
@@ -162,11 +193,8 @@ async function main(config: ResolvedConfig, handlers: number): Promise<Worker> {
   try {
     return await Worker.start(config, handlers, log);
   } catch (error) {
-    const known = isWeirError(error)
-      ? { code: error.code, fields: error.fields }
-      : { code: null, fields: {} };
     log.close();
-    await tell({ kind: 'failed', error: { ...known, message: messageOf(error) } });
+    await tell({ kind: 'failed', error: errorMessage(error) });
     return endProcess();
   }
 }

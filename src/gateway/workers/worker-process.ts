@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { ResolvedConfig } from '../../config/types.ts';
 import { WeirError, messageOf } from '../../errors.ts';
+import { acceptedConnection, isOwnConnection } from '../../icap/own-connections.ts';
 import type { Incident } from '../../telemetry/incidents.ts';
 import { workerOptions } from '../../util/worker-url.ts';
 import { LineCutter } from './line-cutter.ts';
@@ -82,6 +83,7 @@ export class WorkerProcess {
   readonly #since = performance.now();
   readonly #underWay = new Map<Socket, number>(); // given to the channel, not yet written to it; with listener
   readonly #metricsAsked: (() => void)[] = [];
+  readonly #pluginsAsked: ((error: ErrorMessage | null) => void)[] = [];
   #sent = 0;
   #failure: string | null = null;
   #elsewhere = '[0,{}]';
@@ -133,7 +135,8 @@ export class WorkerProcess {
   give(socket: Socket, listener: number, overloaded: boolean): void {
     this.#sent++;
     this.#underWay.set(socket, listener);
-    this.#send({ kind: 'connection', listener, overloaded }, socket, () => {
+    const own = isOwnConnection(acceptedConnection(socket));
+    this.#send({ kind: 'connection', listener, overloaded, own }, socket, () => {
       this.#underWay.delete(socket);
     });
   }
@@ -165,6 +168,29 @@ export class WorkerProcess {
     });
   }
 
+  /**
+   * Has one plugin set up anew, beside the one that serves; `applyPlugin` or `discardPlugin` comes next. A process
+   * that ends meanwhile is no failure: the one in its place loads what there is then.
+   * @throws {WeirError} as `ready`
+   */
+  async preparePlugin(name: string): Promise<void> {
+    await this.ready.catch(() => {});
+    if (this.end !== null) return;
+    const refused = await new Promise<ErrorMessage | null>((resolve) => {
+      this.#pluginsAsked.push(resolve);
+      this.#send({ kind: 'plugin-prepare', name });
+    });
+    if (refused !== null) throw this.#errorOf(refused);
+  }
+
+  applyPlugin(): void {
+    this.#send({ kind: 'plugin-apply' });
+  }
+
+  discardPlugin(): void {
+    this.#send({ kind: 'plugin-discard' });
+  }
+
   /** It gets no further connections, finishes what runs and ends. */
   drain(graceMs: number): void {
     this.phase = 'draining';
@@ -194,6 +220,7 @@ export class WorkerProcess {
       if (this.end !== null) return;
       this.end = this.#failure ?? how;
       for (const told of this.#metricsAsked.splice(0)) told();
+      for (const told of this.#pluginsAsked.splice(0)) told(null);
       this.#failed({ code: null, message: `ended before it was ready (${this.end})`, fields: {} });
       this.#events.onEnd(this);
     };
@@ -228,6 +255,11 @@ export class WorkerProcess {
         this.#settleReady?.resolve();
         this.#settleReady = null;
         return this.#events.onChange(this);
+      case 'facts':
+        this.facts = message.facts;
+        return this.#events.onChange(this);
+      case 'plugin':
+        return this.#pluginsAsked.shift()?.(message.error);
       case 'failed':
         this.#failure = message.error.message;
         return this.#failed(message.error);
@@ -256,13 +288,15 @@ export class WorkerProcess {
     }
   }
 
-  #failed({ code, message, fields }: ErrorMessage): void {
-    const error =
-      code === null
-        ? new WeirError('ERR_GATEWAY_WORKER', `gateway worker ${this.pid}: ${message}`, { pid: this.pid })
-        : new WeirError(code, message, fields);
-    this.#settleReady?.reject(error);
+  #failed(error: ErrorMessage): void {
+    this.#settleReady?.reject(this.#errorOf(error));
     this.#settleReady = null;
+  }
+
+  #errorOf({ code, message, fields }: ErrorMessage): WeirError {
+    return code === null
+      ? new WeirError('ERR_GATEWAY_WORKER', `gateway worker ${this.pid}: ${message}`, { pid: this.pid })
+      : new WeirError(code, message, fields);
   }
 
   /** A channel that is closed says so by the end of the process: no need to complain here, too. */

@@ -65,7 +65,7 @@ function valueOf(
       return encoding === 'plain' ? plain(user) : base64(asUri(user));
     case 'X-Authenticated-Groups':
       if (groups === undefined || groups.length === 0) return null;
-      return encoding === 'plain' ? plain(groups.join(',')) : base64(groups.map(asUri).join('\n'));
+      return encoding === 'plain' ? plain(groups.join(',')) : encodedGroups(groups);
     default:
       if (user === null) return null;
       return encoding === 'base64' ? base64(user) : plain(user);
@@ -77,6 +77,11 @@ function address(ip: string | null): string | null {
   if (ip === null) return null;
   const mapped = ip.startsWith('::ffff:') && ip.includes('.');
   return mapped ? ip.slice(7) : ip.split('%', 1)[0]!;
+}
+
+/** Base64 of URIs, one a line (V-53). */
+export function encodedGroups(groups: readonly string[]): string {
+  return base64(groups.map(asUri).join('\n'));
 }
 
 function asUri(name: string): string {

@@ -9,6 +9,7 @@ import { assembledBody, keptFrom, withAssembledLength } from '../partial.ts';
 import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
 import type { Adaptation, AdaptationMessage, AdaptationService } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
+import { encodedGroups } from './identity.ts';
 
 const NO_HEADERS: RawHeaders = [];
 
@@ -160,12 +161,18 @@ class LocalTransaction implements IcapTransaction {
 
   get icapHeaders(): RawHeaders {
     if (this.#icapHeaders === null) {
-      const { clientIp, serverIp, user, extraIcapHeaders = NO_HEADERS } = this.message;
+      const { clientIp, serverIp, user, groups = [], extraIcapHeaders = NO_HEADERS } = this.message;
       this.#icapHeaders = [...extraIcapHeaders];
       if (clientIp !== null) this.#icapHeaders.push('X-Client-IP', clientIp);
       if (serverIp !== null) this.#icapHeaders.push('X-Server-IP', serverIp);
       if (user !== null) this.#icapHeaders.push('X-Authenticated-User', user);
+      if (groups.length > 0) this.#icapHeaders.push('X-Authenticated-Groups', groupsText(groups));
     }
     return this.#icapHeaders;
   }
+}
+
+/** A name with a comma would be two, unless it is written as for other servers. */
+function groupsText(groups: readonly string[]): string {
+  return groups.some((group) => group.includes(',')) ? encodedGroups(groups) : groups.join(',');
 }

@@ -147,11 +147,11 @@ export class IcapConnectionPool {
         this.#serveNext();
       };
       socket.once('error', failed);
+      socket.once('connect', () => noteOwnConnection(socket)); // before the handshake, where there is one
       socket.once(connector.readyEvent, () => {
         clearTimeout(timer);
         socket.setNoDelay(true);
         socket.removeListener('error', failed);
-        noteOwnConnection(socket);
         const connection = new IcapClientConnection(socket, reader, (gone) => this.#onGone(gone), strict);
         connection.openedMs = performance.now() - startedAt;
         this.deadlines.add(connection);

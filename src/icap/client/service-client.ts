@@ -17,10 +17,9 @@ import type { HealthStatus } from './health.ts';
 import { isServiceFailure, ServiceHealth } from './health.ts';
 import type { IdentityOptions } from './identity.ts';
 import { DEFAULT_IDENTITY } from './identity.ts';
-import { exchangeOptions } from './options-exchange.ts';
+import { exchangeOptions, type OptionsAnswer } from './options-exchange.ts';
 import { OptionsKeeper } from './options-keeper.ts';
-import type { ServiceOptions } from './options.ts';
-import { methodRefusal, readServiceOptions, transferFor, unquoted } from './options.ts';
+import { methodRefusal, readServiceOptions, type ServiceOptions, transferFor, unquoted } from './options.ts';
 import type { PoolCounts } from './pool.ts';
 import { IcapConnectionPool } from './pool.ts';
 import { Redaction } from './redaction.ts';
@@ -92,6 +91,8 @@ interface Attempts {
 export class IcapServiceClient implements AdaptationService {
   readonly name: string;
   readonly remote = true;
+  /** The last answer to OPTIONS as it came, whatever it said; null: there was none. */
+  optionsAnswer: OptionsAnswer | null = null;
   readonly #options: IcapServiceClientOptions;
   readonly #pool: IcapConnectionPool;
   readonly #common: string; // of each request: URI, Host, User-Agent, Authorization
@@ -355,8 +356,9 @@ export class IcapServiceClient implements AdaptationService {
       const connection = await this.#pool.acquire(again);
       const reused = connection.exchanges > 0;
       try {
-        const head = await exchangeOptions(connection, request, this.#options.timeoutMs, release);
-        return readServiceOptions(head, performance.now());
+        const { timeoutMs } = this.#options;
+        this.optionsAnswer = await exchangeOptions(connection, request, timeoutMs, release);
+        return readServiceOptions(this.optionsAnswer.head, performance.now());
       } catch (error) {
         if (again || !isDead(error as WeirError, connection, reused)) throw error;
       }

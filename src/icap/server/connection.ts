@@ -19,7 +19,15 @@ import { AnswerWriter } from './answer-writer.ts';
 import { OrderlyClose } from './closing.ts';
 import type { IcapPeer, IcapServerContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
-import { answerWaiting, asIcapError, newExchange, objectionTo } from './exchange.ts';
+import {
+  answerWaiting,
+  asIcapError,
+  handleBy,
+  isOurTurn,
+  newExchange,
+  objectionTo,
+  objectionToBroken,
+} from './exchange.ts';
 import { logIn } from './log-in.ts';
 import { RequestReader } from './request-reader.ts';
 import {
@@ -114,12 +122,9 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
   #armDeadline(): void {
     const exchange = this.#exchange;
     if (this.#close.begun || exchange?.responded === true) return; // the end is set already
-    if (exchange === null) {
-      if (this.#reader.midMessage) this.limitTime();
-      else this.#idle();
-    } else if (this.#writer.stalled || exchange.awaitsTrailer) this.limitTime();
-    else if (exchange.requestDone || exchange.awaitsContinue || this.#socket.isPaused()) {
-      this.deadlineAt = Infinity; // it is our turn
+    if (exchange === null && !this.#reader.midMessage) this.#idle();
+    else if (exchange !== null && !this.#writer.stalled && isOurTurn(exchange, this.#socket)) {
+      this.deadlineAt = Infinity;
     } else this.limitTime();
   }
 
@@ -234,13 +239,7 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
       this.#context.leave(service);
       this.onFailed(exchange, error);
     };
-    try {
-      const outcome = service.handle(exchange.transaction);
-      if (outcome instanceof Promise) outcome.then(done, failed);
-      else done(outcome);
-    } catch (error) {
-      failed(error);
-    }
+    handleBy(service, exchange.transaction, done, failed);
   }
 
   // --- answering ---
@@ -283,11 +282,9 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
   }
 
   #onBrokenRequest(error: unknown): void {
-    const { line } = this.#reader;
-    if (line === null || this.#exchange !== null) return this.#refuse(asIcapError(error));
-    // A path or method that does not exist is the more telling answer (S-13), but framing is lost.
-    const service = this.#context.host.find(servicePath(line.uri));
-    const answer = objectionTo(line, service) ?? asIcapError(error);
+    const line = this.#exchange === null ? this.#reader.line : null;
+    const service = line === null ? undefined : this.#context.host.find(servicePath(line.uri));
+    const answer = objectionToBroken(line, service, error);
     this.#refuse(answer, methodsField(answer, service));
   }
 
@@ -300,7 +297,9 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
       this.#abandon(exchange, error, error.icapStatus);
     }
     if (exchange === null || !exchange.responded) {
-      const istag = exchange === null ? this.#lineTag() : this.#istag(exchange);
+      const { line } = this.#reader;
+      const istag =
+        exchange === null ? this.#context.tagFor(line?.uri, this.#peer.address) : this.#istag(exchange);
       this.#writer.write(errorAnswer(error.icapStatus, istag, true, extra));
     }
     this.#closeOrderly();
@@ -332,10 +331,6 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
 
   startOf(exchange: Exchange, status: number): string {
     return statusHead(status, this.#istag(exchange)) + (this.#closeAfter ? 'Connection: close\r\n' : '');
-  }
-
-  #lineTag(): string {
-    return this.#context.tagFor(this.#reader.line?.uri, this.#peer.address);
   }
 
   #istag(exchange: Exchange): string {

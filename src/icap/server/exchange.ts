@@ -1,13 +1,14 @@
 // One request on its way to an answer, as a server connection keeps it, and whether its service takes it at
 // all. Which answer it gets is final-answer.ts. S-13, S-404, S-405, S-418.
 
+import type { Socket } from 'node:net';
 import { IcapError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { Body } from '../../http/body.ts';
 import type { IcapRequestHead, IcapRequestLine } from '../codec/head.ts';
 import type { Sections } from '../codec/message-parser.ts';
 import { servicePath } from '../codec/uri.ts';
-import type { IcapService } from '../service.ts';
+import type { IcapOutcome, IcapService } from '../service.ts';
 import type { WireTransaction } from './transaction.ts';
 
 export interface Exchange {
@@ -65,6 +66,12 @@ export function previewIsArriving({ head, body, requestDone, awaitsContinue, con
   return head.preview !== null && body !== null && !requestDone && !awaitsContinue && !continued;
 }
 
+/** Nothing is expected of the client now: it has sent all, or waits for us. */
+export function isOurTurn(exchange: Exchange, socket: Socket): boolean {
+  if (exchange.awaitsTrailer) return false;
+  return exchange.requestDone || exchange.awaitsContinue || socket.isPaused();
+}
+
 /** The preview is here, or no more of it can be kept. */
 export function answerWaiting(exchange: Exchange): void {
   const { afterPreview } = exchange;
@@ -91,6 +98,34 @@ export function objectionTo(
   const found = needed === 'req-hdr' ? sections!.requestHeader : sections!.responseHeader;
   if (found !== null) return null;
   return new IcapError('ERR_ICAP_BAD_COMPOSITION', `${service.path} needs ${needed}`);
+}
+
+/** Lets a service judge a message; one of the two is called once, at once where the service answers at once. */
+export function handleBy(
+  service: IcapService,
+  transaction: WireTransaction,
+  done: (outcome: IcapOutcome) => void,
+  failed: (error: unknown) => void,
+): void {
+  try {
+    const outcome = service.handle(transaction);
+    if (outcome instanceof Promise) outcome.then(done, failed);
+    else done(outcome);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/**
+ * What a request is answered that cannot be read. A path or method that does not exist is the more telling
+ * answer (S-13) where its first `line` was read, though framing is lost.
+ */
+export function objectionToBroken(
+  line: IcapRequestLine | null,
+  service: IcapService | undefined,
+  error: unknown,
+): WeirError {
+  return (line === null ? null : objectionTo(line, service)) ?? asIcapError(error);
 }
 
 /** Anything thrown as an error that has an ICAP status; what is not ours becomes 500. */

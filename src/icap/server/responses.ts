@@ -89,6 +89,7 @@ export function optionsAnswer(
   field('Transfer-Ignore', transfer.ignore);
   field('Transfer-Complete', transfer.complete);
   field('X-Include', it.include?.join(', '));
+  field('X-Allow-Out', it.allowOut?.join(', '));
   if (close) field('Connection', 'close');
   return `${text}\r\n`;
 }

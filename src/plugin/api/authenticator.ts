@@ -5,6 +5,8 @@
 export interface Identity {
   /** As logs and X-Authenticated-User name them: 1 to 255 characters, none of them a control character. */
   readonly user: string;
+  /** Names of the groups that the user is in: at most 256, each as `user` is. Default: none. */
+  readonly groups?: readonly string[];
 }
 
 /** What one leg leads to. */

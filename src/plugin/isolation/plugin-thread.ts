@@ -1,23 +1,24 @@
-// Runs inside the thread of an isolated plugin: loads it as the process itself would, and lets its blades judge
-// what the host sends. What becomes of a thread that fails is thread-host.ts.
+// Runs inside the thread of an isolated plugin: loads it as the process itself would, and calls its functions for
+// the host. What becomes of a thread that fails is thread-pool.ts.
 
-import { createReadStream } from 'node:fs';
-import { Readable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
-import { isWeirError, messageOf, PluginError } from '../../errors.ts';
-import { fieldValue } from '../../icap/codec/fields.ts';
-import { HOOK_POINTS } from '../api/hooks.ts';
-import type { BladeMessage } from '../api/blade.ts';
+import { PluginError, isWeirError, messageOf } from '../../errors.ts';
 import type { HostLogger, LoadedPlugin } from '../loader.ts';
 import { closePlugins, loadPlugins } from '../loader.ts';
-import type { Verdict } from '../api/verdict.ts';
-import type { FromThread, PlainMessage, Target, ThreadStart, ToThread } from './messages.ts';
+import { Functions, factsOf, fingerprintsOf } from './functions.ts';
+import type { Fingerprints, FromThread, Target, ThreadStart, ToThread } from './messages.ts';
+import { PeerBlades } from './peer-blades.ts';
+import { plainFailure } from './plain-message.ts';
+import { Pulse } from './pulse.ts';
 
-const MEMORY_LOOK_MS = 100;
+const BEAT_MS = 50;
 
 const port = parentPort!;
-const { entry, setupTimeoutMs, memoryBytes } = workerData as ThreadStart;
+const { entry, setupTimeoutMs, memoryBytes, pulse: memory } = workerData as ThreadStart;
 const tell = (message: FromThread): void => port.postMessage(message);
+const pulse = new Pulse(memory);
+const peers = new PeerBlades(tell);
+const running = new Map<number, AbortController>();
 
 const logAs =
   (level: 'debug' | 'info' | 'warn' | 'error') =>
@@ -28,118 +29,77 @@ const log: HostLogger = {
   child: () => log,
 };
 
+// A rejection that nobody heeds leaves nothing half done here: the call that made it has failed, no other.
+process.on('unhandledRejection', (reason, promise) => {
+  const id = pulse.callOf(promise);
+  log.error({ err: { message: messageOf(reason) } }, `a promise was rejected unheeded: ${messageOf(reason)}`);
+  if (running.delete(id)) {
+    const message = `a promise of it was rejected unheeded: ${messageOf(reason)}`;
+    tell({ kind: 'error', id, code: 'ERR_PLUGIN_FAILED', message, path: null });
+  }
+});
+
 try {
-  const loaded = await loadPlugins([entry], { log, onBlade: () => {}, setupTimeoutMs });
+  const findElsewhere = peers.find;
+  const loaded = await loadPlugins([entry], { log, onBlade: () => {}, setupTimeoutMs, findElsewhere });
   serve(loaded[0]!);
 } catch (error) {
-  const { code = 'ERR_PLUGIN_LOAD', fields = {} } = isWeirError(error) ? error : {};
-  const path = (fields as { path?: string }).path ?? null;
-  tell({ kind: 'failed', code, message: messageOf(error), path });
+  const code = isWeirError(error) ? error.code : 'ERR_PLUGIN_LOAD';
+  tell({ kind: 'failed', ...plainFailure(error), code });
 }
 
 function serve(plugin: LoadedPlugin): void {
-  const { name, version, file, folder, watched, blades, services, hooks, panels } = plugin;
-  const { authenticators, reports } = plugin;
-  if ([panels, authenticators, reports].some((list) => list.length > 0)) {
-    const message = `plugin ${name} registers more than blades, services and hooks, which cannot be isolated: remove \`isolate\``;
-    return tell({ kind: 'failed', code: 'ERR_PLUGIN_LOAD', message, path: null });
-  }
-  const running = new Map<number, AbortController>();
+  const functions = new Functions(plugin);
   port.on('message', (message: ToThread) => {
-    if (message.kind === 'call') void call(message.id, message.target, message.input);
-    else if (message.kind === 'abort')
-      running.get(message.id)?.abort(new PluginError('ERR_ABORTED', 'given up'));
-    else void closePlugins([plugin]).then(() => tell({ kind: 'closed' }));
+    switch (message.kind) {
+      case 'call':
+        return void call(functions, message.id, message.target, message.input);
+      case 'abort':
+        return running.get(message.id)?.abort(new PluginError('ERR_ABORTED', 'given up'));
+      case 'peers':
+        return peers.set(message.blades);
+      case 'asked':
+      case 'ask-failed':
+        return peers.onAnswer(message);
+      case 'log-in-over':
+        return functions.endDialogue(message.dialogue);
+      case 'close':
+        return void closePlugins([plugin]).then(() => tell({ kind: 'closed' }));
+    }
   });
-  const answer = async (
-    target: Target,
-    input: unknown,
-    signal: AbortSignal,
-  ): Promise<Verdict | undefined> => {
-    switch (target.kind) {
-      case 'blade':
-        return await blades
-          .find(({ name: each }) => each === target.name)!
-          .inspect(revived(input as PlainMessage), signal);
-      case 'service':
-        return await services.find(({ path }) => path === target.path)![target.method]!(
-          revived(input as PlainMessage),
-          signal,
-        );
-      case 'hook': {
-        const { hook } = hooks[target.index]!;
-        const verdict = await hook[target.point]!(withBuffer(input as object) as never, signal);
-        return verdict ?? undefined;
-      }
-    }
-  };
-  const call = async (id: number, target: Target, input: unknown): Promise<void> => {
-    const abort = new AbortController();
-    running.set(id, abort);
-    try {
-      tell({ kind: 'verdict', id, verdict: await answer(target, input, abort.signal) });
-    } catch (error) {
-      const code = isWeirError(error) ? error.code : 'ERR_PLUGIN_FAILED';
-      tell({ kind: 'error', id, code, message: messageOf(error) });
-    } finally {
-      running.delete(id);
-    }
-  };
+  let told = fingerprintsOf(plugin);
   setInterval(() => {
+    pulse.beat();
     const { arrayBuffers } = process.memoryUsage();
     if (arrayBuffers > memoryBytes) tell({ kind: 'hog', bytes: arrayBuffers });
-  }, MEMORY_LOOK_MS).unref();
-  const facts = blades.map((blade) => ({
-    name: blade.name,
-    judges: blade.judges ?? ('message' as const),
-    fingerprint: blade.fingerprint!(),
-  }));
-  const brings = {
-    blades: facts,
-    services: services.map(
-      ({ path, description, previewBytes, timeoutMs, reqmod, respmod, fingerprint }) => ({
-        path,
-        ...(description === undefined ? {} : { description }),
-        ...(previewBytes === undefined ? {} : { previewBytes }),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        methods: [
-          ...(reqmod === undefined ? [] : (['reqmod'] as const)),
-          ...(respmod === undefined ? [] : (['respmod'] as const)),
-        ],
-        fingerprint: fingerprint(),
-      }),
-    ),
-    hooks: hooks.map(({ hook }) => ({
-      ...(hook.timeoutMs === undefined ? {} : { timeoutMs: hook.timeoutMs }),
-      points: HOOK_POINTS.filter((point) => hook[point] !== undefined),
-    })),
-  };
-  tell({ kind: 'ready', facts: { name, version, file, folder, watched, ...brings } });
+    const fingerprints = newFingerprints(plugin) ?? told;
+    if (fingerprints.join('\n') === told.join('\n')) return;
+    told = fingerprints;
+    tell({ kind: 'fingerprints', fingerprints });
+  }, BEAT_MS).unref();
+  tell({ kind: 'ready', facts: factsOf(plugin) });
 }
 
-function revived({ body, ...message }: PlainMessage): BladeMessage {
-  const inspected = message.direction === 'request' ? message.request : message.response;
-  const memory = body?.memory == null ? null : Buffer.from(body.memory);
-  return {
-    ...message,
-    header: (name) => (inspected === null ? undefined : fieldValue(inspected.headers, name.toLowerCase())),
-    body:
-      body === null
-        ? null
-        : {
-            size: body.size,
-            memory,
-            file: body.file,
-            stream: () =>
-              memory === null ? createReadStream(body.file!) : Readable.from([memory], { objectMode: false }),
-          },
-  };
+async function call(functions: Functions, id: number, target: Target, input: unknown): Promise<void> {
+  const abort = new AbortController();
+  running.set(id, abort);
+  try {
+    const answer = await pulse.during(id, () => functions.call(target, input, abort.signal));
+    if (running.has(id)) tell({ kind: 'answer', id, answer });
+  } catch (error) {
+    if (running.has(id)) tell({ kind: 'error', id, ...plainFailure(error) });
+  } finally {
+    running.delete(id);
+  }
 }
 
-/** Buffers arrive in a thread as plain arrays of bytes. */
-function withBuffer(event: object): object {
-  const { data } = event as { data?: Uint8Array };
-  return data === undefined ? event : { ...event, data: Buffer.from(data) };
+/** Null: one could not be had; those of before hold. */
+function newFingerprints(plugin: LoadedPlugin): Fingerprints | null {
+  try {
+    return fingerprintsOf(plugin);
+  } catch {
+    return null;
+  }
 }
 
 /** Functions and the like cannot leave a thread. */

@@ -1,85 +1,74 @@
-// An isolated plugin as the process sees it: its blades ask a thread. A thread that crashes, hangs or takes too
-// much memory is ended and another one started, after growing pauses. Whose fault it was is not known where it had
-// several messages: each of them is repeated once, alone, on the new thread; a message that was alone has failed.
+// An isolated plugin as the process sees it: what it has registered, each function of which asks a thread; and
+// what its threads ask for in turn, which are other plugins' blades. Who does what, and what becomes of threads
+// that fail, is thread-pool.ts.
 
-import { Worker } from 'node:worker_threads';
-import { ERRORS, PluginError, messageOf, printable, type ErrorCode } from '../../errors.ts';
-import { workerOptions } from '../../util/worker-url.ts';
-import type { Blade, BladeMessage } from '../api/blade.ts';
+import type { Authentication, PluginAuthenticator } from '../api/authenticator.ts';
+import type { Blade } from '../api/blade.ts';
 import type { ProxyHook } from '../api/hooks.ts';
+import type { PanelDefinition, PanelView } from '../api/panel.ts';
+import type { Report, ReportSource } from '../api/report.ts';
 import type { MessageHandler, ServiceDefinition } from '../api/service.ts';
 import type { Verdict } from '../api/verdict.ts';
-import type { HostLogger, PluginEntry } from '../loader.ts';
-import type { FromThread, PlainMessage, PluginFacts, Target, ThreadStart, ToThread } from './messages.ts';
+import { messageOf } from '../../errors.ts';
+import type { HostLogger, LoadedPlugin, PluginEntry } from '../loader.ts';
+import type { IsolatedThread } from './isolated-thread.ts';
+import type { BladeFacts, FromThread, PluginFacts, Target } from './messages.ts';
+import { plainFailure, plainMessage, revivedMessage } from './plain-message.ts';
+import { failed, type Dialogue } from './task.ts';
+import { ThreadPool, type PoolEvents } from './thread-pool.ts';
 
-const HANG_PATIENCE_MS = 500; // for a blade to heed its signal
-const CLOSE_PATIENCE_MS = 5000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 30_000;
-const GOOD_LIFE_MS = 60_000; // after which a thread has not failed at once
-const MOST_WAITING = 1000;
-const MIB = 1024 * 1024;
+const PANEL_LIMIT_MS = 2000; // as panel-view.ts waits
+const REPORT_LIMIT_MS = 5000;
+const THREADS = 2; // one that works, one that stands by
 
-interface Task {
-  readonly id: number;
-  readonly target: Target;
-  readonly input: unknown;
-  readonly signal: AbortSignal;
-  /** It was on a thread that failed. */
-  isSuspect: boolean;
-  /** Nobody waits for it any more; it may still hold up the thread. */
-  isLeft: boolean;
-  settle(outcome: Verdict | undefined | PluginError): void;
+export interface PluginThreadOptions {
+  readonly memoryBytes: number;
+  readonly setupTimeoutMs: number;
+  readonly log: HostLogger;
+  /** The plugins whose blades its own find. */
+  readonly peers: LoadedPlugin['peers'];
 }
 
-export class PluginThread {
-  readonly #start: ThreadStart;
+export class PluginThread implements PoolEvents {
   readonly #log: HostLogger;
-  readonly #waiting: Task[] = [];
-  readonly #running = new Map<number, Task>();
-  #worker: Worker | null = null;
-  #isReady = false;
-  #startedAt = 0;
-  #pauseMs = 0;
-  #restart: NodeJS.Timeout | null = null;
-  #closed: (() => void) | null = null;
-  #isClosing = false;
-  #ids = 0;
-  facts: PluginFacts | null = null;
+  readonly #peers: LoadedPlugin['peers'];
+  readonly #asks = new Map<IsolatedThread, Map<number, AbortController>>();
+  #pool: ThreadPool | null = null;
+  #fingerprints: readonly string[] | null = null;
+  #dialogues = 0;
 
-  private constructor(start: ThreadStart, log: HostLogger) {
-    this.#start = start;
+  private constructor({ log, peers }: PluginThreadOptions) {
     this.#log = log;
+    this.#peers = peers;
   }
 
   /** @throws {PluginError} `ERR_PLUGIN_LOAD`, `ERR_PLUGIN_OPTIONS` */
-  static async start(
-    entry: PluginEntry,
-    memoryBytes: number,
-    setupTimeoutMs: number,
-    log: HostLogger,
-  ): Promise<PluginThread> {
+  static async start(entry: PluginEntry, options: PluginThreadOptions): Promise<PluginThread> {
     const { use, resolveFrom } = entry;
-    const plain = { use, with: entry.with, resolveFrom };
-    const thread = new PluginThread({ entry: plain, setupTimeoutMs, memoryBytes }, log);
-    await new Promise<void>((resolve, reject) => thread.#launch(resolve, reject));
-    return thread;
+    const { setupTimeoutMs, memoryBytes, log } = options;
+    const start = { entry: { use, with: entry.with, resolveFrom }, setupTimeoutMs, memoryBytes };
+    const host = new PluginThread(options);
+    host.#pool = await ThreadPool.start({ start, threads: THREADS, log }, host);
+    return host;
   }
 
-  /** The blades, each in the thread. */
+  get facts(): PluginFacts {
+    return this.#pool!.facts;
+  }
+
   get blades(): Blade[] {
-    return this.facts!.blades.map(({ name, judges, fingerprint }) => ({
-      name,
-      judges,
-      fingerprint: () => fingerprint,
+    return this.facts.blades.map(({ name, judges }, index) => ({
+      ...{ name, judges },
+      fingerprint: () => this.#fingerprint(index),
       inspect: this.#handler({ kind: 'blade', name }),
     }));
   }
 
   get services(): ServiceDefinition[] {
-    return this.facts!.services.map(({ methods, fingerprint, ...service }) => ({
+    const { blades, services } = this.facts;
+    return services.map(({ methods, fingerprint: _, ...service }, index) => ({
       ...service,
-      fingerprint: () => fingerprint,
+      fingerprint: () => this.#fingerprint(blades.length + index),
       ...Object.fromEntries(
         methods.map((method) => [method, this.#handler({ kind: 'service', path: service.path, method })]),
       ),
@@ -87,7 +76,7 @@ export class PluginThread {
   }
 
   get hooks(): ProxyHook[] {
-    return this.facts!.hooks.map(({ points, ...hook }, index) => ({
+    return this.facts.hooks.map(({ points, ...hook }, index) => ({
       ...hook,
       ...Object.fromEntries(
         points.map((point) => [
@@ -98,212 +87,121 @@ export class PluginThread {
     }));
   }
 
-  #handler(target: Target): MessageHandler {
-    return async (message, signal) => (await this.#call(target, plainOf(message), signal))!;
+  get panels(): PanelDefinition[] {
+    return this.facts.panels.map(({ id, title }) => ({
+      ...{ id, title },
+      data: async () =>
+        (await this.#call({ kind: 'panel', id }, null, AbortSignal.timeout(PANEL_LIMIT_MS))) as PanelView,
+    }));
   }
 
+  get reports(): ReportSource[] {
+    if (!this.facts.keepsReports) return [];
+    const ask = (what: 'find' | 'latest', input: unknown): Promise<unknown> =>
+      this.#call({ kind: 'report', ask: what }, input, AbortSignal.timeout(REPORT_LIMIT_MS));
+    return [
+      {
+        find: async (id) => (await ask('find', id)) as Report | null,
+        latest: async (count) => (await ask('latest', count)) as readonly string[],
+      },
+    ];
+  }
+
+  get authenticators(): PluginAuthenticator[] {
+    return this.facts.authenticators.map((facts) => ({
+      ...facts,
+      begin: (client) => this.#begin(facts.scheme, client),
+    }));
+  }
+
+  /** Blades are closed, the threads ended. Never rejects. */
   async close(): Promise<void> {
-    this.#isClosing = true;
-    clearTimeout(this.#restart ?? undefined);
-    for (const task of this.#waiting.splice(0)) task.settle(failed('the plugin was closed'));
-    const worker = this.#worker;
-    if (worker === null) return;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.#closed = resolve;
-      timer = setTimeout(resolve, CLOSE_PATIENCE_MS);
-      worker.postMessage({ kind: 'close' } satisfies ToThread);
-    });
-    clearTimeout(timer);
-    this.#worker = null;
-    await worker.terminate();
-    for (const task of this.#running.values()) task.settle(failed('the plugin was closed'));
-    this.#running.clear();
+    await this.#pool!.close();
+    for (const asks of this.#asks.values()) abortAll(asks);
   }
 
-  #call(target: Target, input: unknown, signal: AbortSignal): Promise<Verdict | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#isClosing) return reject(failed('the plugin was closed'));
-      if (signal.aborted) return reject(signal.reason as Error);
-      if (this.#waiting.length >= MOST_WAITING)
-        return reject(failed('too many messages wait for its thread'));
-      const onAbort = (): void => this.#leave(task);
-      const task: Task = {
-        ...{ id: this.#ids++, target, input, signal, isSuspect: false, isLeft: false },
-        settle: (outcome) => {
-          signal.removeEventListener('abort', onAbort);
-          if (outcome instanceof Error) reject(outcome);
-          else resolve(outcome);
-        },
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push(task);
-      this.#dispatch();
-    });
+  onDispatch(thread: IsolatedThread): void {
+    const { all } = this.#peers;
+    if (thread.peersTold === all) return;
+    thread.peersTold = all;
+    const blades = this.#otherBlades().map(({ name, judges = 'message', fingerprint }): BladeFacts => ({
+      ...{ name, judges },
+      fingerprint: fingerprint?.() ?? '',
+    }));
+    thread.send({ kind: 'peers', blades });
   }
 
-  /** Its time is over, or its client has gone: a thread that does not stop by itself is ended. */
-  #leave(task: Task): void {
-    task.isLeft = true;
-    task.settle(failed('given up'));
-    const at = this.#waiting.indexOf(task);
-    if (at >= 0) return void this.#waiting.splice(at, 1);
-    const worker = this.#worker;
-    if (worker === null || !this.#running.has(task.id)) return;
-    worker.postMessage({ kind: 'abort', id: task.id } satisfies ToThread);
-    setTimeout(() => {
-      if (this.#worker === worker && this.#running.has(task.id)) this.#lost(worker, 'hangs');
-    }, HANG_PATIENCE_MS).unref();
-  }
-
-  #dispatch(): void {
-    const worker = this.#worker;
-    if (worker === null || !this.#isReady) return;
-    while (this.#waiting.length > 0) {
-      // A suspect is alone on the thread: if that fails again, it was it.
-      const isAlone = [...this.#running.values()].some(({ isSuspect }) => isSuspect);
-      if (isAlone || (this.#waiting[0]!.isSuspect && this.#running.size > 0)) return;
-      const task = this.#waiting.shift()!;
-      this.#running.set(task.id, task);
-      const { id, target, input } = task;
-      worker.postMessage({ kind: 'call', id, target, input } satisfies ToThread);
+  onMessage(thread: IsolatedThread, message: FromThread): void {
+    switch (message.kind) {
+      case 'log':
+        return this.#log[message.level](message.fields, message.message);
+      case 'fingerprints':
+        this.#fingerprints = message.fingerprints;
+        return;
+      case 'ask':
+        return void this.#ask(thread, message);
+      case 'ask-over':
+        return this.#asks.get(thread)?.get(message.id)?.abort(failed('given up'));
+      default:
+        return;
     }
   }
 
-  #launch(onReady: () => void, onFailed: (error: PluginError) => void): void {
-    const { url, options } = workerOptions(import.meta.url, './plugin-thread');
-    const heap = Math.ceil(this.#start.memoryBytes / MIB);
-    const worker = new Worker(url, {
-      ...options,
-      workerData: this.#start,
-      resourceLimits: { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: Math.ceil(heap / 4) },
-    });
-    this.#worker = worker;
-    this.#isReady = false;
-    this.#startedAt = performance.now();
-    const end = (why: string, error?: PluginError): void => {
-      if (this.#worker !== worker) return;
-      onFailed(error ?? loadFailed(`plugin ${printable(this.#start.entry.use)}: its thread ${why}`));
-      this.#lost(worker, why);
+  onLost(thread: IsolatedThread): void {
+    abortAll(this.#asks.get(thread) ?? new Map());
+    this.#asks.delete(thread);
+  }
+
+  #call(target: Target, input: unknown, signal: AbortSignal): Promise<unknown> {
+    return this.#pool!.call({ target, input }, signal);
+  }
+
+  #handler(target: Target): MessageHandler {
+    return async (message, signal) => (await this.#call(target, plainMessage(message), signal)) as Verdict;
+  }
+
+  #fingerprint(index: number): string {
+    const { blades, services } = this.facts;
+    return this.#fingerprints?.[index] ?? [...blades, ...services][index]!.fingerprint;
+  }
+
+  #begin(scheme: string, client: string): Authentication {
+    const number = ++this.#dialogues;
+    const dialogue: Dialogue = { thread: null };
+    let leg = 0;
+    return {
+      step: async (token, signal) => {
+        const target = { kind: 'log-in', scheme, dialogue: number, leg: ++leg, client } as const;
+        return (await this.#pool!.call({ target, input: token, dialogue }, signal)) as never;
+      },
+      close: () => dialogue.thread?.send({ kind: 'log-in-over', dialogue: number }),
     };
-    const timer = setTimeout(() => end('was not ready in time'), this.#start.setupTimeoutMs + 10_000);
-    timer.unref();
-    worker.on('message', (message: FromThread) => {
-      if (this.#worker !== worker) return;
-      switch (message.kind) {
-        case 'ready':
-          clearTimeout(timer);
-          this.facts = message.facts;
-          this.#isReady = true;
-          onReady();
-          return this.#dispatch();
-        case 'failed':
-          clearTimeout(timer);
-          return end(`failed: ${message.message}`, revived(message));
-        case 'verdict':
-          return this.#done(message.id, message.verdict);
-        case 'error':
-          return this.#done(message.id, revived({ ...message, path: null }));
-        case 'log':
-          return this.#log[message.level](message.fields, message.message);
-        case 'hog':
-          return end(`holds ${Math.round(message.bytes / MIB)} MiB, more than its memory`);
-        case 'closed':
-          return this.#closed?.();
-      }
-    });
-    worker.on('error', (error) => end(`crashed: ${messageOf(error)}`));
-    worker.on('exit', (code) => end(`ended with code ${code}`));
   }
 
-  #done(id: number, given: Verdict | undefined | PluginError): void {
-    const task = this.#running.get(id);
-    if (task === undefined) return;
-    this.#running.delete(id);
-    // What a hook may answer, the proxy checks: nothing is an answer too.
-    const isAnswer = given instanceof Error || task.target.kind === 'hook' || isVerdict(given);
-    const outcome = isAnswer ? given : failed('gave no verdict');
-    if (!task.isLeft) task.settle(withBuffers(outcome));
-    this.#dispatch();
-  }
-
-  #lost(worker: Worker, why: string): void {
-    this.#worker = null;
-    this.#closed?.();
-    void worker.terminate();
-    if (this.facts === null || this.#isClosing) return;
-    const tasks = [...this.#running.values()];
-    this.#running.clear();
-    const [only] = tasks;
-    const again: Task[] = [];
-    for (const task of tasks) {
-      if (task.isLeft) continue;
-      if (task === only && tasks.length === 1) task.settle(failed(`the thread of the plugin ${why}`));
-      else again.push(Object.assign(task, { isSuspect: true }));
-    }
-    this.#waiting.unshift(...again);
-    const lived = performance.now() - this.#startedAt;
-    this.#pauseMs =
-      lived > GOOD_LIFE_MS ? 0 : Math.min(Math.max(this.#pauseMs * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
+  #otherBlades(): Blade[] {
     const { name } = this.facts;
-    this.#log.error(
-      { plugin: name, why, messages: tasks.length, repeated: again.length, pauseMs: this.#pauseMs },
-      `the thread of plugin ${name} ${why}; it is started anew in ${this.#pauseMs} ms: tell its author, or raise isolate.memory`,
-    );
-    this.#restart = setTimeout(() => {
-      const ignore = (): void => {};
-      this.#launch(ignore, ignore); // #lost goes on from there
-    }, this.#pauseMs);
-    this.#restart.unref();
+    return this.#peers.all.filter((plugin) => plugin.name !== name).flatMap((plugin) => plugin.blades);
+  }
+
+  /** A blade of another plugin judges what a thread sends. */
+  async #ask(thread: IsolatedThread, { id, blade, message }: Extract<FromThread, { kind: 'ask' }>) {
+    const abort = new AbortController();
+    const asks = this.#asks.get(thread) ?? new Map<number, AbortController>();
+    this.#asks.set(thread, asks.set(id, abort));
+    try {
+      const found = this.#otherBlades().find(({ name }) => name === blade);
+      if (found === undefined) throw failed(`there is no blade ${blade} any more`);
+      const verdict = await found.inspect(revivedMessage(message), abort.signal);
+      thread.send({ kind: 'asked', id, verdict });
+    } catch (error) {
+      const failure = { ...plainFailure(error), message: `blade ${blade}: ${messageOf(error)}` };
+      thread.send({ kind: 'ask-failed', id, ...failure });
+    } finally {
+      asks.delete(id);
+    }
   }
 }
 
-function plainOf({
-  direction,
-  method,
-  url,
-  request,
-  response,
-  client,
-  server,
-  limits,
-  body,
-}: BladeMessage): PlainMessage {
-  return {
-    ...{ direction, method, url, request, response, client, server },
-    ...(limits === undefined ? {} : { limits }),
-    body: body === null ? null : { size: body.size, memory: body.memory, file: body.file },
-  };
-}
-
-function isVerdict(value: unknown): value is Verdict {
-  return ['allow', 'block', 'modify'].includes((value as Verdict | null)?.kind as string);
-}
-
-/** Buffers arrive from a thread as plain arrays of bytes. */
-function withBuffers(outcome: Verdict | undefined | PluginError): Verdict | undefined | PluginError {
-  if (outcome === undefined || outcome instanceof Error || outcome.kind !== 'modify') return outcome;
-  const { body, prefix } = outcome;
-  return {
-    ...outcome,
-    ...(body === undefined ? {} : { body: Buffer.from(body) }),
-    ...(prefix === undefined ? {} : { prefix: Buffer.from(prefix) }),
-  };
-}
-
-function revived(given: {
-  readonly code: string;
-  readonly message: string;
-  readonly path: string | null;
-}): PluginError {
-  const code = Object.hasOwn(ERRORS, given.code) ? (given.code as ErrorCode) : 'ERR_PLUGIN_FAILED';
-  return new PluginError(code, given.message, given.path === null ? {} : { path: given.path });
-}
-
-function failed(message: string): PluginError {
-  return new PluginError('ERR_PLUGIN_FAILED', message);
-}
-
-function loadFailed(message: string): PluginError {
-  return new PluginError('ERR_PLUGIN_LOAD', message);
+function abortAll(asks: ReadonlyMap<number, AbortController>): void {
+  for (const ask of asks.values()) ask.abort(failed('the thread that asked is gone'));
 }

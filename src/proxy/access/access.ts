@@ -4,10 +4,11 @@
 import type { X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { HttpError } from '../../errors.ts';
+import type { GroupsByUser } from '../../auth/group-file.ts';
 import type { WeirError } from '../../errors.ts';
 import type { RawHeaders } from '../../icap/codec/http-head.ts';
 import { isAllowed, networks } from '../../util/networks.ts';
-import type { Authenticator } from './authenticator.ts';
+import type { Authenticator, LoggedIn } from './authenticator.ts';
 import type { CertificateUser } from './certificate-user.ts';
 import { userOf } from './certificate-user.ts';
 import type { RequestRate } from './client-usage.ts';
@@ -23,9 +24,13 @@ export interface AccessOptions {
   readonly authenticators: readonly Authenticator[];
   /** Part of a client certificate that is the name of its user; null: certificates log nobody in. */
   readonly certificateUser: CertificateUser | null;
+  /** Groups of users, besides those that a log-in names; default: none are known. */
+  readonly groups?: GroupsByUser | null;
   /** Differs where somebody who has logged in may not count as such any more. */
   readonly key: string;
 }
+
+const NONE: readonly string[] = [];
 
 export const OPEN_ACCESS: AccessOptions = {
   allow: null,
@@ -50,6 +55,7 @@ export class Access {
   readonly #allowed: BlockList | null;
   readonly #authenticators: readonly Authenticator[];
   readonly #certificateUser: CertificateUser | null;
+  readonly #groups: GroupsByUser | null;
 
   /** @throws {ConfigError} `ERR_CONFIG_VALUE` for what is no network */
   constructor(options: AccessOptions) {
@@ -63,6 +69,7 @@ export class Access {
     this.#allowed = allow === null ? null : networks(allow);
     this.#authenticators = authenticators;
     this.#certificateUser = certificateUser;
+    this.#groups = options.groups ?? null;
   }
 
   /** Why an address may not connect; null when it may. */
@@ -85,18 +92,20 @@ export class Access {
     trusted: boolean,
     asked: boolean,
     logsIn: boolean,
-  ): { user: string | null; refusal: WeirError | null } {
-    if (!asked) return { user: null, refusal: null };
-    const refuse = (why: string) => ({ user: null, refusal: new HttpError('ERR_PROXY_CLIENT', why) });
+  ): { user: string | null; groups: readonly string[]; refusal: WeirError | null } {
+    const nobody = { user: null, groups: NONE, refusal: null };
+    if (!asked) return nobody;
+    const refuse = (why: string) => ({ ...nobody, refusal: new HttpError('ERR_PROXY_CLIENT', why) });
     if (shown !== null && !trusted) return refuse('the client certificate is not one of clientCa');
     const part = logsIn ? this.#certificateUser : null;
     if (shown === null) {
       // Where certificates and passwords both log in, one of them will do.
       const either = part !== null && this.#authenticators.length > 0;
-      return either ? { user: null, refusal: null } : refuse('a client certificate is required');
+      return either ? nobody : refuse('a client certificate is required');
     }
     const user = part === null ? null : userOf(shown, part);
-    if (part === null || user !== null) return { user, refusal: null };
+    if (part === null) return nobody;
+    if (user !== null) return { ...this.#member({ user, groups: NONE }), refusal: null };
     return refuse(`the client certificate has no ${part} that can be a user name`);
   }
 
@@ -106,18 +115,22 @@ export class Access {
    * @param credentials  value of Proxy-Authorization, or null
    * @param client  address
    * @param scope  the connection, where a login may hold for all that comes on it
-   * @returns the user, at once where it is known
+   * @returns the user and the groups, at once where they are known
    * @throws or rejects with {HttpError} `ERR_PROXY_AUTH`; `ERR_PROXY_CLIENT` where only certificates log in;
    *         what the authenticator throws
    */
-  logIn(credentials: string | null, client: string, scope: object | null = null): string | Promise<string> {
+  logIn(
+    credentials: string | null,
+    client: string,
+    scope: object | null = null,
+  ): LoggedIn | Promise<LoggedIn> {
     if (this.#authenticators.length === 0) {
       throw new HttpError('ERR_PROXY_CLIENT', 'a client certificate is required');
     }
     if (credentials === null && scope !== null) {
       for (const authenticator of this.#authenticators) {
-        const user = authenticator.known?.(scope) ?? null;
-        if (user !== null) return user;
+        const who = authenticator.known?.(scope) ?? null;
+        if (who !== null) return this.#member(who);
       }
     }
     if (credentials === null) throw new HttpError('ERR_PROXY_AUTH', 'no user and password were given');
@@ -126,12 +139,20 @@ export class Access {
     if (authenticator === undefined) {
       throw new HttpError('ERR_PROXY_AUTH', 'credentials of another kind than those that are asked for');
     }
-    const user = authenticator.authenticate(credentials, client, scope);
-    return user instanceof Promise ? user.then(known) : known(user);
+    const who = authenticator.authenticate(credentials, client, scope);
+    return who instanceof Promise ? who.then((found) => this.#known(found)) : this.#known(who);
   }
-}
 
-function known(user: string | null): string {
-  if (user !== null) return user;
-  throw new HttpError('ERR_PROXY_AUTH', 'wrong user or password');
+  #known(who: LoggedIn | null): LoggedIn {
+    if (who !== null) return this.#member(who);
+    throw new HttpError('ERR_PROXY_AUTH', 'wrong user or password');
+  }
+
+  /** With the groups of the file. */
+  #member(who: LoggedIn): LoggedIn {
+    const further = this.#groups?.get(who.user);
+    if (further === undefined) return who;
+    const groups = who.groups.length === 0 ? further : [...new Set([...who.groups, ...further])];
+    return { user: who.user, groups };
+  }
 }

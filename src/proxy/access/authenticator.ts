@@ -4,6 +4,13 @@
 
 import type { BasicAuthenticator } from '../../auth/basic.ts';
 
+/** Who has logged in. */
+export interface LoggedIn {
+  readonly user: string;
+  /** As far as the log-in knows them. */
+  readonly groups: readonly string[];
+}
+
 export interface Authenticator {
   /** Name of the scheme in lower case, e.g. `basic`. */
   readonly scheme: string;
@@ -16,16 +23,16 @@ export interface Authenticator {
    * @param credentials  value of Proxy-Authorization, scheme included
    * @param client  address of the client
    * @param scope  its connection, where a login may hold for that; null: it may not
-   * @returns name of the user, at once where it is known; null when the credentials are wrong
+   * @returns the user, at once where it is known; null when the credentials are wrong
    * @throws or rejects when it cannot be found out
    */
   authenticate(
     credentials: string,
     client: string,
     scope: object | null,
-  ): string | null | Promise<string | null>;
+  ): LoggedIn | null | Promise<LoggedIn | null>;
   /** Who has logged in on a connection for all that comes on it; null: nobody. */
-  known?(scope: object): string | null;
+  known?(scope: object): LoggedIn | null;
 }
 
 /**
@@ -37,6 +44,15 @@ export function basicScheme(realm: string, passwords: BasicAuthenticator): Authe
   return {
     scheme: 'basic',
     challenge: `Basic realm="${quoted}", charset="UTF-8"`,
-    authenticate: (credentials, client) => passwords.check(credentials, client),
+    authenticate: (credentials, client) => {
+      const user = passwords.check(credentials, client);
+      return user instanceof Promise ? user.then(withoutGroups) : withoutGroups(user);
+    },
   };
+}
+
+const NONE: readonly string[] = [];
+
+function withoutGroups(user: string | null): LoggedIn | null {
+  return user === null ? null : { user, groups: NONE };
 }

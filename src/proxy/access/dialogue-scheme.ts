@@ -2,14 +2,16 @@
 // keeps the dialogue of each connection, within its time. What the legs say is a plugin's, or that of
 // src/auth/negotiate-helper.ts.
 
+import { areGroups } from '../../auth/group-file.ts';
 import { HttpError, isWeirError, messageOf, printable } from '../../errors.ts';
 import type { RawHeaders } from '../../icap/codec/http-head.ts';
 import type {
   Authentication,
   AuthenticationStep,
+  Identity,
   PluginAuthenticator,
 } from '../../plugin/api/authenticator.ts';
-import type { Authenticator } from './authenticator.ts';
+import type { Authenticator, LoggedIn } from './authenticator.ts';
 
 const TIMEOUT_MS = 10_000;
 const MOST_LEGS = 8; // Negotiate takes two or three
@@ -38,7 +40,7 @@ export class DialogueScheme implements Authenticator {
   readonly #given: PluginAuthenticator;
   /** By connection. */
   readonly #open = new WeakMap<object, Dialogue>();
-  readonly #users = new WeakMap<object, string>();
+  readonly #users = new WeakMap<object, LoggedIn>();
 
   constructor(given: PluginAuthenticator) {
     this.#given = given;
@@ -46,11 +48,11 @@ export class DialogueScheme implements Authenticator {
     this.challenge = given.parameters === undefined ? given.scheme : `${given.scheme} ${given.parameters}`;
   }
 
-  known(scope: object): string | null {
+  known(scope: object): LoggedIn | null {
     return this.#users.get(scope) ?? null;
   }
 
-  async authenticate(credentials: string, client: string, scope: object | null): Promise<string | null> {
+  async authenticate(credentials: string, client: string, scope: object | null): Promise<LoggedIn | null> {
     const { scheme, perConnection = true } = this.#given;
     const token = credentials.slice(scheme.length).trim();
     if (token.length > MOST_TOKEN) return null;
@@ -79,8 +81,10 @@ export class DialogueScheme implements Authenticator {
       const fields = step.kind === 'refused' && step.reason !== undefined ? { reason: step.reason } : {};
       throw new HttpError('ERR_PROXY_AUTH', `the log-in by ${scheme} was refused`, fields);
     }
-    if (kept !== null) this.#users.set(kept, step.identity.user);
-    return step.identity.user;
+    const { user, groups = [] } = step.identity;
+    const who = { user, groups: [...new Set(groups)] };
+    if (kept !== null) this.#users.set(kept, who);
+    return who;
   }
 
   #begin(client: string, scope: object | null): Dialogue {
@@ -125,7 +129,11 @@ export class DialogueScheme implements Authenticator {
 function checked(step: AuthenticationStep, scheme: string): AuthenticationStep {
   if (step?.kind === 'refused') return step;
   if (step?.kind === 'challenge' && typeof step.token === 'string' && TOKEN.test(step.token)) return step;
-  const user: unknown = step?.kind === 'identity' ? step.identity?.user : null;
-  if (typeof user === 'string' && NAME.test(user)) return step;
+  const { user, groups = [] } = ((step?.kind === 'identity' ? step.identity : null) ??
+    {}) as Partial<Identity>;
+  if (typeof user === 'string' && NAME.test(user)) {
+    if (areGroups(groups)) return step;
+    throw new Error(`${printable(scheme)} gave groups that are no list of names, or more than 256`);
+  }
   throw new Error(`${printable(scheme)} gave no challenge, identity or refusal`);
 }

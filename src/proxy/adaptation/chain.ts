@@ -82,9 +82,9 @@ export class Chain {
 
   #isFor({ when, steps, line }: PlannedRule): boolean {
     if (when === null) return this.request.method !== 'CONNECT';
-    const { clientIp, user } = this.#input;
+    const { clientIp, user, groups = [] } = this.#input;
     const { request, response } = this;
-    const facts = { host: this.#host, request, response, clientIp, user, length: this.#length() };
+    const facts = { host: this.#host, request, response, clientIp, user, groups, length: this.#length() };
     const mismatch = when.mismatch(facts);
     if (mismatch === null) {
       if (steps.length === 0) {

@@ -47,6 +47,8 @@ export interface PipelineInput {
   readonly clientIp: string | null;
   readonly serverIp: string | null;
   readonly user: string | null;
+  /** Of the user; default: none are known. */
+  readonly groups?: readonly string[];
   readonly cancellation: Cancellation;
   /** What is noted of the transaction; null where nobody traces. */
   readonly notes?: TransactionNotes | null;
@@ -199,7 +201,7 @@ export class AdaptationPipeline {
     notes: StepNotes | null,
   ): Promise<StepResult> {
     const { spool, holdBytes = 0 } = this.#options;
-    const { clientIp, serverIp, user, cancellation } = input;
+    const { clientIp, serverIp, user, groups = [], cancellation } = input;
     const message: AdaptationMessage = {
       method,
       request,
@@ -209,6 +211,7 @@ export class AdaptationPipeline {
       clientIp,
       serverIp,
       user,
+      groups,
       extraIcapHeaders: furtherFields(input),
       cancellation,
       keepOriginal: false,

@@ -6,7 +6,10 @@ import type { PipelineInput } from './pipeline.ts';
 import type { MessageFacts } from './rules.ts';
 
 /** What of a message rules look at. */
-export type PlanInput = Pick<PipelineInput, 'host' | 'request' | 'response' | 'clientIp' | 'user'> & {
+export type PlanInput = Pick<
+  PipelineInput,
+  'host' | 'request' | 'response' | 'clientIp' | 'user' | 'groups'
+> & {
   /** Bytes; null where they are not known. */
   readonly length: number | null;
 };
@@ -55,6 +58,6 @@ function isFor({ when }: PlannedRule, input: PlanInput): boolean {
   return when.mismatch(factsOf(input)) === null;
 }
 
-function factsOf({ host, request, response, clientIp, user, length }: PlanInput): MessageFacts {
-  return { host, request, response, clientIp, user, length };
+function factsOf({ host, request, response, clientIp, user, groups, length }: PlanInput): MessageFacts {
+  return { host, request, response, clientIp, user, ...(groups === undefined ? {} : { groups }), length };
 }

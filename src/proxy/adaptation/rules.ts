@@ -19,6 +19,8 @@ export interface MessageFacts {
   readonly length: number | null;
   readonly clientIp: string | null;
   readonly user: string | null;
+  /** Of the user; default: none are known. */
+  readonly groups?: readonly string[];
 }
 
 /** Lists whose entries let a message in, or, below `not`, keep it out. An empty list says nothing. */
@@ -34,6 +36,8 @@ export interface ConditionLists {
   readonly clients: BlockList | null;
   /** Names; `*` for everybody who has logged in. */
   readonly users: readonly string[];
+  /** Names of groups of users. */
+  readonly groups: readonly string[];
 }
 
 export interface ConditionOptions extends ConditionLists {
@@ -112,7 +116,7 @@ class ListMatcher {
   readonly #tests: (readonly [Mismatch, Test, key: string])[] = [];
 
   /** @param excludes  the lists say what to keep out: one that names everything counts then */
-  constructor({ hosts, paths, methods, types, clients, users }: ConditionLists, excludes: boolean) {
+  constructor({ hosts, paths, methods, types, clients, users, groups }: ConditionLists, excludes: boolean) {
     const add = (
       what: Mismatch,
       key: keyof ConditionLists,
@@ -146,6 +150,9 @@ class ListMatcher {
     }
     add('policy', 'users', users, '', () => {
       return ({ user }) => user !== null && (users.includes(user) || users.includes('*'));
+    });
+    add('policy', 'groups', groups, '', () => {
+      return ({ groups: known = [] }) => known.some((group) => groups.includes(group));
     });
     add('policy', 'paths', paths, '*', () => {
       const patterns = paths.map(pathMatcher);

@@ -36,6 +36,7 @@ export interface Arrival {
   readonly client: string;
   /** Named by a client certificate. */
   readonly user: string | null;
+  readonly groups: readonly string[];
   /** Where the client had connected to, as a balancer says. */
   readonly destination: Arriving['destination'];
   /** Why the first request is answered with an error and nothing else. */
@@ -194,11 +195,12 @@ export class Entrance {
   #socks(arriving: Arriving, stream: Socket, who: Who): void {
     const late = (): WeirError => new HttpError('ERR_PROXY_SOCKS', 'the SOCKS dialogue took too long');
     arriving.within(this.#host.limits.handshakeTimeoutMs, late);
-    const terms = { access: this.#host.access, asks: this.asks, user: who.user };
+    const { user, groups } = who;
+    const terms = { access: this.#host.access, asks: this.asks, user, groups };
     socksDialogue(arriving, stream, terms, (ask) => {
       arriving.within(Infinity, null); // it is our turn
       const { client, destination } = arriving;
-      const arrival = { client, destination, user: ask.user, refusal: null };
+      const arrival = { client, destination, user: ask.user, groups: ask.groups, refusal: null };
       this.#host.onSocks(stream, this, arrival, ask, arriving);
     });
   }
@@ -224,8 +226,8 @@ export class Entrance {
   }
 }
 
-type Who = Pick<Arrival, 'user' | 'refusal'>;
+type Who = Pick<Arrival, 'user' | 'groups' | 'refusal'>;
 
-const NOBODY = { user: null, destination: null, refusal: null };
+const NOBODY = { user: null, groups: [], destination: null, refusal: null };
 
 const next = (then: () => void) => ({ used: 0, then });

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { HttpError, isWeirError, messageOf } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import type { Access } from '../access/access.ts';
+import type { LoggedIn } from '../access/authenticator.ts';
 import type { Arriving, Taken } from './arriving.ts';
 import type { Greeting, SocksLogIn, SocksRequest } from './socks.ts';
 import {
@@ -26,6 +27,7 @@ import {
 export interface SocksAsk {
   readonly target: SocksRequest['target'];
   readonly user: string | null;
+  readonly groups: readonly string[];
   /** Says that the connection stands. */
   grant(): void;
   /** Says why not, and closes. */
@@ -38,6 +40,7 @@ export interface SocksTerms {
   readonly asks: boolean;
   /** From the client's certificate. */
   readonly user: string | null;
+  readonly groups: readonly string[];
 }
 
 type Then = (ask: SocksAsk) => void;
@@ -53,6 +56,7 @@ class SocksDialogue {
   readonly #terms: SocksTerms;
   readonly #then: Then;
   #user: string | null;
+  #groups: readonly string[];
 
   constructor(arriving: Arriving, stream: Socket, terms: SocksTerms, then: Then) {
     this.#arriving = arriving;
@@ -60,6 +64,7 @@ class SocksDialogue {
     this.#terms = terms;
     this.#then = then;
     this.#user = terms.user;
+    this.#groups = terms.groups;
   }
 
   begin(): void {
@@ -90,9 +95,10 @@ class SocksDialogue {
   }
 
   #logIn({ user, password }: SocksLogIn, counts: boolean): void {
-    const welcome = (name: string | null): void => {
+    const welcome = (who: LoggedIn | null): void => {
       if (this.#arriving.over) return;
-      this.#user = name;
+      this.#user = who?.user ?? null;
+      this.#groups = who?.groups ?? [];
       this.#stream.write(logInMessage(true));
       this.#readRequest();
     };
@@ -102,9 +108,9 @@ class SocksDialogue {
     try {
       // Basic would take what stands behind a colon for the password's beginning.
       if (user.includes(0x3a)) throw new HttpError('ERR_PROXY_AUTH', 'wrong user or password');
-      const name = this.#terms.access.logIn(`Basic ${credentials}`, this.#arriving.client);
-      if (name instanceof Promise) name.then(welcome, refuse);
-      else welcome(name);
+      const who = this.#terms.access.logIn(`Basic ${credentials}`, this.#arriving.client);
+      if (who instanceof Promise) who.then(welcome, refuse);
+      else welcome(who);
     } catch (error) {
       refuse(error);
     }
@@ -124,6 +130,7 @@ class SocksDialogue {
     this.#then({
       target,
       user: this.#user,
+      groups: this.#groups,
       grant: () => void this.#stream.write(replyMessage(version, REPLY.granted)),
       deny: (error) => {
         const code = isDenial(error) ? REPLY.notAllowed : REPLY.failed;

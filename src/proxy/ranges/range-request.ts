@@ -70,12 +70,12 @@ export function fetchWhole(request: RangeRequest): Promise<RangeOutcome> {
 }
 
 function planInput(
-  { client, user }: Session,
+  { client, user, groups = [] }: Session,
   { head, target, url }: Outgoing,
   headers: RawHeaders,
   response: ResponseHead | null,
   length: number | null,
 ): PlanInput {
   const request = { method: head.method, target: url, version: '1.1', headers };
-  return { host: target.serverName, request, response, clientIp: client, user, length };
+  return { host: target.serverName, request, response, clientIp: client, user, groups, length };
 }

@@ -24,6 +24,8 @@ export interface TlsRule {
   readonly clients?: readonly string[] | undefined;
   /** Names; `*` is whoever has logged in. */
   readonly users?: readonly string[] | undefined;
+  /** Groups of users, of which one must be the client's. */
+  readonly groups?: readonly string[] | undefined;
   readonly sni?: 'present' | 'absent' | undefined;
   readonly action: TlsAction;
 }
@@ -36,6 +38,8 @@ export interface TlsFacts {
   /** Address. */
   readonly client: string;
   readonly user: string | null;
+  /** Of the user; default: none are known. */
+  readonly groups?: readonly string[];
   /** Of the ClientHello; null without one; undefined: there is no ClientHello yet. */
   readonly sni: string | null | undefined;
 }
@@ -89,7 +93,7 @@ export class TlsRules {
   }
 }
 
-function compiled({ hosts, lists, ips, ports, clients, users, sni }: TlsRule): Fits {
+function compiled({ hosts, lists, ips, ports, clients, users, groups, sni }: TlsRule): Fits {
   const conditions: Fits[] = [];
   if (ports !== undefined) {
     conditions.push((_, { port }) => ports.some(({ first, last }) => first <= port && port <= last));
@@ -97,6 +101,10 @@ function compiled({ hosts, lists, ips, ports, clients, users, sni }: TlsRule): F
   if (users !== undefined) {
     const named = new Set(users);
     conditions.push((_, { user }) => user !== null && (named.has('*') || named.has(user)));
+  }
+  if (groups !== undefined) {
+    const named = new Set(groups);
+    conditions.push((_, { groups: known = [] }) => known.some((group) => named.has(group)));
   }
   if (clients !== undefined) {
     const from = networks(clients);
@@ -128,7 +136,7 @@ function compiled({ hosts, lists, ips, ports, clients, users, sni }: TlsRule): F
 
 const SHOWN = 3; // values of a condition
 
-function textOf({ action, hosts, lists, ips, ports, clients, users, sni }: TlsRule): string {
+function textOf({ action, hosts, lists, ips, ports, clients, users, groups, sni }: TlsRule): string {
   const some = (label: string, values: readonly string[] | undefined): string[] => {
     if (values === undefined) return [];
     return [`${label}${values.slice(0, SHOWN).join(', ')}${values.length > SHOWN ? ', …' : ''}`];
@@ -145,6 +153,7 @@ function textOf({ action, hosts, lists, ips, ports, clients, users, sni }: TlsRu
     ...some('ports: ', ports?.map(range)),
     ...some('clients: ', clients),
     ...some('users: ', users),
+    ...some('groups: ', groups),
     ...(sni === undefined ? [] : [`sni: ${sni}`]),
   ];
   return `${action} ${conditions.join('; ')}`;

@@ -45,7 +45,7 @@ export class WebSocketInspection {
   static of(
     settings: WebSocketSettings,
     pipeline: AdaptationPipeline,
-    { client, user }: Session,
+    { client, user, groups = [] }: Session,
     handshake: Handshake,
     hooked: boolean,
   ): WebSocketInspection | null {
@@ -56,7 +56,7 @@ export class WebSocketInspection {
       (['outgoing', 'incoming'] as const).some((direction) => {
         const heads = inspection.shape.headsOf(direction, opcode as typeof TEXT | typeof BINARY, null);
         const method = direction === 'outgoing' ? 'REQMOD' : 'RESPMOD';
-        return pipeline.sees(method, { host, ...heads, clientIp: client, user, length: null });
+        return pipeline.sees(method, { host, ...heads, clientIp: client, user, groups, length: null });
       }),
     );
     return seen || hooked ? inspection : null;

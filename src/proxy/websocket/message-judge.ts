@@ -98,7 +98,8 @@ export class MessageJudge {
     const own = new Cancellation(); // its listeners go with it
     const release = cancellation.onCancel((reason) => own.cancel(reason));
     const input = {
-      ...{ host, ...heads, body, clientIp: session.client, serverIp, user: session.user },
+      ...{ host, ...heads, body, clientIp: session.client, serverIp },
+      ...{ user: session.user, groups: session.groups ?? [] },
       ...{ cancellation: own, notes },
       icapHeaders: ['X-Weir-WebSocket', `${id}; message=${message}; part=${piece}`],
     };

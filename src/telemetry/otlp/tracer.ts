@@ -2,7 +2,7 @@
 // collector that is slow or gone costs spans and one warning, never traffic and never more than a bound of
 // memory. Which transactions are traced is decided here; what their spans are, src/trace and src/gateway.
 
-import got, { HTTPError } from 'got';
+import type { HTTPError } from 'got';
 import type { RawHeaders } from '../../icap/codec/http-head.ts';
 import { messageOf } from '../../errors.ts';
 import { WEIR_VERSION } from '../../util/version.ts';
@@ -116,6 +116,7 @@ export class Tracer {
     const { endpoint, headers, service } = this.#options;
     const resource = { 'service.name': service, 'service.version': WEIR_VERSION, 'process.pid': process.pid };
     try {
+      const { got } = await import('got'); // takes 60 ms to load, and most never need it
       await got.post(endpoint, {
         headers: { ...headers },
         json: exportRequest(batch, resource, WEIR_VERSION),
@@ -132,7 +133,7 @@ export class Tracer {
 
   /** What may succeed later waits in front; what was refused would be again. */
   #onFailure(batch: Span[], error: unknown): void {
-    const status = error instanceof HTTPError ? error.response.statusCode : null;
+    const status = (error as Partial<HTTPError>).response?.statusCode ?? null;
     if ((status === null || RETRIED.has(status)) && this.#waiting.length + batch.length <= MAX_WAITING) {
       this.#waiting.unshift(...batch);
     } else this.dropped += batch.length;

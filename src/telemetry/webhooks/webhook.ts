@@ -2,7 +2,6 @@
 // growing pauses while it does not. What waits is on disk. A delivery may come twice (its answer was lost); its
 // `Weir-Delivery` is the same then.
 
-import got from 'got';
 import { messageOf } from '../../errors.ts';
 import { WEIR_VERSION } from '../../util/version.ts';
 import { FloodGuard } from '../flood-guard.ts';
@@ -196,12 +195,14 @@ interface PostOptions {
 }
 
 /** Sends and reads the head of the answer; what a receiver has to say beyond is of no interest. */
-function post(
+async function post(
   url: string,
   body: Buffer,
   { headers, ca, timeoutMs, signal }: PostOptions,
 ): Promise<{ status: number; retryAfter: number | null }> {
-  return new Promise((resolve, reject) => {
+  const { got } = await import('got'); // takes 60 ms to load, and most never need it
+  signal.throwIfAborted();
+  return await new Promise((resolve, reject) => {
     const request = got.stream.post(url, {
       ...{ body, headers, followRedirect: false, throwHttpErrors: false, decompress: false },
       timeout: { request: timeoutMs },

@@ -91,7 +91,12 @@ export async function startPool(settings: PoolSettings = {}): Promise<PoolLab> {
         ...given.gateway,
       },
       profiles: { gated: { base: 'basic', blades: { gate: { timeout: '60s' } } } },
-      plugins: [{ use: BLADE, with: { port: gate.port, broken: brokenFile, rules, judges: given.judges } }],
+      plugins: [
+        {
+          ...{ use: BLADE, isolate: false },
+          with: { port: gate.port, broken: brokenFile, rules, judges: given.judges },
+        },
+      ],
     });
     return (await loadConfig({ path: await folder.write('weir.yaml', text) })).config;
   };

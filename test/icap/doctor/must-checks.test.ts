@@ -139,7 +139,7 @@ test('there is a fault for every check of level must', () => {
 test.concurrent.each(reachable)(
   '%s fails for a server that breaks the rule, and says what it means',
   async (id) => {
-    const report = await examineFaulty(FAULTS[id]!, [id], { readTimeoutMs: 2000 });
+    const report = await examineFaulty(FAULTS[id]!, [id], { readTimeoutMs: 1200 });
     const [check] = report.checks;
     expect({ status: check!.status, saw: check!.saw }).toEqual({ status: 'fail', saw: expect.any(String) });
     expect(check!.means).toBe(CHECKS.find((it) => it.id === id)!.means);

@@ -33,6 +33,7 @@ describe('OPTIONS', () => {
       service: 'Weir',
       serviceId: 'av',
       include: ['X-Client-IP', 'X-Server-IP'],
+      allowOut: ['X-Infection-Found'],
     });
     expect(said).toEqual(
       expect.arrayContaining([
@@ -41,6 +42,7 @@ describe('OPTIONS', () => {
         'service: Weir',
         'service-id: av',
         'x-include: X-Client-IP, X-Server-IP',
+        'x-allow-out: X-Infection-Found',
       ]),
     );
   });

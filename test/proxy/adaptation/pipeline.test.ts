@@ -33,7 +33,7 @@ const step = (name: string, answer: Service = () => ({}), more: Partial<StepServ
   new AdaptationStep(name, [member(name, answer, more)], 'failover');
 
 const NO_LIMIT = {
-  ...{ hosts: [], paths: [], methods: [], types: [], clients: null, users: [] },
+  ...{ hosts: [], paths: [], methods: [], types: [], clients: null, users: [], groups: [] },
   ...{ size: null, tls: null, query: null, not: null },
 };
 const rule = (

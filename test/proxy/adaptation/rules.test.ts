@@ -3,7 +3,15 @@ import type { ConditionLists, MessageFacts } from '../../../src/proxy/adaptation
 import { comparablePath, RuleCondition } from '../../../src/proxy/adaptation/rules.ts';
 import { networks } from '../../../src/util/networks.ts';
 
-const LISTS: ConditionLists = { hosts: [], paths: [], methods: [], types: [], clients: null, users: [] };
+const LISTS: ConditionLists = {
+  hosts: [],
+  paths: [],
+  methods: [],
+  types: [],
+  clients: null,
+  users: [],
+  groups: [],
+};
 type Options = ConstructorParameters<typeof RuleCondition>[0];
 
 const condition = (
@@ -24,6 +32,7 @@ interface Shown {
   readonly length?: number | null;
   readonly clientIp?: string;
   readonly user?: string;
+  readonly groups?: string[];
 }
 
 function message(shown: Shown = {}): MessageFacts {
@@ -39,6 +48,7 @@ function message(shown: Shown = {}): MessageFacts {
     length: shown.length === undefined ? 0 : shown.length,
     clientIp: shown.clientIp ?? null,
     user: shown.user ?? null,
+    ...(shown.groups === undefined ? {} : { groups: shown.groups }),
   };
 }
 

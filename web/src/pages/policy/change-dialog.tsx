@@ -1,17 +1,14 @@
-// One change of the policy: its form where it has one, then what would change in the file and what the check
-// says of it; written and in force only when somebody says so, and only where the file is still the same.
+// One change of the policy: its form where it has one, then what would change in the file and the question
+// whether it is to be (apply.tsx).
 
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useId, useState } from 'preact/hooks';
 import { ApiProblem, send } from '../../api/client.ts';
-import type { PolicyChange, PolicyDraftReply, PolicyPutReply, PolicyReply } from '../../api/types.ts';
+import type { PolicyChange, PolicyDraftReply, PolicyReply } from '../../api/types.ts';
 import { Modal } from '../../components/modal.tsx';
-import { Notice } from '../../components/panel.tsx';
 import { Problem } from '../../components/problem.tsx';
-import { announce } from '../../state/announce.ts';
 import { texts } from '../../texts/index.ts';
-import { diffOf } from './diff.ts';
-import { Problems } from './problems.tsx';
+import { ApplyButtons, ApplyProblem, Difference, useApply } from './apply.tsx';
 
 export interface Field {
   readonly key: string;
@@ -20,6 +17,8 @@ export interface Field {
   readonly options?: readonly (readonly [value: string, label: string])[];
   readonly hint?: string;
   readonly required?: boolean;
+  /** What it has to look like, as of an `input`, and how that is said. */
+  readonly pattern?: readonly [expression: string, meaning: string];
 }
 
 /** What is typed, by the key of its field. */
@@ -45,90 +44,89 @@ export function ChangeDialog({
   onSaved: () => void;
 }): JSX.Element {
   const words = texts.policy.change;
+  const form = useId();
   const [values, setValues] = useState<Values>(edit.values);
   const [draft, setDraft] = useState<PolicyDraftReply | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
-  const [busy, setBusy] = useState(false);
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    setBusy(true);
+  const [looking, setLooking] = useState(false);
+  const done = (): void => {
+    onSaved();
+    onClose();
+  };
+  const applying = useApply(policy, done);
+  const look = async (): Promise<void> => {
+    setLooking(true);
     setProblem(null);
     try {
-      await work();
+      const body = { yaml: policy.yaml, change: edit.changeOf(values) };
+      setDraft(await send<PolicyDraftReply>('POST', '/api/policy/draft', body));
     } catch (error) {
       if (error instanceof ApiProblem) setProblem(error);
     }
-    setBusy(false);
+    setLooking(false);
   };
-  const look = (): Promise<void> =>
-    attempt(async () => {
-      const body = { yaml: policy.yaml, change: edit.changeOf(values) };
-      setDraft(await send<PolicyDraftReply>('POST', '/api/policy/draft', body));
-    });
-  const apply = (yaml: string): Promise<void> =>
-    attempt(async () => {
-      const { needsRestart } = await send<PolicyPutReply>('PUT', '/api/policy', {
-        yaml,
-        digest: policy.digest,
-      });
-      const { saved, restart } = texts.policy.edit;
-      announce(needsRestart.length > 0 ? restart(needsRestart.join(', ')) : saved);
-      onSaved();
-      onClose();
-    });
   useEffect(() => {
     if (edit.fields.length === 0) void look();
   }, []);
+  const cancel = (
+    <button type="button" onClick={onClose}>
+      {texts.common.cancel}
+    </button>
+  );
+  const show = (
+    <button type="submit" form={form} class="primary" disabled={looking}>
+      {words.look}
+    </button>
+  );
   return (
-    <Modal title={edit.title} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void look();
-        }}
-      >
-        {edit.fields.map((field) => (
-          <FieldInput
-            key={field.key}
-            field={field}
-            value={values[field.key] ?? ''}
-            onInput={(value) => {
-              setValues({ ...values, [field.key]: value });
-              setDraft(null);
-            }}
-          />
-        ))}
-        {edit.fields.length > 0 && (
-          <div>
-            <button type="submit" class={draft === null ? 'primary' : ''} disabled={busy}>
-              {words.look}
-            </button>
-          </div>
-        )}
-      </form>
+    <Modal
+      title={edit.title}
+      onClose={onClose}
+      buttons={
+        draft === null ? (
+          <>
+            {edit.fields.length > 0 && show}
+            {cancel}
+          </>
+        ) : (
+          <ApplyButtons {...{ policy, draft, applying, onClose }} />
+        )
+      }
+    >
+      {edit.fields.length > 0 && (
+        <form
+          id={form}
+          class="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void look();
+          }}
+        >
+          {edit.fields.map((field) => (
+            <FieldInput
+              key={field.key}
+              field={field}
+              value={values[field.key] ?? ''}
+              onInput={(value) => {
+                setValues({ ...values, [field.key]: value });
+                setDraft(null);
+              }}
+            />
+          ))}
+        </form>
+      )}
+      <span role="status" class="hidden-text">
+        {draft === null ? '' : draft.ok ? words.right : words.wrong}
+      </span>
       {draft !== null && <Difference before={policy.yaml} draft={draft} />}
       {problem !== null && <Problem problem={problem} />}
-      {draft !== null && (
-        <div class="row">
-          <button
-            type="button"
-            class="primary"
-            disabled={busy || !draft.ok || draft.yaml === policy.yaml}
-            onClick={() => void apply(draft.yaml)}
-          >
-            {texts.policy.edit.save}
-          </button>
-          <span role="status" class="muted">
-            {draft.ok ? words.right : words.wrong}
-          </span>
-        </div>
-      )}
+      <ApplyProblem problem={applying.problem} onReload={done} />
     </Modal>
   );
 }
 
 function FieldInput({
-  field: { key, label, options, hint, required = false },
+  field: { key, label, options, hint, required = false, pattern },
   value,
   onInput,
 }: {
@@ -145,9 +143,11 @@ function FieldInput({
           class="mono"
           required={required}
           spellcheck={false}
+          autocomplete="off"
           placeholder={hint ?? ''}
           value={value}
           onInput={(event) => onInput(event.currentTarget.value)}
+          {...(pattern === undefined ? {} : { pattern: pattern[0], title: pattern[1] })}
         />
       ) : (
         <select name={key} value={value} onChange={(event) => onInput(event.currentTarget.value)}>
@@ -159,26 +159,5 @@ function FieldInput({
         </select>
       )}
     </label>
-  );
-}
-
-function Difference({ before, draft }: { before: string; draft: PolicyDraftReply }): JSX.Element {
-  const words = texts.policy.change;
-  const lines = diffOf(before, draft.yaml);
-  return (
-    <>
-      <h3>{words.difference}</h3>
-      {lines.length === 0 ? (
-        <Notice title={words.nothing} />
-      ) : (
-        <pre class="head diff" tabIndex={0} aria-label={words.difference}>
-          {lines.map(({ kind, text }, at) => (
-            <span key={at} class={kind}>{`${words.signs[kind]} ${text}\n`}</span>
-          ))}
-        </pre>
-      )}
-      <Problems problems={draft.problems} tone="bad" />
-      <Problems problems={draft.warnings} tone="warn" />
-    </>
   );
 }

@@ -82,8 +82,8 @@ export function adaptationRuleEdit(policy: PolicyReply, rule: AdaptationRuleView
   };
 }
 
-/** Of a rule: taken away, or moved; nothing is to be filled in. */
-export function placeEdit(title: string, change: PolicyChange): Edit {
+/** What is taken away or moved; nothing is to be filled in. */
+export function plainEdit(title: string, change: PolicyChange): Edit {
   return { title, fields: [], values: {}, changeOf: () => change };
 }
 
@@ -92,11 +92,17 @@ export function profileEdit({ profiles }: PolicyReply, profile: ProfileView | nu
   const blades = [...new Set(profiles.flatMap((one) => one.blades.map(({ name }) => name)))];
   const asBase = ['', words.asBase] as const;
   const isNew: Field[] = [
-    { key: 'name', label: texts.policy.name, required: true, hint: 'office' },
+    {
+      key: 'name',
+      label: texts.policy.name,
+      required: true,
+      hint: 'office',
+      pattern: ['[\\w.\\-]{1,64}', words.profileName],
+    },
     {
       key: 'base',
       label: words.base,
-      options: [asBase, ...profiles.map(({ name }) => [name, name] as const)],
+      options: [['', words.defaultBase], ...profiles.map(({ name }) => [name, name] as const)],
     },
   ];
   const runs = (name: string): string => {

@@ -1,14 +1,16 @@
-// Edits the configuration file: checked as it is typed, saved only when it is right and nobody else has changed
-// it meanwhile, and in force at once. Comments stay, since it is the text itself that is edited.
+// Edits the text of the configuration file, checked as it is typed; saving shows what would change and asks first
+// (apply.tsx). Comments stay, since it is the text itself that is edited.
 
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiProblem, send } from '../../api/client.ts';
-import type { PolicyCheckReply, PolicyPutReply, PolicyReply } from '../../api/types.ts';
+import type { PolicyCheckReply, PolicyReply } from '../../api/types.ts';
+import { Modal } from '../../components/modal.tsx';
 import { Notice } from '../../components/panel.tsx';
 import { Problem } from '../../components/problem.tsx';
-import { announce } from '../../state/announce.ts';
 import { texts } from '../../texts/index.ts';
+import type { Draft } from './apply.tsx';
+import { ApplyButtons, ApplyProblem, Difference, useApply } from './apply.tsx';
 import { Problems } from './problems.tsx';
 
 const TYPING_MS = 500;
@@ -18,7 +20,12 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
   const [yaml, setYaml] = useState(policy.yaml);
   const [check, setCheck] = useState<PolicyCheckReply | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
-  const [saving, setSaving] = useState(false);
+  const [draft, setDraft] = useState<Draft | null>(null);
+  const saved = (): void => {
+    setDraft(null);
+    onSaved();
+  };
+  const applying = useApply(policy, saved);
   const changed = yaml !== policy.yaml;
   useEffect(() => {
     if (!changed) {
@@ -32,18 +39,6 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
     }, TYPING_MS);
     return () => clearTimeout(timer);
   }, [yaml, changed]);
-  const save = async (): Promise<void> => {
-    setSaving(true);
-    setProblem(null);
-    try {
-      const reply = await send<PolicyPutReply>('PUT', '/api/policy', { yaml, digest: policy.digest });
-      announce(reply.needsRestart.length > 0 ? words.restart(reply.needsRestart.join(', ')) : words.saved);
-      onSaved();
-    } catch (error) {
-      if (error instanceof ApiProblem) setProblem(error);
-    }
-    setSaving(false);
-  };
   if (!policy.writable) {
     return (
       <Notice tone="warn" title={words.notWritable}>
@@ -51,7 +46,7 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
       </Notice>
     );
   }
-  const problems = problem?.body?.problems ?? check?.problems ?? [];
+  const close = (): void => setDraft(null);
   return (
     <>
       <label class="hidden-text" for="policy-yaml">
@@ -62,17 +57,21 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
         rows={24}
         spellcheck={false}
         value={yaml}
-        onInput={(event) => setYaml(event.currentTarget.value)}
+        onInput={(event) => {
+          setYaml(event.currentTarget.value);
+          setCheck(null);
+          setProblem(null);
+        }}
         aria-describedby="policy-state"
       />
       <div class="row">
         <button
           type="button"
           class="primary"
-          disabled={!changed || saving || check?.ok === false}
-          onClick={() => void save()}
+          disabled={check?.ok !== true}
+          onClick={() => setDraft({ ...check!, yaml })}
         >
-          {words.save}
+          {words.review}
         </button>
         <button type="button" disabled={!changed} onClick={() => setYaml(policy.yaml)}>
           {words.undo}
@@ -88,15 +87,18 @@ export function PolicyEditor({ policy, onSaved }: { policy: PolicyReply; onSaved
         </span>
       </div>
       {problem !== null && <Problem problem={problem} />}
-      {problem?.status === 409 && (
-        <div>
-          <button type="button" onClick={onSaved}>
-            {words.loadAgain}
-          </button>
-        </div>
-      )}
-      <Problems problems={problems} tone="bad" />
+      <Problems problems={check?.problems ?? []} tone="bad" />
       <Problems problems={check?.warnings ?? []} tone="warn" />
+      {draft !== null && (
+        <Modal
+          title={words.review}
+          onClose={close}
+          buttons={<ApplyButtons {...{ policy, draft, applying }} onClose={close} />}
+        >
+          <Difference before={policy.yaml} draft={draft} />
+          <ApplyProblem problem={applying.problem} onReload={saved} />
+        </Modal>
+      )}
     </>
   );
 }

@@ -8,6 +8,7 @@ import { Problem } from '../../components/problem.tsx';
 import { Tabs } from '../../components/tabs.tsx';
 import type { Route } from '../../router.ts';
 import { setFilters } from '../../router.ts';
+import { useLiveMessages } from '../../state/live-feed.ts';
 import { texts } from '../../texts/index.ts';
 import { PolicyEditor } from './policy-editor.tsx';
 import { PolicyTables } from './policy-tables.tsx';
@@ -21,6 +22,9 @@ export function PolicyPage({ route }: { route: Route }): JSX.Element {
   const asked = route.query.get('tab') ?? '';
   const [tab, setTab] = useState<string>((TABS as readonly string[]).includes(asked) ? asked : 'rules');
   const words = texts.policy;
+  useLiveMessages((message) => {
+    if (message.type === 'policy' && tab !== 'edit') reload(); // what is being typed stays
+  });
   const choose = (key: string): void => {
     setTab(key);
     setFilters({ tab: key === 'rules' ? '' : key });

@@ -2,19 +2,27 @@
 // changes it where there is a file to write.
 
 import type { ComponentChildren, JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { PolicyReply } from '../../api/types.ts';
 import { Empty, ScrollBox } from '../../components/panel.tsx';
 import { texts } from '../../texts/index.ts';
 import type { Edit } from './change-dialog.tsx';
 import { ChangeDialog } from './change-dialog.tsx';
-import { adaptationRuleEdit, profileEdit, tlsRuleEdit } from './edits.ts';
+import { adaptationRuleEdit, plainEdit, profileEdit, tlsRuleEdit } from './edits.ts';
 import { RuleActions, Small } from './rule-actions.tsx';
 
 export function PolicyTables({ policy, onSaved }: { policy: PolicyReply; onSaved: () => void }): JSX.Element {
   const words = texts.policy;
   const [edit, setEdit] = useState<Edit | null>(null);
   const { writable } = policy;
+  const seen = useRef(policy.digest);
+  useEffect(() => {
+    if (seen.current === policy.digest) return;
+    seen.current = policy.digest;
+    // What was removed had the focus: its button is gone.
+    if (document.activeElement === document.body)
+      document.getElementById('main')?.focus({ preventScroll: true });
+  }, [policy.digest]);
   const actionsColumn = writable ? [words.change.actions] : [];
   const adding = (title: string, make: () => Edit): JSX.Element | null =>
     writable ? (
@@ -94,11 +102,27 @@ export function PolicyTables({ policy, onSaved }: { policy: PolicyReply; onSaved
           profile.usedBy.join(', ') || texts.common.none,
           ...(writable
             ? [
-                <Small
-                  label={words.change.edit(profile.name)}
-                  text={words.change.short.edit}
-                  onClick={() => setEdit(profileEdit(policy, profile))}
-                />,
+                <span class="row">
+                  <Small
+                    label={words.change.edit(profile.name)}
+                    text={words.change.short.edit}
+                    onClick={() => setEdit(profileEdit(policy, profile))}
+                  />
+                  {profile.written && (
+                    <Small
+                      label={words.change.remove(profile.name)}
+                      text={words.change.short.remove}
+                      onClick={() =>
+                        setEdit(
+                          plainEdit(words.change.remove(profile.name), {
+                            profile: profile.name,
+                            do: 'remove',
+                          }),
+                        )
+                      }
+                    />
+                  )}
+                </span>,
               ]
             : []),
         ])}
@@ -126,6 +150,7 @@ function Table({
   columns: readonly string[];
   rows: readonly (readonly ComponentChildren[])[];
 }): JSX.Element {
+  const words = texts.policy.change;
   return (
     <section class="stack">
       <div class="row">
@@ -148,7 +173,11 @@ function Table({
               {rows.map((cells, at) => (
                 <tr key={at}>
                   {cells.map((cell, column) => (
-                    <td key={column} class="break">
+                    <td
+                      key={column}
+                      class="break"
+                      data-label={columns[column] === words.actions ? undefined : columns[column]}
+                    >
                       {cell}
                     </td>
                   ))}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { texts } from '../../texts/index.ts';
 import type { Edit } from './change-dialog.tsx';
-import { placeEdit } from './edits.ts';
+import { plainEdit } from './edits.ts';
 
 export function RuleActions({
   list,
@@ -22,7 +22,7 @@ export function RuleActions({
   onEdit: (edit: Edit) => void;
 }): JSX.Element {
   const words = texts.policy.change;
-  const move = (to: number, title: string): void => onEdit(placeEdit(title, { list, do: 'move', at, to }));
+  const move = (to: number, title: string): void => onEdit(plainEdit(title, { list, do: 'move', at, to }));
   return (
     <span class="row">
       <Small label={words.edit(path)} text={words.short.edit} onClick={() => onEdit(edit())} />
@@ -41,7 +41,7 @@ export function RuleActions({
       <Small
         label={words.remove(path)}
         text={words.short.remove}
-        onClick={() => onEdit(placeEdit(words.remove(path), { list, do: 'remove', at }))}
+        onClick={() => onEdit(plainEdit(words.remove(path), { list, do: 'remove', at }))}
       />
     </span>
   );

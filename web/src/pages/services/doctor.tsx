@@ -7,12 +7,13 @@ import type { DoctorStarted, JobCheck, JobReply, ServiceDetail } from '../../api
 import { Notice } from '../../components/panel.tsx';
 import { Problem } from '../../components/problem.tsx';
 import { VerdictShape } from '../../components/verdict.tsx';
-import { duration } from '../../format.ts';
+import { dateTime, duration } from '../../format.ts';
 import { useLiveMessages } from '../../state/live-feed.ts';
 import { texts } from '../../texts/index.ts';
 
 const LOOK_EVERY_MS = 2000; // beside the live messages, which may be lost
 
+const FIRST: readonly JobCheck['status'][] = ['fail', 'warn', 'pass', 'skip']; // once it is over
 const SHAPES = { pass: 'allowed', fail: 'blocked', warn: 'error', skip: 'bypassed' } as const;
 
 export function Doctor({ service }: { service: ServiceDetail }): JSX.Element {
@@ -20,34 +21,40 @@ export function Doctor({ service }: { service: ServiceDetail }): JSX.Element {
   const [id, setId] = useState(service.doctor);
   const [job, setJob] = useState<JobReply | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
-  const running = id !== null && (job === null || job.state === 'running');
+  const [starting, setStarting] = useState(false);
+  const unknown = id !== null && job === null;
+  const running = starting || job?.state === 'running';
   useLiveMessages((message) => {
     if (message.type === 'job' && message.job.id === id) setJob(message.job);
   });
   useEffect(() => {
-    if (!running) return undefined;
+    if (id === null || (!unknown && !running)) return undefined;
     const look = (): void => {
-      getJson<JobReply>(`/api/jobs/${encodeURIComponent(id)}`).then(setJob, () => {});
+      getJson<JobReply>(`/api/jobs/${encodeURIComponent(id)}`).then(setJob, (error: unknown) => {
+        if (error instanceof ApiProblem && error.status === 404) setId(null); // others have pushed it out
+      });
     };
     look();
     const timer = setInterval(look, LOOK_EVERY_MS);
     return () => clearInterval(timer);
-  }, [id, running]);
+  }, [id, unknown, running]);
   const start = async (): Promise<void> => {
     setProblem(null);
-    setJob(null);
+    setStarting(true);
     try {
       const path = `/api/services/${encodeURIComponent(service.name)}/doctor`;
-      setId((await send<DoctorStarted>('POST', path)).job);
+      const { job: started } = await send<DoctorStarted>('POST', path);
+      setJob(null);
+      setId(started);
     } catch (error) {
-      setId(null);
       if (error instanceof ApiProblem) setProblem(error);
     }
+    setStarting(false);
   };
   return (
     <div class="stack">
       <div class="row">
-        <button type="button" disabled={running} onClick={() => void start()}>
+        <button type="button" disabled={running || unknown} onClick={() => void start()}>
           {running ? words.running : words.run}
         </button>
         <span class="muted small">{words.what}</span>
@@ -61,6 +68,10 @@ export function Doctor({ service }: { service: ServiceDetail }): JSX.Element {
 function Examination({ job }: { job: JobReply }): JSX.Element {
   const words = texts.services.doctor;
   const { progress, checks, advice, error, state } = job;
+  const shown =
+    state === 'running'
+      ? checks
+      : checks.toSorted((one, other) => FIRST.indexOf(one.status) - FIRST.indexOf(other.status));
   const count = (status: JobCheck['status']): number =>
     checks.filter((check) => check.status === status).length;
   return (
@@ -70,7 +81,7 @@ function Examination({ job }: { job: JobReply }): JSX.Element {
         <span role="status">
           {state === 'running'
             ? words.now(progress.done, progress.total, progress.now ?? '')
-            : words.result(count('pass'), count('fail'), count('warn'), count('skip'))}
+            : `${dateTime(job.startedAt)}: ${words.result(count('pass'), count('fail'), count('warn'), count('skip'))}`}
         </span>
       </div>
       {error !== null && <Notice tone="bad" title={error} />}
@@ -93,7 +104,7 @@ function Examination({ job }: { job: JobReply }): JSX.Element {
             </tr>
           </thead>
           <tbody>
-            {checks.map(({ id, title, clause, status, saw, means, ms }) => (
+            {shown.map(({ id, title, clause, status, saw, means, ms }) => (
               <tr key={id}>
                 <td>
                   <span class="verdict">

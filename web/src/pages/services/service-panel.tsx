@@ -1,8 +1,10 @@
 // One ICAP service: its state and why, connections, times, former states, and OPTIONS as they came.
 
 import type { JSX } from 'preact';
-import type { OptionsReport, ServiceDetail } from '../../api/types.ts';
+import type { CapturedBody, OptionsReport, ServiceDetail } from '../../api/types.ts';
+import { bytesOf, latin1Of, visibleOf } from '../../bytes.ts';
 import { Histogram } from '../../charts/histogram.tsx';
+import { CopyButton } from '../../components/copy-button.tsx';
 import { Facts, Notice, Panel } from '../../components/panel.tsx';
 import { bytes, count, dateTime, duration } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
@@ -71,16 +73,7 @@ export function ServicePanel({ service }: { service: ServiceDetail }): JSX.Eleme
         </details>
       )}
       {service.options !== null && <Offers options={service.options} />}
-      {service.optionsReceived !== null && (
-        <details>
-          <summary>{words.optionsReceived}</summary>
-          <Facts
-            facts={service.optionsReceived.map(
-              ([field, value]) => [field, <code class="break">{value}</code>] as const,
-            )}
-          />
-        </details>
-      )}
+      {service.optionsHead !== null && <Received head={service.optionsHead} />}
       <Doctor service={service} />
     </Panel>
   );
@@ -102,6 +95,26 @@ function Offers({ options }: { options: OptionsReport }): JSX.Element {
           [words.istag, <code class="break">{istag}</code>],
         ]}
       />
+    </details>
+  );
+}
+
+/** The head of that answer, byte for byte. */
+function Received({ head }: { head: CapturedBody }): JSX.Element {
+  const words = texts.services;
+  const data = bytesOf(head.base64);
+  return (
+    <details>
+      <summary>{words.optionsReceived}</summary>
+      <div class="stack">
+        <div class="row">
+          <CopyButton text={latin1Of(data)} />
+          <span class="muted small">{head.truncated ? words.cut(bytes(head.bytes)) : bytes(head.bytes)}</span>
+        </div>
+        <pre class="head" tabIndex={0} role="region" aria-label={words.optionsReceived}>
+          {visibleOf(data)}
+        </pre>
+      </div>
     </details>
   );
 }

@@ -64,8 +64,8 @@ export function ServicesPage(_: { route: Route }): JSX.Element {
                         text={ready ? words.isReady : words.notReady}
                       />
                     </td>
-                    <td>{services.join(', ')}</td>
-                    <td>{outliers.join(', ') || texts.common.none}</td>
+                    <td data-label={words.members}>{services.join(', ')}</td>
+                    <td data-label={words.outliers}>{outliers.join(', ') || texts.common.none}</td>
                   </tr>
                 ))}
               </tbody>

@@ -5,8 +5,8 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Incident, IncidentsReply } from '../../api/types.ts';
 import { useResource } from '../../api/use-resource.ts';
-import { Empty, Notice, ScrollBox } from '../../components/panel.tsx';
-import { Problem } from '../../components/problem.tsx';
+import { Listing } from '../../components/listing.tsx';
+import { Notice } from '../../components/panel.tsx';
 import { VerdictShape } from '../../components/verdict.tsx';
 import { dateTime, urlParts } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
@@ -15,37 +15,28 @@ import { texts } from '../../texts/index.ts';
 import { ReleaseDialog } from './release-dialog.tsx';
 
 export function Incidents(): JSX.Element {
-  const { data, problem, reload } = useResource<IncidentsReply>('/api/incidents?limit=100');
+  const resource = useResource<IncidentsReply>('/api/incidents?limit=100');
   const [allowing, setAllowing] = useState<Incident | null>(null);
   const words = texts.threats.incidents;
   useLiveMessages((message) => {
-    if (message.type === 'incident') reload();
+    if (message.type === 'incident') resource.reload();
   });
-  if (problem !== null && data === null) return <Problem problem={problem} onRetry={reload} />;
-  if (data === null) return <p class="muted panel-body">{texts.common.loading}</p>;
-  if (data.items.length === 0) return <Empty title={words.none}>{words.noneHow}</Empty>;
   return (
     <>
-      <ScrollBox label={words.title} tall>
-        <table>
-          <thead>
-            <tr>
-              <th>{words.time}</th>
-              <th>{words.found}</th>
-              <th>{words.url}</th>
-              <th>{words.client}</th>
-              <th>
-                <span class="hidden-text">{words.allowOnce}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.items.map((incident) => (
-              <Row key={`${incident.id}${incident.kind}`} incident={incident} onAllow={setAllowing} />
-            ))}
-          </tbody>
-        </table>
-      </ScrollBox>
+      <Listing
+        resource={resource}
+        words={words}
+        columns={[
+          { title: words.time },
+          { title: words.found },
+          { title: words.url },
+          { title: words.client },
+          { title: words.allowOnce, hidden: true },
+        ]}
+        row={(incident: Incident) => (
+          <Row key={`${incident.id}${incident.kind}`} incident={incident} onAllow={setAllowing} />
+        )}
+      />
       {allowing !== null && (
         <ReleaseDialog
           title={words.allowOnce}

@@ -4,7 +4,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { CapturedBody, CapturedIcapExchange } from '../../api/types.ts';
-import { bytesOf, latin1Of } from '../../bytes.ts';
+import { bytesOf, visibleOf } from '../../bytes.ts';
 import { ScrollBox } from '../../components/panel.tsx';
 import { bytes } from '../../format.ts';
 import { texts } from '../../texts/index.ts';
@@ -41,7 +41,9 @@ function Direction({ title, captured }: { title: string; captured: CapturedBody 
               <span class="wire-about">
                 <code>{`${from}–${to - 1}`}</code> {about}
               </span>
-              <code class="wire-bytes">{shown(data.subarray(from, Math.min(to, from + SHOWN_BYTES)))}</code>
+              <code class="wire-bytes">
+                {visibleOf(data.subarray(from, Math.min(to, from + SHOWN_BYTES)))}
+              </code>
               {to - from > SHOWN_BYTES && (
                 <span class="muted small">
                   {texts.transaction.bodies.rest(bytes(to - from - SHOWN_BYTES))}
@@ -54,11 +56,4 @@ function Direction({ title, captured }: { title: string; captured: CapturedBody 
       {captured.truncated && <p class="muted small">{words.truncated(bytes(data.length))}</p>}
     </section>
   );
-}
-
-/** Line ends as marks, other bytes that are no characters as their numbers. */
-function shown(data: Uint8Array): string {
-  return latin1Of(data)
-    .replaceAll('\r\n', '\\r\\n\n')
-    .replace(/[^\n\x20-\x7e]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

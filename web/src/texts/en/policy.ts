@@ -42,6 +42,7 @@ export const policy = {
   },
   edit: {
     label: 'Text of the configuration file',
+    review: 'Review and save',
     save: 'Save and reload',
     undo: 'Undo all',
     unchanged: 'No change',
@@ -69,6 +70,7 @@ export const policy = {
     actions: 'Change',
     look: 'Show what would change',
     difference: 'What would change in the file',
+    ask: 'Write this to the file and put it in force?',
     nothing: 'Nothing would change',
     signs: { same: ' ', added: '+', removed: '−', gap: ' ' },
     right: 'Checked: it can be saved',
@@ -97,6 +99,8 @@ export const policy = {
       `Services or groups, in the order in which they are asked (known: ${known}); none: such messages are left out`,
     points: { reqmod: 'requests (REQMOD)', respmod: 'responses (RESPMOD)' },
     base: 'Builds on',
+    defaultBase: 'optimized, the default',
+    profileName: 'Letters, digits, dots, dashes; at most 64',
     asBase: 'as its base',
     onErrors: { block: 'block', allow: 'allow' },
     blade: (name: string) => `Blade ${name}`,
@@ -106,7 +110,7 @@ export const policy = {
   learned: {
     title: 'Learned exceptions',
     none: 'Nothing learned',
-    noneWhy:
+    noneHow:
       'When a client refuses the certificate of Weir for a host again and again, the host is passed through for it and stands here.',
     host: 'Host',
     client: 'Client',

@@ -38,6 +38,7 @@ export const services = {
   history: (amount: number) => `Former states (${amount})`,
   options: 'What it offers (OPTIONS)',
   optionsReceived: 'OPTIONS as received',
+  cut: (all: string) => `the first 16 KiB of ${all}`,
   offers: {
     methods: 'Methods',
     preview: 'Preview',
@@ -48,7 +49,7 @@ export const services = {
   doctor: {
     run: 'Run doctor',
     running: 'Doctor at work …',
-    what: 'Sends about fifty messages of its own, among them malformed ones and a harmless test virus.',
+    what: 'Sends some hundred messages of its own, among them malformed ones and a harmless test virus.',
     progress: 'Progress of the examination',
     now: (done: number, total: number, what: string) => `${done} of ${total} · ${what}`,
     result: (pass: number, fail: number, warn: number, skip: number) =>

@@ -55,5 +55,7 @@ export const threats = {
     releaseWhat: 'For 30 days this very content (by its SHA-256) passes. Make sure that it is harmless.',
     download: 'Download',
     remove: 'Delete',
+    removeWhat: (what: string, threat: string) =>
+      `The copy of ${what} (${threat}) is deleted for good. The incident stays.`,
   },
 } as const;

@@ -57,7 +57,7 @@ export function asHandshakeError(
 ): HttpError {
   // Until TLS 1.2 a missing certificate is a failure like that of an algorithm, but only that one comes after
   // the origin has shown its own.
-  const isRefusal = error.code === 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE';
+  const isRefusal = error.code?.endsWith('_ALERT_HANDSHAKE_FAILURE') === true; // OpenSSL has named it anew
   if (isRefusal && socket.getPeerX509Certificate() !== undefined) return certificateDemanded(target, error);
   return asOriginError(error, target);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { buildWeir } from './host/build.ts';
 import { describeMachine, requirePeers } from './host/requirements.ts';
+import { printProfiles, progress, reasonOf, runSuiteCommand } from './host/suite-command.ts';
 import { makeOriginCertificates } from './lab/certificates.ts';
 import { startOrigin } from './lab/origin.ts';
 import { startLoad } from './load/client.ts';
@@ -18,10 +19,9 @@ import {
   type IdleMeasurement,
   type Measurement,
 } from './measure.ts';
-import { parseOptions, USAGE, UsageError, type Options } from './options.ts';
+import { parseOptions, USAGE, type Options } from './options.ts';
 import type { Peer, Run } from './peers/peer.ts';
 import { startPeer } from './peers/start.ts';
-import { profileLines } from './profile.ts';
 import { performancePage } from './report/page.ts';
 import { progressLine } from './report/progress.ts';
 import { disturbedShare, summarize, type Failure, type RunResult } from './report/summary.ts';
@@ -30,13 +30,7 @@ import { formatBytes } from './stats.ts';
 import { concerns, IDLE_ID, WORKS, type PeerId, type Work } from './works.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const PROFILE_LINES = 30;
 /** Longest piece of a failed peer's output in the terminal. */
-const REASON_LIMIT = 2000;
-
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(-REASON_LIMIT);
 
 class Comparison {
   readonly measurements: Measurement[] = [];
@@ -119,7 +113,7 @@ class Comparison {
       }
     }
     await this.stop();
-    if (this.#options.profile) this.#printProfiles(peers.map(({ peer }) => peer));
+    if (this.#options.profile) printProfiles(peers.map(({ peer }) => peer));
   }
 
   /** Each peer is started anew: what it kept from earlier work would hide its growth. */
@@ -137,17 +131,6 @@ class Comparison {
         this.#fail(IDLE_ID, id, `${reasonOf(error)}\n${peer.proxy.output()}`);
       }
       await this.stop();
-    }
-  }
-
-  #printProfiles(peers: readonly Peer[]): void {
-    for (const { id, profileFolder } of peers) {
-      if (profileFolder === undefined) continue;
-      try {
-        progress(`\n${id}\n${profileLines(profileFolder, PROFILE_LINES).join('\n')}`);
-      } catch (error) {
-        progress(`\n${id}: ${reasonOf(error)}`);
-      }
     }
   }
 
@@ -233,12 +216,4 @@ async function main(): Promise<number> {
   return result.failures.length > 0 ? 1 : 0;
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`bench: ${reasonOf(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+runSuiteCommand(main);

@@ -9,11 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { buildWeir } from '../host/build.ts';
 import { freePort } from '../host/child.ts';
 import { describeMachine, requirePeers } from '../host/requirements.ts';
+import { progress, runSuiteCommand } from '../host/suite-command.ts';
 import { makeOriginCertificates } from '../lab/certificates.ts';
 import { startOrigin } from '../lab/origin.ts';
 import { startLoad } from '../load/client.ts';
 import { measure, NameSupply, type Bench, type Measurement } from '../measure.ts';
-import { UsageError } from '../options.ts';
 import type { Peer, Run } from '../peers/peer.ts';
 import { startWeir } from '../peers/weir.ts';
 import { profileLines } from '../profile.ts';
@@ -37,9 +37,6 @@ const WORK: Work = {
   warmUpSeconds: 1.5,
   targets: {},
 };
-
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 interface Sides {
   readonly off: Peer;
@@ -155,12 +152,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`bench: ${reasonOf(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+runSuiteCommand(main);

@@ -10,8 +10,7 @@ import { buildWeir } from '../host/build.ts';
 import { LOAD_CORE, TEST_CORE } from '../host/child.ts';
 import { startHelper } from '../host/helper.ts';
 import { describeMachine, requireTools } from '../host/requirements.ts';
-import { UsageError } from '../options.ts';
-import { profileLines } from '../profile.ts';
+import { printProfiles, progress, reasonOf, runSuiteCommand } from '../host/suite-command.ts';
 import { FOREIGN_LIMIT } from '../report/summary.ts';
 import { alignedLines } from '../report/table.ts';
 import { formatMicros, formatRate } from '../stats.ts';
@@ -37,15 +36,10 @@ import {
 } from './works.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROFILE_LINES = 30;
 /** Longest piece of a failed server's output in the terminal. */
-const REASON_LIMIT = 2000;
 const BOTH_CORES = `${TEST_CORE},${LOAD_CORE}`;
 const APART_CORE = 2; // of the generator, where there are more than two
 
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(-REASON_LIMIT);
 const startLoad = (cores: number | string): ServerLoad =>
   startHelper(new URL('load-main.ts', import.meta.url), cores);
 
@@ -137,7 +131,7 @@ class Suite {
       }
     }
     await this.stop();
-    if (this.#options.profile) this.#printProfiles(servers);
+    if (this.#options.profile) printProfiles(servers);
   }
 
   /** One worker on one core, two workers on two, in turns. */
@@ -170,17 +164,6 @@ class Suite {
       }
     }
     await this.stop();
-  }
-
-  #printProfiles(servers: readonly TestedServer[]): void {
-    for (const { id, profileFolder } of servers) {
-      if (profileFolder === undefined) continue;
-      try {
-        progress(`\n${id}\n${profileLines(profileFolder, PROFILE_LINES).join('\n')}`);
-      } catch (error) {
-        progress(`\n${id}: ${reasonOf(error)}`);
-      }
-    }
   }
 
   async stop(): Promise<void> {
@@ -245,12 +228,4 @@ async function main(): Promise<number> {
   return result.failures.length > 0 ? 1 : 0;
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`bench: ${reasonOf(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+runSuiteCommand(main);

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 
 import { buildWeir } from '../host/build.ts';
 import { describeMachine, requirePeers } from '../host/requirements.ts';
+import { progress, reasonOf, runSuiteCommand } from '../host/suite-command.ts';
 import { makeOriginCertificates } from '../lab/certificates.ts';
 import { startOrigin } from '../lab/origin.ts';
 import { startLoad } from '../load/client.ts';
 import { measure, NameSupply, type Bench, type Measurement } from '../measure.ts';
-import { UsageError } from '../options.ts';
 import type { Peer, Run } from '../peers/peer.ts';
 import { startSquid } from '../peers/squid.ts';
 import { startWeir } from '../peers/weir.ts';
@@ -24,11 +24,6 @@ import { COMPARISONS, type Comparison, type SideId, type Variant } from './works
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROFILE_LINES = 30;
-const REASON_LIMIT = 2000; // characters of a failed side's output
-
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(-REASON_LIMIT);
 
 function startSide(side: SideId, run: Run): Promise<Peer> {
   if (side === 'squid-splice') return startSquid('squid-splice', run);
@@ -153,12 +148,4 @@ async function main(): Promise<number> {
   return failures.length > 0 ? 1 : 0;
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`bench: ${reasonOf(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+runSuiteCommand(main);

@@ -11,6 +11,7 @@ import { buildWeir } from '../host/build.ts';
 import { LOAD_CORE, TEST_CORE } from '../host/child.ts';
 import { startHelper } from '../host/helper.ts';
 import { describeMachine, hasCommand, requireTools } from '../host/requirements.ts';
+import { progress, reasonOf, runSuiteCommand } from '../host/suite-command.ts';
 import { UsageError } from '../options.ts';
 import { profileLines } from '../profile.ts';
 import { alignedLines } from '../report/table.ts';
@@ -26,13 +27,8 @@ import { ARCHIVES_ID, SCAN_SERVER_IDS, SCAN_WORKS, type ScanServerId, type ScanW
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROFILE_LINES = 40;
-const REASON_LIMIT = 2000; // characters of a failed server's output in the terminal
 const BOTH_CORES = `${TEST_CORE},${LOAD_CORE}`;
 const QUIET_SECONDS = 2;
-
-const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(-REASON_LIMIT);
 
 class ScanSuite {
   readonly measurements: ScanMeasurement[] = [];
@@ -250,12 +246,4 @@ async function main(): Promise<number> {
   return result.failures.length > 0 ? 1 : 0;
 }
 
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(`bench: ${reasonOf(error)}\n`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+runSuiteCommand(main);

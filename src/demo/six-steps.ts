@@ -1,6 +1,7 @@
 // The six steps of one transaction in a few words each, as they were noted while it ran: nothing here is known
 // beforehand. `weir why` tells the same trace with every detail.
 
+import { bytes, duration, plain } from '../trace/story-words.ts';
 import type { TracedService, TracedStep, TraceRecord } from '../trace/types.ts';
 
 export interface StoryStep {
@@ -47,7 +48,7 @@ function tlsLines({ tls }: TraceRecord): string[] {
   if (tls === null) return ['none: it came in the clear'];
   const { action, sni, version, rule, ms } = tls;
   const facts = [ACTIONS[action] ?? action, ...(sni === null ? [] : [`for ${sni}`])].join(' ');
-  const details = [version, ms === null ? null : duration(ms)].filter((detail) => detail !== null);
+  const details = [version, ms === null ? null : duration(ms, 1)].filter((detail) => detail !== null);
   const why = rule === null ? [] : [`because of ${rule.path}: ${rule.text}`];
   return [[facts, ...details].join(', '), ...why];
 }
@@ -67,13 +68,13 @@ function serviceLines(service: TracedService, answer: TracedStep['answer']): str
   const { ms, error, decided, attempts } = service;
   if (error !== null) {
     const next = decided === null ? [] : [`then ${decided}`];
-    return [`${service.service}: failed after ${duration(ms)}, ${error.code}: ${error.message}`, ...next];
+    return [`${service.service}: failed after ${duration(ms, 1)}, ${error.code}: ${error.message}`, ...next];
   }
   const attempt = attempts.at(-1);
   const place = attempt === undefined ? 'in this process' : `at ${attempt.address}`;
   const preview = attempt?.preview == null ? '' : ` on a preview of ${bytes(attempt.preview)}`;
   const verdict = answer === null ? 'asked' : `${answer.verdict}, ICAP ${answer.icapStatus}`;
-  const first = `${service.service} ${place}: ${verdict}${preview}, ${duration(ms)}`;
+  const first = `${service.service} ${place}: ${verdict}${preview}, ${duration(ms, 1)}`;
   const found = (answer?.headers ?? []).filter(([name]) => SAID.has(name.toLowerCase()));
   const made = answer?.startLine == null ? [] : [`with ${answer.startLine}`];
   return [first, ...found.map(([name, value]) => `${name}: ${value}`), ...made];
@@ -87,7 +88,7 @@ function originLines({ origin }: TraceRecord): string[] {
   const { authority, tls, protocol, status, error, firstByteMs } = origin;
   if (error !== null) return [`${authority}: ${error.code}: ${error.message}`];
   const outcome = status === null ? 'joined, bytes pass unread' : `answers ${status}`;
-  const how = [tls, protocol, firstByteMs === null ? null : duration(firstByteMs)];
+  const how = [tls, protocol, firstByteMs === null ? null : duration(firstByteMs, 1)];
   return [[`${authority} ${outcome}`, ...how.filter((part) => part !== null)].join(', ')];
 }
 
@@ -95,7 +96,7 @@ const MADE = { origin: 'of the origin', service: 'of the ICAP service', weir: 'o
 
 function answerLines({ answer, ms, webSocketMessage, tls, threat }: TraceRecord): string[] {
   const { status, reason, from } = answer;
-  const after = `after ${duration(ms)}`;
+  const after = `after ${duration(ms, 1)}`;
   const found =
     threat === null ? [] : [`for ${threat.name}${threat.blade === null ? '' : `, found by ${threat.blade}`}`];
   if (webSocketMessage !== undefined) return [`the connection closed with ${status}, ${after}`, ...found];
@@ -105,21 +106,4 @@ function answerLines({ answer, ms, webSocketMessage, tls, threat }: TraceRecord)
     `${status} ${reason ?? ''}`.trimEnd() + ` ${MADE[from]}, ${bytes(answer.bytes)}, ${after}`,
     ...found,
   ];
-}
-
-function duration(ms: number): string {
-  return ms >= 1000
-    ? `${(ms / 1000).toFixed(1)} s`
-    : ms >= 10
-      ? `${Math.round(ms)} ms`
-      : `${ms.toFixed(1)} ms`;
-}
-
-function bytes(count: number): string {
-  return count < 10_000 ? `${count} B` : `${Math.round(count / 1024)} KiB`;
-}
-
-/** Nothing that could steer a terminal. */
-function plain(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

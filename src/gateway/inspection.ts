@@ -6,6 +6,7 @@ import { PluginError, isWeirError, messageOf } from '../errors.ts';
 import type { WeirError } from '../errors.ts';
 import type { RawHeaders } from '../icap/codec/http-head.ts';
 import type { Blade, BladeMessage, BlockVerdict, ModifyVerdict, Verdict } from '../plugin/api.ts';
+import { limitedBy } from '../plugin/time-limits.ts';
 import { joinedChanges } from './joined-changes.ts';
 
 export type BladeMode = 'inline' | 'background' | 'hold';
@@ -171,6 +172,7 @@ export async function askInTime(
       },
       Math.max(0, timeoutMs),
     );
+    limitedBy(limit.signal, timer);
   });
   try {
     return await Promise.race([blade.inspect(message, limit.signal), cut]);

@@ -2,6 +2,7 @@
 // line of the configuration behind it; and traces as a list. Control characters cannot get in.
 
 import { colours, type Paint } from '../telemetry/terminal-line.ts';
+import { bytes, duration, plain } from './story-words.ts';
 import type { TracedExchange, TracedService, TracedStep, TraceRecord } from './types.ts';
 
 export interface StoryOptions {
@@ -281,21 +282,4 @@ function answerLines({ answer, ms, tls, error }: TraceRecord): string[] {
 function painted(verdict: string, paint: Paint): string {
   const colour = COLOUR[verdict.trim() as keyof typeof COLOUR];
   return colour === undefined ? verdict : paint(verdict, colour);
-}
-
-function duration(ms: number): string {
-  return ms >= 1000
-    ? `${(ms / 1000).toFixed(2)} s`
-    : ms >= 10
-      ? `${Math.round(ms)} ms`
-      : `${ms.toFixed(1)} ms`;
-}
-
-function bytes(count: number): string {
-  return count < 10_000 ? `${count} B` : `${Math.round(count / 1024)} KiB`;
-}
-
-/** Nothing that could steer a terminal. */
-function plain(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

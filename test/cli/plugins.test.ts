@@ -28,7 +28,7 @@ test('plugins list prints name, version, place and what each plugin brings', asy
       version: '1.2.3',
       use: './sample.mjs',
       file: folder.join('sample.mjs'),
-      isolated: false,
+      isolated: true,
       blades: ['sniffer'],
       services: [],
       hooks: ['onConnect'],

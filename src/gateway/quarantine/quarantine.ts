@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HttpError } from '../../errors.ts';
-import type { Severity } from '../../plugin/api.ts';
+import type { Incident } from '../../telemetry/incidents.ts';
 import { INCIDENT_ID } from '../../util/incident-id.ts';
 import { masking, unmasking } from './mask.ts';
 
@@ -21,25 +21,25 @@ export interface QuarantineLimits {
   readonly maxFile: number;
 }
 
-/** What is known of a quarantined body. */
-export interface QuarantineEntry {
-  /** Incident id; names the files. */
-  readonly id: string;
-  /** Milliseconds since 1970. */
-  readonly time: number;
-  readonly service: string;
-  readonly profile: string;
-  readonly direction: 'request' | 'response';
-  readonly url: string;
-  readonly client: string | null;
-  readonly user: string | null;
-  readonly threat: string;
-  readonly severity: Severity;
-  readonly reason: string;
-  readonly blade: string;
+/** What is known of a quarantined body; `id` names the files, `bytes` are those of the body. */
+export interface QuarantineEntry extends Pick<
+  Incident,
+  | 'id'
+  | 'time'
+  | 'service'
+  | 'profile'
+  | 'direction'
+  | 'url'
+  | 'client'
+  | 'user'
+  | 'threat'
+  | 'severity'
+  | 'reason'
+  | 'blade'
+  | 'bytes'
+> {
   /** Hexadecimal, of the body as it was transferred. */
   readonly sha256: string;
-  readonly bytes: number;
   readonly contentType: string | null;
   readonly contentEncoding: string | null;
   /** False where the body was above `maxFile`. */

@@ -128,7 +128,7 @@ export class GatewaySupervisor extends EventEmitter<PoolEvents> {
     return mostHandlers(this.#rule);
   }
 
-  /** State of all processes, as last reported: up to 20 ms old for load, 2 s for memory. */
+  /** State of all processes: up to 20 ms old for load, 2 s for memory. */
   status(): PoolStatus {
     const { perProcess } = this.#rule;
     const workers = [...this.#workers].map((worker) => worker.status(perProcess));

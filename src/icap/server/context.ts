@@ -70,6 +70,14 @@ export interface ServedConnection extends HasDeadline {
   destroy(): void;
 }
 
+/** What a report needs of an exchange. */
+export interface ReportedExchange {
+  readonly head: { readonly uri: string };
+  readonly transaction: IcapTransaction;
+  readonly service: IcapService | undefined;
+  readonly startedAt: number;
+}
+
 export interface IcapServerContext {
   readonly host: IcapServiceHost;
   readonly strict: boolean;
@@ -96,12 +104,7 @@ export interface IcapServerContext {
   /** ISTag for an answer to this URI, which may be unknown. */
   tagFor(uri: string | undefined, icapClient: string): string;
   report(
-    exchange: {
-      readonly head: { readonly uri: string };
-      readonly transaction: IcapTransaction;
-      readonly service: IcapService | undefined;
-      readonly startedAt: number;
-    },
+    exchange: ReportedExchange,
     icapStatus: number,
     outcome: IcapOutcome | null,
     error: WeirError | null,

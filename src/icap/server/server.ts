@@ -10,7 +10,7 @@ import type { SpoolOptions } from '../../http/spool.ts';
 import { DEFAULT_SPOOL } from '../../http/spool.ts';
 import { Deadlines } from '../../util/deadlines.ts';
 import { servicePath } from '../codec/uri.ts';
-import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
+import type { IcapOutcome, IcapService, IcapServiceHost } from '../service.ts';
 import type { AccessOptions } from './access.ts';
 import { Access, OPEN_ACCESS } from './access.ts';
 import { IcapServerConnection } from './connection.ts';
@@ -18,6 +18,7 @@ import type {
   IcapPeer,
   IcapServerContext,
   IcapServerLimits,
+  ReportedExchange,
   ServedConnection,
   ServerPeers,
 } from './context.ts';
@@ -309,12 +310,7 @@ export class IcapServer implements IcapServerContext {
   }
 
   report(
-    exchange: {
-      readonly head: { readonly uri: string };
-      readonly transaction: IcapTransaction;
-      readonly service: IcapService | undefined;
-      readonly startedAt: number;
-    },
+    exchange: ReportedExchange,
     icapStatus: number,
     outcome: IcapOutcome | null,
     error: WeirError | null,

@@ -117,7 +117,7 @@ export class IsolatedThread {
   /** It is of no use any more. */
   lose(kind: LossKind, why: string, failure: Loss['failure'] = null): void {
     if (this.#isOver) return;
-    this.#end();
+    void this.#end();
     this.#events.onLost(this, { kind, why, failure });
   }
 

@@ -18,6 +18,7 @@ export class Task {
   /** Bytes of a body or message in memory, which a thread gets a copy of. */
   readonly bytes: number;
   readonly dialogue: Dialogue | null;
+  readonly signal: AbortSignal;
   /** Threads that were lost, or held up by somebody else, while they had it. */
   moves = 0;
   /** It is done alone on a thread: if that fails as well, this call is why. */
@@ -30,6 +31,7 @@ export class Task {
   constructor(
     id: number,
     call: { readonly target: Target; readonly input: unknown; readonly dialogue?: Dialogue | undefined },
+    signal: AbortSignal,
     settle: (answer: unknown) => void,
   ) {
     this.id = id;
@@ -37,6 +39,7 @@ export class Task {
     this.input = call.input;
     this.bytes = bytesOf(call.target, call.input);
     this.dialogue = call.dialogue ?? null;
+    this.signal = signal;
     this.#settle = settle;
   }
 

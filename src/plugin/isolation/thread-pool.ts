@@ -4,6 +4,7 @@
 // cannot be told, each is done again alone. Decision 0019.
 
 import type { HostLogger } from '../loader.ts';
+import { beginLimitAnew } from '../time-limits.ts';
 import { IsolatedThread, type Loss } from './isolated-thread.ts';
 import type { FromThread, PluginFacts, Target, ThreadStart } from './messages.ts';
 import { revivedFailure, withBuffers } from './plain-message.ts';
@@ -94,7 +95,7 @@ export class ThreadPool {
       }
       const onAbort = (): void => this.#leave(task);
       this.#ids = (this.#ids % 0x7fffffff) + 1;
-      const task = new Task(this.#ids, { target, input, dialogue }, (answer) => {
+      const task = new Task(this.#ids, { target, input, dialogue }, signal, (answer) => {
         signal.removeEventListener('abort', onAbort);
         if (answer instanceof Error) reject(answer);
         else resolve(answer);
@@ -182,6 +183,7 @@ export class ThreadPool {
     }
     if (thread.running.size === 0) thread.listen(performance.now());
     thread.running.set(id, task);
+    beginLimitAnew(task.signal);
     this.#watch.add(thread);
   }
 

@@ -64,7 +64,7 @@ export class DialogueScheme implements Authenticator {
       step = await this.#step(dialogue, token);
     } catch (error) {
       this.#end(dialogue, kept);
-      if (isWeirError(error)) throw error;
+      if (isWeirError(error) && error.code !== 'ERR_PLUGIN_FAILED') throw error; // that is a thread's
       throw new HttpError(
         'ERR_AUTH_UNAVAILABLE',
         `the log-in by ${scheme} failed: ${messageOf(error)}`,

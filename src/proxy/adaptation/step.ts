@@ -220,7 +220,7 @@ export class AdaptationStep {
       const secure = (adaptation: Adaptation): Adaptation | Promise<Adaptation> =>
         adaptation.dropOriginal === undefined
           ? succeed(adaptation)
-          : securedAnswer(adaptation, holdBytes, spool).then(succeed, fail);
+          : securedAnswer(adaptation, holdBytes, message.request.method, spool).then(succeed, fail);
       return pending instanceof Promise ? pending.then(secure, fail) : secure(pending);
     } catch (error) {
       done(error as WeirError, null);

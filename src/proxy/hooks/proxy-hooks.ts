@@ -9,6 +9,7 @@ import type { RawHeaders } from '../../icap/codec/http-head.ts';
 import type { HookClient, ProxyHook, RegisteredHook } from '../../plugin/api/hooks.ts';
 import { HOOK_POINTS } from '../../plugin/api/hooks.ts';
 import type { AllowVerdict, BlockVerdict, ModifyVerdict, Verdict } from '../../plugin/api/verdict.ts';
+import { limitedBy } from '../../plugin/time-limits.ts';
 import type { Cancellation } from '../../util/cancellation.ts';
 import type { OriginResponse } from '../origin/engine.ts';
 import type { Outgoing } from '../outgoing-request.ts';
@@ -184,6 +185,7 @@ async function inTime(
       reject(late); // before what the hook makes of the signal
       limit.abort(late);
     }, timeoutMs);
+    limitedBy(limit.signal, timer);
   });
   try {
     return await Promise.race([ask(hook, limit.signal), timeUp]);

@@ -68,6 +68,14 @@ describe('an isolated plugin', () => {
     expect([unwanted.status, String(unwanted.body).includes('not here')]).toEqual([403, true]);
   });
 
+  test('answers twenty requests, each with what it asked for, beside one whose hook loops', async () => {
+    const guilty = get('/loops');
+    const paths = Array.from({ length: 20 }, (_, index) => `/${index}${index % 4 === 0 ? '/unwanted' : ''}`);
+    const answers = await Promise.all(paths.map(async (path) => [path, (await get(path)).status]));
+    expect(answers).toEqual(paths.map((path) => [path, path.endsWith('/unwanted') ? 403 : 200]));
+    expect((await guilty).status).toBe(502);
+  });
+
   test.each(['/throws', '/loops', '/hogs'])(
     '%s fails closed, is named in the log, and the requests after it are served',
     async (path) => {

@@ -244,6 +244,15 @@ export const FAULTS: readonly Fault[] = [
     }),
     code: 'ERR_ADAPT_PROTOCOL',
   },
+  {
+    does: 'sends a body of another length than its Content-Length',
+    script: afterAll((peer, { method }) => {
+      const head = HTTP_HEAD[method].replace('\r\n\r\n', '\r\nContent-Length: 3\r\n\r\n');
+      const start = answerStart(method, '200 OK', head.length).replace(HTTP_HEAD[method], head);
+      peer.send(`${start}5\r\nhello\r\n${LAST}`);
+    }),
+    code: 'ERR_ADAPT_PROTOCOL',
+  },
   { does: 'answers 500', script: (peer) => peer.send(bare('500 Server Error')), code: 'ERR_ADAPT_STATUS' },
   {
     does: 'is overloaded',

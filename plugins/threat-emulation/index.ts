@@ -19,7 +19,6 @@ import type { Analysis, AnalysisJob, FileDrop } from './analysis.ts';
 import { CapeClient, type CapeResult } from './cape.ts';
 import { optionsSchema, type EmulationOptions } from './options.ts';
 import { shown, verdictOf, type DroppedFile, type EmulationReport } from './report.ts';
-import { RememberedVerdicts } from './remembered.ts';
 import { reportPanel } from './report-panel.ts';
 import { ReportStore } from './report-store.ts';
 import { EmulationPool } from './worker-pool.ts';
@@ -59,7 +58,6 @@ class ThreatEmulation implements Blade {
   readonly #pool: EmulationPool;
   readonly #cape: CapeClient | null;
   readonly reports: ReportStore;
-  readonly #remembered = new RememberedVerdicts();
 
   constructor(context: PluginContext<EmulationOptions>) {
     const { options } = context;
@@ -83,6 +81,11 @@ class ThreatEmulation implements Blade {
       .digest('hex');
   }
 
+  /** A script sees under which name and from where it came. Reports on clean files need a run each. */
+  get judges(): 'context' | 'message' {
+    return this.#options.reports.clean ? 'message' : 'context';
+  }
+
   async inspect(message: BladeMessage, signal: AbortSignal): Promise<Verdict> {
     const { body } = message;
     if (body === null || body.size === 0) return allow();
@@ -90,9 +93,6 @@ class ThreatEmulation implements Blade {
     if (body.size > this.#options.maxSize) return allow('size');
     const begun = performance.now();
     const { job, transfer } = jobOf(message, this.#options);
-    const key = this.#remembered.key(message, job.name, this.fingerprint());
-    const known = this.#remembered.get(key);
-    if (known !== null) return known;
     const analysis = await this.#pool.run(job, signal, transfer);
     const { files, threat } = await this.#antivirus(analysis.drops, message, signal);
     const local = reportOf(
@@ -107,19 +107,15 @@ class ThreatEmulation implements Blade {
     const isKept =
       report.verdict !== 'clean' || this.#options.reports.clean ? await this.#keep(report) : false;
     if (report.verdict !== 'malicious') {
-      if (report.limits.length > 0) return allow('emulation limit');
-      if (!this.#options.reports.clean) this.#remembered.add(key, allow());
-      return allow();
+      return report.limits.length > 0 ? allow('emulation limit') : allow();
     }
     const [first] = report.reasons;
-    const found = block({
+    return block({
       threat: report.threat ?? 'Behaviour',
       severity: report.score >= 2 * this.#options.threshold ? 'critical' : 'high',
       reason: `${first?.text ?? 'behaves like malware'} (score ${report.score}, report ${report.id})`,
       ...(isKept ? { report: report.id } : {}),
     });
-    this.#remembered.add(key, found);
-    return found;
   }
 
   async close(): Promise<void> {

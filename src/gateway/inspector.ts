@@ -19,7 +19,7 @@ import { ASK, awaitedBlades, backgroundBlades, enabledBlades, inspect } from './
 import { hasWayOn } from './usercheck/actions.ts';
 import type { UserCheck } from './usercheck/usercheck.ts';
 import type { Content } from './verdicts/remembered.ts';
-import { judgeOnce, scopeOf, verdictKey } from './verdicts/remembered.ts';
+import { judgeOnce, memoryKey, scopeOf, verdictKey } from './verdicts/remembered.ts';
 import type { Release } from './verdicts/verdict-store.ts';
 
 /** A message under inspection. */
@@ -162,8 +162,8 @@ export class Inspector {
     const { cache = true } = profile;
     const judge: Judge = async (blade, ask) => {
       if (isReleased(blade, release)) return 'released';
-      if (!cache || blade.judges !== 'content') return { verdict: await ask(), cached: false };
-      const key = verdictKey(content, this.scope(blade));
+      const key = cache ? memoryKey(blade, content, this.scope(blade), message) : null;
+      if (key === null) return { verdict: await ask(), cached: false };
       return judgeOnce(memory.verdicts, memory.flights, key, ask, incident, signal);
     };
     const result = await inspect(this.#awaited, profile, message, signal, this.#continuing(judge, subject));

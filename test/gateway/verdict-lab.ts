@@ -66,6 +66,8 @@ export interface RespmodOptions {
   readonly path?: string;
   readonly icap?: string;
   readonly type?: string;
+  /** Content-Disposition. */
+  readonly disposition?: string;
   readonly host?: string;
   /** Fields that say what the client takes; default `Allow: 204`. */
   readonly allow?: string;
@@ -74,7 +76,7 @@ export interface RespmodOptions {
 /** A blade that says what the test wants, and counts how often it was asked. */
 export class TestBlade implements Blade {
   readonly name: string;
-  readonly judges: 'content' | 'message';
+  readonly judges: NonNullable<Blade['judges']>;
   readonly asked: BladeMessage[] = [];
   rules = '1';
   #verdict: (message: BladeMessage, signal: AbortSignal) => Verdict | Promise<Verdict>;
@@ -82,7 +84,7 @@ export class TestBlade implements Blade {
   constructor(
     name: string,
     verdict: Blade['inspect'] = () => allow(),
-    judges: 'content' | 'message' = 'content',
+    judges: NonNullable<Blade['judges']> = 'content',
   ) {
     this.name = name;
     this.#verdict = verdict;
@@ -158,9 +160,11 @@ export async function startVerdictLab(options: LabOptions): Promise<VerdictLab> 
   };
   return {
     ...{ gateway, port, folder, records, events, incidents },
-    respmod(body, { path = '/', icap = '', type = 'text/plain', host: at, allow: take = ALLOW } = {}) {
+    respmod(body, more = {}) {
+      const { path = '/', icap = '', type = 'text/plain', disposition, host: at, allow: take = ALLOW } = more;
       const request = `GET http://a.test${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
-      const response = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n\r\n`;
+      const named = disposition === undefined ? '' : `Content-Disposition: ${disposition}\r\n`;
+      const response = `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n${named}\r\n`;
       const parts = `req-hdr=0, res-hdr=${request.length}, res-body=${request.length + response.length}`;
       return send(at, `RESPMOD icap://h/scan ICAP/1.0\r\n${take}${icap}`, parts, request + response, body);
     },

@@ -69,6 +69,8 @@ export class SoakClient {
   readonly #target: Target;
   #tunnels: TunnelAgent;
   #plain: http.Agent;
+  /** Node's agent forgets who waits behind a connection that was given up while it was made, and fails. */
+  #leftBefore = false;
 
   constructor(target: Target) {
     this.#target = target;
@@ -83,7 +85,7 @@ export class SoakClient {
   }
 
   async carryOut(plan: Plan): Promise<Seen> {
-    if (plan.fresh) {
+    if (plan.fresh || this.#leftBefore) {
       this.close();
       this.#tunnels = new TunnelAgent(this.#target);
       this.#plain = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -118,6 +120,7 @@ export class SoakClient {
     await closed;
     clearTimeout(limit);
     clearTimeout(leaving);
+    this.#leftBefore = gaveUp;
     return { ...seen, left: left && !seen.complete, error };
   }
 

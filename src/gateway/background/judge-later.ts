@@ -12,7 +12,7 @@ import type { BladeTrace } from '../inspection.ts';
 import { askInTime } from '../inspection.ts';
 import type { Inspector, Subject } from '../inspector.ts';
 import type { Content } from '../verdicts/remembered.ts';
-import { isClean, verdictKey } from '../verdicts/remembered.ts';
+import { isClean, memoryKey, verdictKey } from '../verdicts/remembered.ts';
 import type { Recipients } from './background-queue.ts';
 import type { KeptContent } from './kept-content.ts';
 import { keepContent } from './kept-content.ts';
@@ -32,13 +32,15 @@ export async function judgeLater(
   const { name } = blade;
   const { message, held, told } = subject;
   const { background, verdicts } = memory;
-  const key = verdictKey(content, inspector.scope(blade));
+  const scope = inspector.scope(blade);
+  const key = verdictKey(content, scope);
   const waits: BladeTrace = { name, verdict: 'background', ms: 0 };
   const { cache = true } = inspector.profile;
-  const known = verdicts.get(key);
-  if (known === 'clean' && cache && blade.judges === 'content') {
+  const cleanKey = cache ? memoryKey(blade, content, scope, message) : null;
+  if (cleanKey !== null && verdicts.get(cleanKey) === 'clean') {
     return { name, verdict: 'allow', ms: 0, cached: true };
   }
+  const known = verdicts.get(key);
   if (known !== null && known !== 'clean') return { name, verdict: 'continued', ms: 0, cached: true };
   const { url } = message;
   const recipient: Recipient = { time: Date.now(), client: told.clientIp, user: told.user, url };
@@ -67,7 +69,7 @@ export async function judgeLater(
       key,
       bytes,
       run: (recipients, signal) =>
-        judge(inspector, memory, blade, copy, content, { key, recipients, signal }),
+        judge(inspector, memory, blade, copy, content, { key, cleanKey, recipients, signal }),
       release: () => {
         kept.release();
         inspector.usage?.leave();
@@ -85,11 +87,17 @@ async function judge(
   blade: Blade,
   subject: Subject,
   content: Content,
-  job: { readonly key: string; readonly recipients: Recipients; readonly signal: AbortSignal },
+  job: {
+    readonly key: string;
+    /** What it is remembered by when it is clean; null: it is not. */
+    readonly cleanKey: string | null;
+    readonly recipients: Recipients;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const { incident, message } = subject;
-  const { cache = true, blades } = inspector.profile;
-  const { key, recipients, signal } = job;
+  const { blades } = inspector.profile;
+  const { key, cleanKey, recipients, signal } = job;
   const startedAt = performance.now();
   try {
     const verdict = await askInTime(blade, message, signal, blades[blade.name]!.timeoutMs);
@@ -98,8 +106,8 @@ async function judge(
       const { list, more } = recipients;
       const reached = { recipients: [...list], moreRecipients: more };
       await aftermath(inspector, subject, content, { ...verdict, blade: blade.name, cached: false }, reached);
-    } else if (isClean(verdict) && blade.judges === 'content' && cache) {
-      memory.verdicts.addClean(key, performance.now() - startedAt);
+    } else if (isClean(verdict) && cleanKey !== null) {
+      memory.verdicts.addClean(cleanKey, performance.now() - startedAt);
     }
   } catch (error) {
     const fields = { incident, url: message.url };

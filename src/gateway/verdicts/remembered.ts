@@ -1,9 +1,9 @@
 // Spares blades what they have judged already: looks a content up before one is asked, and lets messages
-// with the same content wait for the one that is being judged. Only for blades that say that they judge
-// content alone (`judges: 'content'`), and only for clean and block: everything else is asked again.
+// with the same content wait for the one that is being judged. Only for blades that say what their verdicts
+// depend on (`judges: 'content'` or `'context'`), and only for clean and block: everything else is asked again.
 
 import { createHash } from 'node:crypto';
-import type { Blade, Verdict } from '../../plugin/api.ts';
+import type { Blade, BladeMessage, Verdict } from '../../plugin/api.ts';
 import type { Asked } from '../inspection.ts';
 import type { VerdictStore } from './verdict-store.ts';
 
@@ -27,6 +27,23 @@ export function verdictKey(content: Content, scope: string): string {
   const type = contentType.length > 128 ? digest(contentType) : contentType;
   // Joined, since a template makes a rope of five strings, which would be kept as long as the verdict is.
   return [sha256, scope, contentEncoding.slice(0, 64), type].join(' ');
+}
+
+/**
+ * What a blade's verdict on a message is remembered by; null: the blade is asked about every message.
+ * @param scope  as of {@link verdictKey}
+ */
+export function memoryKey(
+  { judges }: Blade,
+  content: Content,
+  scope: string,
+  message: BladeMessage,
+): string | null {
+  if (judges === 'content') return verdictKey(content, scope);
+  if (judges !== 'context') return null;
+  const { direction, url } = message;
+  const context = JSON.stringify([direction, url, message.header('content-disposition') ?? '']);
+  return `${verdictKey(content, scope)} ${digest(context)}`;
 }
 
 /** Digest of everything but the content that a blade's verdict depends on. */

@@ -55,9 +55,11 @@ export interface Blade {
   /**
    * `content`: verdicts depend on the bytes of the body, its Content-Type and Content-Encoding and the profile's
    * limits, and on nothing else, as long as `fingerprint` stays. They are remembered then, and the blade is
-   * not asked about the same content again. Default `message`: it is asked about every message.
+   * not asked about the same content again. `context`: on these, the direction, the URL and the
+   * Content-Disposition; it is not asked again about the same content that comes from the same place under the
+   * same name. Default `message`: it is asked about every message.
    */
-  readonly judges?: 'content' | 'message';
+  readonly judges?: 'content' | 'context' | 'message';
   /**
    * Judges one message. A throw or rejection is an error that the profile's `onError` decides.
    * @param signal aborted when the client gave up or the time limit passed: stop working then

@@ -70,6 +70,25 @@ describe('content that was judged', () => {
     expect([content.asked.length, message.asked.length]).toEqual([3, 4]);
   });
 
+  test('is judged once for each place and name by a blade that judges the context, over a restart, too', async () => {
+    const blade = new TestBlade('emulation', undefined, 'context');
+    await using lab = await startVerdictLab({ profile: {}, blades: [blade] });
+    await lab.respmod('same');
+    await lab.respmod('same');
+    expect(blade.asked).toHaveLength(1);
+    await lab.respmod('same', { path: '/elsewhere' });
+    await lab.respmod('same', { disposition: 'attachment; filename=run.js' });
+    expect(blade.asked).toHaveLength(3);
+    blade.says(found);
+    expect((await lab.respmod('other')).text).toContain('Test.Threat');
+    expect((await lab.respmod('same')).status).toBe(204);
+    expect(blade.asked).toHaveLength(4);
+    await lab.gateway.close(0);
+    await using next = await startVerdictLab({ profile: {}, blades: [blade], folder: lab.folder });
+    expect((await next.respmod('other')).text).toContain('Test.Threat');
+    expect(blade.asked).toHaveLength(4);
+  });
+
   test('is judged again where a blade has failed, or has not seen into it', async () => {
     const blade = new TestBlade('engine', () => ({ kind: 'allow', notScanned: 'encrypted' }));
     await using lab = await startVerdictLab({ profile: { onError: 'allow' }, blades: [blade] });

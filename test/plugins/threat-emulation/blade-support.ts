@@ -26,7 +26,7 @@ export interface TestEmulation extends AsyncDisposable {
  * @param antivirus what `findBlade('antivirus')` finds
  */
 export async function emulationBlade(
-  options: object = {},
+  { reports, ...options }: { readonly reports?: object } & Readonly<Record<string, unknown>> = {},
   antivirus: Blade | null = null,
 ): Promise<TestEmulation> {
   const folder = await tempDir();
@@ -37,7 +37,7 @@ export async function emulationBlade(
   await emulation.setup({
     options: emulation.options!.parse({
       workers: 1,
-      reports: { folder: reportFolder, clean: true },
+      reports: { folder: reportFolder, clean: true, ...reports },
       ...options,
     }),
     folder: fileURLToPath(new URL('../../../plugins/threat-emulation', import.meta.url)),

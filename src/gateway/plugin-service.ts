@@ -13,7 +13,8 @@ import { bladeMessage } from './blade-message.ts';
 import { blockOutcome } from './block-outcome.ts';
 import type { Identity } from './identity.ts';
 import { askInTime, bladeError, traceOf } from './inspection.ts';
-import { modifiedOutcome, noteInspection } from './scan-service.ts';
+import type { BladeTrace } from './inspection.ts';
+import { inspectionNoteOf, modifiedOutcome, noteInspection } from './scan-service.ts';
 
 const PREVIEW_BYTES = 4096;
 const TIMEOUT_MS = 30_000;
@@ -64,6 +65,10 @@ export class PluginService implements IcapService {
     } finally {
       usage.leave();
     }
+  }
+
+  findingsOf(transaction: IcapTransaction): readonly BladeTrace[] {
+    return inspectionNoteOf(transaction)?.trace ?? [];
   }
 
   async #judge(transaction: IcapTransaction): Promise<IcapOutcome> {

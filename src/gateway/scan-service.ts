@@ -135,6 +135,10 @@ export class ScanService implements IcapService {
     return this.#counted(transaction, inspector, identify());
   }
 
+  findingsOf(transaction: IcapTransaction): readonly BladeTrace[] {
+    return inspectionNoteOf(transaction)?.trace ?? [];
+  }
+
   async #counted(
     transaction: IcapTransaction,
     inspector: Inspector,

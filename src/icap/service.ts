@@ -5,6 +5,7 @@ import type { RawHeaders, RequestHead, ResponseHead } from './codec/http-head.ts
 import type { Body } from '../http/body.ts';
 import type { HeldBody } from '../http/held-body.ts';
 import type { WeirError } from '../errors.ts';
+import type { Finding } from './findings.ts';
 
 export type ModMethod = 'REQMOD' | 'RESPMOD';
 
@@ -107,6 +108,8 @@ export interface IcapService {
   describe(icapClient?: string): ServiceDescription;
   /** Judges one message. A throw becomes an ICAP error; a WeirError decides its status. */
   handle(transaction: IcapTransaction): IcapOutcome | Promise<IcapOutcome>;
+  /** Asked behind `handle`, only where somebody wants to know: what each of its judges has said. */
+  findingsOf?(transaction: IcapTransaction): readonly Finding[];
 }
 
 /** One finished transaction, for the gateway's log. */

@@ -4,6 +4,7 @@
 
 import type { ErrorCode, WeirError } from '../errors.ts';
 import type { RawHeaders, RequestHead, ResponseHead } from '../icap/codec/http-head.ts';
+import type { Finding } from '../icap/findings.ts';
 import type { ProxyRecord } from '../telemetry/records.ts';
 import type { WireExchange, WireNotes } from './wire.ts';
 
@@ -125,6 +126,8 @@ export class ServiceNote {
   /** Key of the configuration that decided, e.g. `adaptation.services.scan.onError`. */
   key: string | null = null;
   readonly exchanges: ExchangeNote[] = [];
+  /** Of a service in this process: what its blades said; over a connection the answer's fields have it. */
+  findings: readonly Finding[] | null = null;
   readonly #bodyLimit: number;
   readonly #wire: WireNotes | null;
 

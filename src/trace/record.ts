@@ -2,6 +2,7 @@
 // batches by the store, never by a transaction.
 
 import { ERRORS } from '../errors.ts';
+import { readFindings } from '../icap/findings.ts';
 import type { ProxyRecord, WebSocketRecord } from '../telemetry/records.ts';
 import { decisionOf, policyLine } from './decision.ts';
 import type {
@@ -23,6 +24,8 @@ import type {
   TracedTls,
   TraceRecord,
 } from './types.ts';
+
+const MAX_BLADES = 32; // of one service
 
 /** A transaction that is over. */
 export interface FinishedTransaction {
@@ -136,6 +139,20 @@ function serviceOf(note: ServiceNote, endedAt: number): TracedService {
     after,
     decided: isPolicy ? policyLine(service, key, after) : null,
     attempts: exchanges.map((exchange) => exchangeOf(exchange, note.endedAt ?? endedAt)),
+    ...bladesOf(note),
+  };
+}
+
+function bladesOf({ findings, exchanges }: ServiceNote): Pick<TracedService, 'blades'> {
+  const said = findings ?? readFindings(exchanges.at(-1)?.answer?.headers ?? []);
+  if (said === null || said.length === 0) return {};
+  return {
+    blades: said.slice(0, MAX_BLADES).map(({ name, verdict, ms, cached }) => ({
+      name: keptText(name),
+      verdict: keptText(verdict),
+      ms: rounded(ms),
+      ...(cached === true ? { cached } : {}),
+    })),
   };
 }
 

@@ -181,7 +181,7 @@ function pointLines(steps: readonly TracedStep[], fields: FieldLines): string[] 
 }
 
 function serviceLines(
-  { service, ms, error, after, decided, attempts }: TracedService,
+  { service, ms, error, after, decided, attempts, blades }: TracedService,
   answer: TracedStep['answer'],
   fields: FieldLines,
 ): string[] {
@@ -190,14 +190,25 @@ function serviceLines(
   if (error === null) {
     const status = answer === null ? '' : `${answer.verdict}, ICAP ${answer.icapStatus}, `;
     const said = attempts.length > 0 || answer === null ? [] : fields(answer.headers, '    < ');
-    return [`  ${service}${local}: ${status}${duration(ms)}`, ...exchanges, ...said];
+    return [`  ${service}${local}: ${status}${duration(ms)}`, ...bladeLines(blades), ...exchanges, ...said];
   }
   const next = decided ?? (after === null ? null : AFTER[after]);
   return [
     `  ${service}: failed after ${duration(ms)}, ${error.code}: ${error.message}`,
+    ...bladeLines(blades),
     ...exchanges,
     ...(next === null ? [] : [`    then ${next}`]),
   ];
+}
+
+function bladeLines(blades: TracedService['blades'] = []): string[] {
+  return blades.map(({ name, verdict, ms, cached }) => `    blade ${name}: ${judged(verdict, ms, cached)}`);
+}
+
+/** A blade of mode background had not begun, and a verdict that was known cost nothing. */
+function judged(verdict: string, ms: number, cached = false): string {
+  if (cached) return `${verdict}, known from before`;
+  return verdict === 'background' ? verdict : `${verdict}, ${duration(ms)}`;
 }
 
 const AFTER = {

@@ -3,6 +3,7 @@
 
 import type { ProxyRecord, ThreatRecord, WebSocketRecord } from '../telemetry/records.ts';
 import type { AfterFailure, PolicyLine } from './notes.ts';
+import type { Finding } from '../icap/findings.ts';
 import type { KeptFields } from './redaction.ts';
 
 export interface TraceRecord {
@@ -97,6 +98,8 @@ export interface TracedService {
   readonly decided: string | null;
   /** One for each ICAP request; none for a service of the own gateway. */
   readonly attempts: readonly TracedExchange[];
+  /** What each blade said, in the order in which they were asked; only of the own gateway, absent where none was. */
+  readonly blades?: readonly Finding[];
 }
 
 export interface TracedExchange {

@@ -441,3 +441,46 @@ test('K-52 a CONNECT that a service refuses is traced with the rule that asked i
   expect(trace.decided).toBe('adaptation.rules[0]: blocked by scan');
   expect(trace.reqmod[0]!.services[0]!.attempts[0]).toMatchObject({ status: 200 });
 });
+
+test('G-18 an allowed download names what each blade said, however the gateway is reached', async () => {
+  await using origin = await site();
+  const reached = async (
+    settings: Parameters<typeof startTestWeir>[0],
+  ): Promise<TraceRecord['respmod'][0]> => {
+    await using weir = await startTestWeir(settings);
+    await weir.curl(`https://site.test:${origin.port}/page`);
+    const trace = await lastTrace(weir);
+    expect(trace.verdict).toBe('allowed');
+    expect(await story(weir, trace.id)).toMatch(
+      /RESPMOD .*\n.* sandblast.*: allowed, ICAP 204, [\d.]+ ms\n {17}blade antivirus: allow, [\d.]+ ms\n/,
+    );
+    return trace.respmod[0]!;
+  };
+  const over = (gatewayPort: number) => ({
+    adaptation: {
+      services: { sandblast: { url: `icap://127.0.0.1:${gatewayPort}/sandblast`, inProcess: false } },
+    },
+  });
+  const allowed = expect.objectContaining({ name: 'antivirus', verdict: 'allow', ms: expect.any(Number) });
+  const inProcess = await reached({});
+  expect(inProcess.services[0]).toMatchObject({ attempts: [], blades: [allowed] });
+  const workers = (port: number) => ({ ...over(port), gateway: { workers: { min: 1, max: 1 } } });
+  for (const settings of [over, workers]) {
+    const { services } = await reached(settings);
+    expect(services[0]).toMatchObject({ attempts: [{ status: 204 }], blades: [allowed] });
+    expect(services[0]!.attempts[0]!.request).toContain('X-Weir-Trace: blades');
+  }
+});
+
+test('findings are told to no ICAP client but the proxy of the same Weir', async () => {
+  await using weir = await startTestWeir();
+  await using stranger = await rawClient(weir.gatewayPort);
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n';
+  stranger.send(
+    `RESPMOD icap://127.0.0.1:${weir.gatewayPort}/sandblast ICAP/1.0\r\nHost: 127.0.0.1\r\nAllow: 204\r\n` +
+      `X-Weir-Trace: blades\r\nEncapsulated: res-hdr=0, res-body=${head.length}\r\n\r\n${head}4\r\nfine\r\n0\r\n\r\n`,
+  );
+  const answer = (await stranger.until('\r\n\r\n')).toString('latin1');
+  expect(answer).toMatch(/^ICAP\/1\.0 204 /);
+  expect(answer).not.toContain('X-Weir-Blades');
+});

@@ -57,6 +57,8 @@ describeWithPeer(['e2guardian', 'curl'], () => {
     expect(body.toString('latin1')).toMatch(/<html/i);
     const [record] = await weir.logged(({ kind, url }) => kind === 'gateway' && url.endsWith(page));
     expect(record).toMatchObject({ verdict: 'blocked', threat: { name: 'EICAR-Test-File' } });
-    expect(await proxy.accessLog()).toMatch(new RegExp(`${page}\\tGET\\t403\\t.*\\*INFECTED\\*.*EICAR-Test-File`));
+    expect(await proxy.accessLog()).toMatch(
+      new RegExp(`${page}\\tGET\\t403\\t.*\\*INFECTED\\*.*EICAR-Test-File`),
+    );
   });
 });

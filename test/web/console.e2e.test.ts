@@ -168,6 +168,18 @@ describeWithPeer(['chromium'], () => {
       await page.waitForURL(/tab=icap/);
     });
 
+    test('shows what each blade said of a download that was allowed', async () => {
+      await open('#/live?q=prices.json');
+      await row('/api/prices.json').locator('a').click();
+      for (const tab of ['ICAP', 'Findings']) {
+        await page.getByRole('tab', { name: tab }).click();
+        const blades = page.getByRole('table', { name: 'What the blades said' }).last();
+        expect(await blades.locator('tbody tr').first().innerText()).toMatch(
+          /^antivirus\s+allow\s+[\d.]+ ms$/,
+        );
+      }
+    });
+
     test('shows the bytes that were on the wire, part by part', async () => {
       await openBlocked();
       await page.getByRole('tab', { name: 'ICAP' }).click();

@@ -7,6 +7,7 @@ import type { WeirError } from '../../errors.ts';
 import type { RawHeaders } from '../codec/http-head.ts';
 import { assembledBody, keptFrom, withAssembledLength } from '../partial.ts';
 import type { IcapOutcome, IcapService, IcapServiceHost, IcapTransaction } from '../service.ts';
+import type { ServiceNote } from '../../trace/notes.ts';
 import type { Adaptation, AdaptationMessage, AdaptationService } from './adaptation.ts';
 import { UNMODIFIED_STATUS } from './adaptation.ts';
 import { encodedGroups } from './identity.ts';
@@ -110,12 +111,13 @@ export class InProcessService implements AdaptationService {
 
   #report(
     service: IcapService,
-    transaction: IcapTransaction,
+    transaction: LocalTransaction,
     icapStatus: number,
     outcome: IcapOutcome | null,
     error: WeirError | null,
     startedAt: number,
   ): void {
+    if (transaction.note !== null) transaction.note.findings = service.findingsOf?.(transaction) ?? null;
     if (this.#host.report === undefined) return;
     this.#host.report({
       service: service.path,
@@ -132,10 +134,12 @@ class LocalTransaction implements IcapTransaction {
   readonly message: AdaptationMessage;
   readonly args: string;
   readonly icapClient = 'in-process';
+  readonly note: ServiceNote | null;
   #icapHeaders: RawHeaders | null = null;
 
   constructor(message: AdaptationMessage, args: string) {
     this.message = message;
+    this.note = message.note ?? null; // another service's, by the time that this one has answered
     this.args = args;
   }
 

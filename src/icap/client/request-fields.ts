@@ -4,6 +4,7 @@
 
 import { formatFields } from '../codec/fields.ts';
 import type { RawHeaders } from '../codec/http-head.ts';
+import { ASK_FINDINGS } from '../findings.ts';
 import type { AdaptationMessage } from './adaptation.ts';
 import type { IdentityOptions, IdentityWriter } from './identity.ts';
 import { identityWriter } from './identity.ts';
@@ -28,15 +29,21 @@ export class RequestFields {
   readonly #lost: string;
   readonly #bodyless: string;
   readonly #identity: IdentityWriter | null;
+  readonly #isOurs: boolean;
 
-  /** @param common  from the blank behind the method to the end of the fields that every request has */
+  /**
+   * @param common  from the blank behind the method to the end of the fields that every request has
+   * @param isOurs  our own gateway answers: it is asked for findings where somebody takes notes
+   */
   constructor(
     common: string,
     offered: readonly Allowance[],
     identity: IdentityOptions,
     options: ServiceOptions,
+    isOurs = false,
   ) {
     this.#common = common;
+    this.#isOurs = isOurs;
     const { allow206, allowTrailers } = options;
     const may = (allowance: Allowance, agreed: boolean): readonly string[] =>
       agreed && offered.includes(allowance) ? [allowance] : [];
@@ -57,6 +64,7 @@ export class RequestFields {
     const allow = message.body === null ? this.#bodyless : keeps ? this.#kept : this.#lost;
     let text = message.method + this.#common + allow;
     if (this.#identity !== null) text += this.#identity(message);
+    if (this.#isOurs && message.note != null) text += ASK_FINDINGS;
     const { extraIcapHeaders } = message;
     if (extraIcapHeaders !== undefined) text += formatFields(withoutOwnFields(extraIcapHeaders));
     return text;

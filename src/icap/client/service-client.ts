@@ -20,11 +20,9 @@ import { DEFAULT_IDENTITY } from './identity.ts';
 import { exchangeOptions, type OptionsAnswer } from './options-exchange.ts';
 import { OptionsKeeper } from './options-keeper.ts';
 import { methodRefusal, readServiceOptions, type ServiceOptions, transferFor, unquoted } from './options.ts';
-import type { PoolCounts } from './pool.ts';
-import { IcapConnectionPool } from './pool.ts';
+import { IcapConnectionPool, type PoolCounts } from './pool.ts';
 import { Redaction } from './redaction.ts';
-import type { Allowance } from './request-fields.ts';
-import { allowField, ALLOWANCES, RequestFields } from './request-fields.ts';
+import { allowField, type Allowance, ALLOWANCES, RequestFields } from './request-fields.ts';
 
 export interface IcapServiceClientOptions extends IcapEndpoint {
   readonly name: string;
@@ -56,6 +54,8 @@ export interface IcapServiceClientOptions extends IcapEndpoint {
   /** Names of HTTP fields whose values the server does not see. */
   readonly redact?: readonly string[];
   readonly strict?: boolean;
+  /** It is our own gateway: asked for findings where notes are taken. Default false. */
+  readonly isOurs?: boolean;
   /** Told when the service changes its state. */
   readonly onHealth?: (status: HealthStatus) => void;
   /** Told once of each peculiarity of the server that somebody should know of. */
@@ -341,8 +341,8 @@ export class IcapServiceClient implements AdaptationService {
   // --- OPTIONS ---
 
   #adopt(options: ServiceOptions): void {
-    const { maxConnections, identity = DEFAULT_IDENTITY } = this.#options;
-    this.#fields = new RequestFields(this.#common, this.#allow, identity, options);
+    const { maxConnections, identity = DEFAULT_IDENTITY, isOurs } = this.#options;
+    this.#fields = new RequestFields(this.#common, this.#allow, identity, options, isOurs);
     const servers = options.maxConnections ?? 0;
     if (servers > 0) this.#pool.maxConnections = Math.min(servers, maxConnections ?? Infinity);
     if (options.methods === null) this.#notice('does not say in OPTIONS which methods it offers');

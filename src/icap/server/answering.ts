@@ -10,6 +10,7 @@ import type { Exchange } from './exchange.ts';
 import { previewIsArriving } from './exchange.ts';
 import type { AnswerForm } from './final-answer.ts';
 import { answerMessage, formNeedsPreview, formOf, repeatsOriginal } from './final-answer.ts';
+import { findingsField } from './responses.ts';
 import { announcement, trailerBlock, trailerFor } from './trailer.ts';
 
 /** What an answer needs of its connection. */
@@ -130,7 +131,7 @@ export class Answering {
 
   #start(exchange: Exchange, status: number, { headers }: IcapOutcome): string {
     const start = this.#connection.startOf(exchange, status);
-    return headers === undefined ? start : start + formatFields(headers);
+    return start + (headers === undefined ? '' : formatFields(headers)) + findingsField(exchange);
   }
 }
 

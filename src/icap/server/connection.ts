@@ -32,6 +32,7 @@ import { logIn } from './log-in.ts';
 import { RequestReader } from './request-reader.ts';
 import {
   challengeField,
+  findingsField,
   errorAnswer,
   mayPersist,
   methodsField,
@@ -276,7 +277,7 @@ export class IcapServerConnection implements HasDeadline, AnsweringConnection {
     const error = asIcapError(reason);
     if (exchange.headSent) return this.#cut(exchange, error);
     if (!mayPersist(error.icapStatus)) this.#closeAfter = true;
-    const extra = methodsField(error, exchange.service) + challengeField(error);
+    const extra = methodsField(error, exchange.service) + challengeField(error) + findingsField(exchange);
     this.#writer.write(errorAnswer(error.icapStatus, this.#istag(exchange), this.#closeAfter, extra));
     this.onAnswered(exchange, error.icapStatus, null, error);
   }

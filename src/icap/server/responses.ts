@@ -2,7 +2,9 @@
 // connection.ts decides. S-100 … S-505, S-O1 … S-O13.
 
 import type { WeirError } from '../../errors.ts';
+import { asksFindings, findingsLine } from '../findings.ts';
 import type { IcapService, ServiceDescription } from '../service.ts';
+import type { Exchange } from './exchange.ts';
 
 export const REASONS: Readonly<Record<number, string>> = {
   100: 'Continue',
@@ -51,6 +53,12 @@ export function methodsField(error: WeirError, service: IcapService | undefined)
 /** What an answer of 407 asks for (C-18, RFC 7617). */
 export function challengeField({ code }: WeirError): string {
   return code === 'ERR_ICAP_AUTH' ? 'Proxy-Authenticate: Basic realm="Weir", charset="UTF-8"\r\n' : '';
+}
+
+/** What the judges have said, where the proxy of this very Weir asks for it; nobody else is told. */
+export function findingsField({ service, transaction }: Exchange): string {
+  if (!transaction.isOwn || service?.findingsOf === undefined) return '';
+  return asksFindings(transaction.icapHeaders) ? findingsLine(service.findingsOf(transaction)) : '';
 }
 
 /** What a client says that it understands. */

@@ -8,6 +8,7 @@ import { Facts } from '../../components/panel.tsx';
 import { bytes } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
 import { texts } from '../../texts/index.ts';
+import { BladeTable } from './blade-table.tsx';
 
 export function Findings({ reply }: { reply: TransactionReply }): JSX.Element {
   const { trace, incident } = reply;
@@ -15,11 +16,15 @@ export function Findings({ reply }: { reply: TransactionReply }): JSX.Element {
   const threat = trace?.threat ?? null;
   const told = [...(trace?.reqmod ?? []), ...(trace?.respmod ?? [])].flatMap(({ use, answer }) =>
     (answer?.headers ?? [])
-      .filter(([name]) => /^x-/i.test(name))
+      .filter(([name]) => /^x-(?!weir-blades$)/i.test(name))
       .map(([name, value]) => [use, name, value] as const),
   );
+  const asked = [...(trace?.reqmod ?? []), ...(trace?.respmod ?? [])]
+    .flatMap(({ services }) => services)
+    .flatMap(({ service, blades = [] }) => (blades.length === 0 ? [] : [[service, blades] as const]));
   const coverage = trace?.coverage ?? null;
-  if (threat === null && incident === null && told.length === 0 && coverage === null) {
+  const isEmpty = threat === null && incident === null && coverage === null;
+  if (isEmpty && told.length === 0 && asked.length === 0) {
     return <p class="muted">{words.none}</p>;
   }
   const facts: [string, ComponentChildren][] = [
@@ -54,6 +59,12 @@ export function Findings({ reply }: { reply: TransactionReply }): JSX.Element {
   return (
     <>
       <Facts facts={facts} />
+      {asked.map(([service, blades], at) => (
+        <section key={at}>
+          <h3>{`${texts.transaction.blades.title}: ${service}`}</h3>
+          <BladeTable blades={blades} />
+        </section>
+      ))}
       {told.length > 0 && (
         <>
           <h3>{words.told}</h3>

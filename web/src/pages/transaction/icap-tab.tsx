@@ -7,6 +7,7 @@ import { Facts } from '../../components/panel.tsx';
 import { VerdictMark } from '../../components/verdict.tsx';
 import { duration } from '../../format.ts';
 import { texts } from '../../texts/index.ts';
+import { BladeTable } from './blade-table.tsx';
 import { IcapBytes } from './icap-bytes.tsx';
 import { IcapExchange } from './icap-exchange.tsx';
 
@@ -60,7 +61,7 @@ function Step({ method, step }: { method: string; step: TracedStep }): JSX.Eleme
 
 function Asked({ service }: { service: TracedService }): JSX.Element {
   const words = texts.transaction.icap;
-  const { service: name, ms, error, after, decided, attempts } = service;
+  const { service: name, ms, error, after, decided, attempts, blades = [] } = service;
   return (
     <>
       <Facts
@@ -72,6 +73,7 @@ function Asked({ service }: { service: TracedService }): JSX.Element {
           [words.decided, decided === null ? null : <code>{decided}</code>],
         ]}
       />
+      {blades.length > 0 && <BladeTable blades={blades} />}
       {attempts.length === 0 && <p class="muted">{words.inProcess}</p>}
       {attempts.map((exchange, at) => (
         <IcapExchange key={at} exchange={exchange} />

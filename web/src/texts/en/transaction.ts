@@ -166,6 +166,12 @@ export const transaction = {
     truncated: (size: string) =>
       `The first ${size} are kept; capture.wire of the configuration says how many.`,
   },
+  blades: {
+    title: 'What the blades said',
+    columns: ['Blade', 'Verdict', 'Time'],
+    cached: 'known from before',
+    later: 'judges later',
+  },
   findings: {
     none: 'Nothing was found, and no service said anything about it.',
     threat: 'Threat',

@@ -7,6 +7,7 @@ import type { WeirError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { cutOff } from '../../http/body-writer.ts';
 import type { HeldBody } from '../../http/held-body.ts';
+import { fieldValue } from '../codec/fields.ts';
 import type { IcapResponseHead } from '../codec/head.ts';
 import type { BodyEnd, Sections } from '../codec/message-parser.ts';
 import type { SlabLease } from '../../util/slab-reader.ts';
@@ -236,7 +237,9 @@ export class IcapExchange implements ConnectionUser, RequestOwner {
     if (this.#responseDone) {
       if (this.#useOriginal === null) return this.#whole(answer);
       if (canAssembleNow(prefix, original)) {
-        const body = assembledNow(prefix, original, this.#useOriginal);
+        const headers = (answer.response ?? answer.request)?.headers ?? [];
+        const announced = fieldValue(headers, 'content-length');
+        const body = assembledNow(prefix, original, this.#useOriginal, announced);
         return body === null ? this.#whole(answer) : { ...answer, body };
       }
     }

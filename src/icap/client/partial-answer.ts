@@ -1,7 +1,7 @@
 // The body of a 206: what the server sent, then the original from the byte that its last chunk names. The
 // original stays where it is until that chunk is here; nothing is copied. K-35; C-64, C-65, C-68.
 
-import { IcapError } from '../../errors.ts';
+import { IcapError, printable } from '../../errors.ts';
 import type { WeirError } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import type { HeldBody } from '../../http/held-body.ts';
@@ -97,12 +97,26 @@ export class PartialAnswer {
 
 /**
  * The body of a 206 that is here whole, its last chunk included. Takes the original.
+ * @param announced  Content-Length of the answer, if it has one
  * @returns null where nothing of the original is used
- * @throws {IcapError} `ERR_ADAPT_PROTOCOL`: the offset lies behind the end of the original (C-65)
+ * @throws {IcapError} `ERR_ADAPT_PROTOCOL`: the offset lies behind the end of the original (C-65), or the body
+ *         has another length than is announced (C-37); the original is still there then
  */
-export function assembledNow(prefix: Body, original: HeldBody, from: number): Body | null {
+export function assembledNow(
+  prefix: Body,
+  original: HeldBody,
+  from: number,
+  announced: string | undefined,
+): Body | null {
   const size = knownSize(original);
   if (size !== null && from > size) throw pastTheEnd(from, size);
+  if (size !== null && announced !== undefined) {
+    const bytes = prefix.queuedBytes + size - from;
+    if (Number(announced) !== bytes) {
+      const text = `the ICAP server's body has ${bytes} bytes, its Content-Length says ${printable(announced)}`;
+      throw new IcapError('ERR_ADAPT_PROTOCOL', text, { icapStatus: 206 });
+    }
+  }
   if (size === from) return null;
   return joinBodies(prefix.queuedBytes === 0 ? null : prefix, original.restream(), from);
 }

@@ -253,6 +253,15 @@ export const FAULTS: readonly Fault[] = [
     }),
     code: 'ERR_ADAPT_PROTOCOL',
   },
+  {
+    does: 'sends a 206 of another length than its Content-Length',
+    script: afterAll((peer, { method }) => {
+      const head = HTTP_HEAD[method].replace('\r\n\r\n', '\r\nContent-Length: 3\r\n\r\n');
+      const start = answerStart(method, '206 Partial', head.length).replace(HTTP_HEAD[method], head);
+      peer.send(`${start}5\r\nhello\r\n0; use-original-body=0\r\n\r\n`);
+    }),
+    code: 'ERR_ADAPT_PROTOCOL',
+  },
   { does: 'answers 500', script: (peer) => peer.send(bare('500 Server Error')), code: 'ERR_ADAPT_STATUS' },
   {
     does: 'is overloaded',

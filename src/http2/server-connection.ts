@@ -1,6 +1,6 @@
-// A client's HTTP/2 connection on a TLS socket: opens an exchange for each stream, keeps the windows and the
-// turns of all of them, watches over time and over what the client may do for nothing, and ends with GOAWAY.
-// Bytes of frames are the codec's (codec/), one stream's state is server-stream.ts (decision 0018).
+// A client's HTTP/2 connection on a TLS socket: opens an exchange for each stream, watches over time and over
+// what the client may do for nothing, and ends with GOAWAY. Bytes of frames are the codec's (codec/), what goes
+// out and whose turn it is frame-sender.ts, one stream's state server-stream.ts (decision 0018).
 // RFC 9113 §3.4, §5, §6.5–§6.9, §10.5.
 
 import type { TLSSocket } from 'node:tls';
@@ -29,7 +29,6 @@ import {
   DEFAULT_WINDOW,
   ENABLE_CONNECT_PROTOCOL,
   ENABLE_PUSH,
-  FRAME_HEAD,
   HEADER_TABLE_SIZE,
   INITIAL_WINDOW_SIZE,
   LARGEST_WINDOW,
@@ -37,24 +36,14 @@ import {
   MAX_FRAME_SIZE,
   MAX_HEADER_LIST_SIZE,
 } from './codec/frame-types.ts';
-import {
-  SETTINGS_ACK_FRAME,
-  frameHeaderBlock,
-  goawayFrame,
-  pingFrame,
-  resetFrame,
-  settingsFrame,
-  windowUpdateFrame,
-} from './codec/frame-writer.ts';
-import { HpackEncoder } from './codec/hpack-encoder.ts';
+import { SETTINGS_ACK_FRAME, goawayFrame, pingFrame } from './codec/frame-writer.ts';
 import { http2FieldList } from './fields.ts';
-import { FrameOutput } from './frame-output.ts';
+import { FrameSender } from './frame-sender.ts';
 import type { Http2Request } from './request-head.ts';
 import { readRequest } from './request-head.ts';
 import { RefusedRequest } from './refused-request.ts';
 import type { ExchangeSurroundings } from './server-exchange.ts';
 import { Http2Exchange } from './server-exchange.ts';
-import type { StreamHost } from './server-stream.ts';
 import { ServerStream } from './server-stream.ts';
 import type { Nuisance } from './session-guard.ts';
 import { SessionGuard } from './session-guard.ts';
@@ -76,7 +65,6 @@ export interface Http2ConnectionOptions extends ServerConnectionOptions, Http2Cl
   onTrouble(error: WeirError): void;
 }
 
-const CONNECTION_WINDOW = 16 * 1024 * 1024; // bytes on their way in all streams together
 /**
  * Bytes that a stream may be ahead beyond `windowBytes`. git by libcurl 7.88 reads past the end of its
  * pack, and hangs, where a window ends a few bytes before the pack does; a pack around a file of so many MiB
@@ -85,33 +73,24 @@ const CONNECTION_WINDOW = 16 * 1024 * 1024; // bytes on their way in all streams
 const WINDOW_EXTRA = 48 * 1024;
 const MAX_LIST_SIZE = 16 * 1024 * 1024; // bytes
 const TABLE_BYTES = 4096; // that the client may have us remember of its fields
-const MAX_RESET_IDS = 1024; // streams that we reset and the client may not know of yet
-const MAX_UNREAD = 1024 * 1024; // bytes of answers to pings and the like that the client does not take
+const TINY_WINDOW = 64; // bytes: whoever opens a window by so little makes frames of next to nothing
 const PING_TIMEOUT_MS = 10_000;
 const LINGER_MS = 2000;
 const PING = Buffer.from('weirping');
 
-export class Http2ServerConnection implements ServerConnection, HasDeadline, FrameHandler, StreamHost {
+export class Http2ServerConnection implements ServerConnection, HasDeadline, FrameHandler {
   deadlineAt: number;
-  sendWindow = DEFAULT_WINDOW;
   readonly #socket: TLSSocket;
   readonly #options: Http2ConnectionOptions;
   readonly #around: ExchangeSurroundings;
   readonly #guard: SessionGuard;
   readonly #reader: FrameReader;
-  readonly #encoder = new HpackEncoder();
-  readonly #output: FrameOutput;
+  readonly #sender: FrameSender;
   readonly #windowBytes: number;
   readonly #streams = new Map<number, ServerStream>();
-  /** Streams that have something to send, in the order of their turns. */
-  readonly #turns: ServerStream[] = [];
-  #isPumping = false;
   #lastStream = 0;
   #servedStream = 0; // the highest one that GOAWAY may name
-  readonly #resetIds = new Set<number>();
   #peerWindow = DEFAULT_WINDOW; // of each new stream
-  #receiveWindow = DEFAULT_WINDOW;
-  #owed = 0; // of the connection's window, not given back yet
   #closing = false;
   #over = false;
   #pinged = false;
@@ -122,7 +101,11 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     this.#options = options;
     this.#windowBytes = options.windowBytes + WINDOW_EXTRA;
     this.#guard = new SessionGuard(options.maxStreams);
-    this.#output = new FrameOutput(socket);
+    this.#sender = new FrameSender(socket, {
+      onStreamClosed: (stream, reset) => this.#onStreamClosed(stream, reset),
+      onUnread: () =>
+        this.#end(new HttpError('ERR_HTTP2_FLOOD', 'the client does not read what it asks for')),
+    });
     const { deadlines, idleTimeoutMs } = options;
     this.#around = {
       idleTimeoutMs,
@@ -135,11 +118,9 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     this.#reader = new FrameReader(this, { listBytes, fields, tableBytes: TABLE_BYTES });
     this.deadlineAt = performance.now() + idleTimeoutMs;
     deadlines.add(this);
-    this.#output.write(settingsFrame(this.#ownSettings(listBytes)));
-    this.#output.write(windowUpdateFrame(0, CONNECTION_WINDOW - DEFAULT_WINDOW));
-    this.#receiveWindow = CONNECTION_WINDOW;
+    this.#sender.begin(this.#ownSettings(listBytes));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#pump());
+    socket.on('drain', () => this.#sender.pump());
     socket.on('end', () => this.#clientEnded());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
@@ -167,7 +148,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     if (this.#closing || this.#over) return;
     this.#closing = true;
     this.#servedStream = this.#lastStream;
-    this.#output.write(goawayFrame(this.#servedStream, NO_ERROR));
+    this.#sender.control(goawayFrame(this.#servedStream, NO_ERROR));
     if (this.#streams.size === 0) this.#leave();
   }
 
@@ -176,7 +157,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     if (this.#streams.size === 0) return this.drain();
     if (this.#pinged) return void this.#socket.destroy(); // nobody is there any more
     this.#pinged = true;
-    this.#output.write(pingFrame(PING, false));
+    this.#sender.control(pingFrame(PING, false));
     this.deadlineAt = performance.now() + PING_TIMEOUT_MS;
   }
 
@@ -191,23 +172,23 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
         error instanceof Http2CodecError ? error : new Http2CodecError(INTERNAL_ERROR, messageOf(error)),
       );
     }
-    this.#pump();
+    this.#sender.pump();
   }
 
   onHeaders(id: number, fields: string[], endStream: boolean, tooLarge: boolean): void {
     if (this.#over) return;
     const open = this.#streams.get(id);
-    if (open !== undefined) return this.#onTrailers(open, fields, endStream);
+    if (open !== undefined) return this.#onTrailers(open, fields, endStream, tooLarge);
     if (id % 2 === 0) throw idle('HEADERS', id);
     if (id <= this.#lastStream) return this.#onLate(id, 'HEADERS');
     this.#lastStream = id;
     if (this.#closing) return this.#count('late');
     if (this.#streams.size >= this.#options.maxStreams) {
-      this.sendReset(id, REFUSED_STREAM);
+      this.#sender.sendReset(id, REFUSED_STREAM);
       return this.#count('reset');
     }
     this.#servedStream = id;
-    const stream = new ServerStream(this, id, endStream, this.#peerWindow, this.#windowBytes);
+    const stream = new ServerStream(this.#sender, id, endStream, this.#peerWindow, this.#windowBytes);
     this.#streams.set(id, stream);
     if (this.#streams.size === 1) this.deadlineAt = performance.now() + this.#options.idleTimeoutMs;
     let request: Http2Request;
@@ -238,25 +219,23 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     this.#count('reset');
   }
 
-  #onTrailers(stream: ServerStream, fields: readonly string[], endStream: boolean): void {
+  #onTrailers(stream: ServerStream, fields: readonly string[], endStream: boolean, tooLarge: boolean): void {
     if (stream.remoteDone) return this.#streamError(stream, STREAM_CLOSED);
+    if (tooLarge) return this.#streamError(stream, ENHANCE_YOUR_CALM); // never half of them
     if (!endStream || fields.length === 0) return this.#streamError(stream, PROTOCOL_ERROR);
     stream.receiveEnd(fields);
   }
 
   onData(id: number, data: Buffer, flowBytes: number, endStream: boolean): void {
     if (this.#over) return;
-    this.#receiveWindow -= flowBytes;
-    if (this.#receiveWindow < 0) {
-      throw new Http2CodecError(FLOW_CONTROL_ERROR, 'bodies beyond the window of the connection');
-    }
+    this.#sender.received(flowBytes);
     const stream = this.#streams.get(id);
     if (stream === undefined) {
-      this.credit(flowBytes);
+      this.#sender.credit(flowBytes);
       return this.#onLate(id, 'DATA');
     }
     if (stream.remoteDone) {
-      this.credit(flowBytes);
+      this.#sender.credit(flowBytes);
       return this.#streamError(stream, STREAM_CLOSED);
     }
     if (data.length === 0 && !endStream) this.#count('empty');
@@ -275,12 +254,12 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
   onSettings(settings: readonly Setting[]): void {
     if (this.#over) return;
     for (const [id, value] of settings) this.#onSetting(id, value);
-    this.#control(SETTINGS_ACK_FRAME);
+    this.#sender.control(SETTINGS_ACK_FRAME);
     this.#count('settings');
   }
 
   #onSetting(id: number, value: number): void {
-    if (id === HEADER_TABLE_SIZE) this.#encoder.setMaxTableSize(value);
+    if (id === HEADER_TABLE_SIZE) this.#sender.setMaxTableSize(value);
     else if (id === INITIAL_WINDOW_SIZE) {
       if (value > LARGEST_WINDOW) throw new Http2CodecError(FLOW_CONTROL_ERROR, `windows of ${value} bytes`);
       const more = value - this.#peerWindow;
@@ -300,7 +279,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
   onPing(data: Buffer, ack: boolean): void {
     if (this.#over) return;
     if (!ack) {
-      this.#control(pingFrame(data, true));
+      this.#sender.control(pingFrame(data, true));
       return this.#count('ping');
     }
     if (!this.#pinged || !data.equals(PING)) return;
@@ -315,13 +294,10 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
 
   onWindowUpdate(id: number, increment: number): void {
     if (this.#over) return;
+    if (increment < TINY_WINDOW) this.#count('window');
     if (id === 0) {
       if (increment === 0) throw new Http2CodecError(PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
-      this.sendWindow += increment;
-      if (this.sendWindow > LARGEST_WINDOW) {
-        throw new Http2CodecError(FLOW_CONTROL_ERROR, `a window of ${this.sendWindow} bytes`);
-      }
-      return;
+      return this.#sender.growSendWindow(increment);
     }
     const stream = this.#streams.get(id);
     if (stream === undefined) {
@@ -339,7 +315,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
   /** A frame that no open stream takes: on its way when we ended the stream, or against the rules. */
   #onLate(id: number, name: string): void {
     if (id > this.#lastStream) throw idle(name, id);
-    const known = this.#resetIds.has(id) || (this.#closing && id > this.#servedStream);
+    const known = this.#sender.hasReset(id) || (this.#closing && id > this.#servedStream);
     if (!known) throw new Http2CodecError(STREAM_CLOSED, `${name} on stream ${id}, which is closed`);
     this.#count('late');
   }
@@ -356,71 +332,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
     if (flood !== null) this.#end(flood);
   }
 
-  // --- frames that go ---
-
-  sendHead(id: number, status: number | null, fields: readonly string[], endStream: boolean): void {
-    if (this.#over) return;
-    const room = HpackEncoder.roomFor(fields);
-    // Room for the heads of the frames as well, should the block need several.
-    const frames = Math.ceil(room / DEFAULT_FRAME_SIZE) + 1;
-    const into = this.#output.reserve(room + frames * FRAME_HEAD);
-    const at = this.#output.end;
-    const end = this.#encoder.encode(status, fields, into, at + FRAME_HEAD);
-    this.#output.advance(frameHeaderBlock(into, at, end, id, endStream, DEFAULT_FRAME_SIZE));
-  }
-
-  sendData(id: number, data: Buffer, from: number, to: number, endStream: boolean): void {
-    if (!this.#over) this.#output.writeData(id, data, from, to, endStream);
-  }
-
-  sendReset(id: number, code: number): void {
-    if (this.#over) return;
-    this.#resetIds.add(id);
-    if (this.#resetIds.size > MAX_RESET_IDS) this.#resetIds.delete(this.#resetIds.values().next().value!);
-    this.#control(resetFrame(id, code));
-  }
-
-  sendWindowUpdate(id: number, increment: number): void {
-    if (!this.#over) this.#output.write(windowUpdateFrame(id, increment));
-  }
-
-  credit(bytes: number): void {
-    this.#owed += bytes;
-    if (this.#owed * 2 < CONNECTION_WINDOW || this.#over) return;
-    this.#output.write(windowUpdateFrame(0, this.#owed));
-    this.#receiveWindow += this.#owed;
-    this.#owed = 0;
-  }
-
-  /** A frame that the client has asked for, and must take. */
-  #control(frame: Buffer): void {
-    this.#output.write(frame);
-    if (this.#output.waiting > MAX_UNREAD) {
-      this.#end(new HttpError('ERR_HTTP2_FLOOD', 'the client does not read what it asks for'));
-    }
-  }
-
-  wantsTurn(stream: ServerStream): void {
-    if (!stream.queued) {
-      stream.queued = true;
-      this.#turns.push(stream);
-    }
-    this.#pump();
-  }
-
-  /** Lets streams send, a frame each in turn, while windows and the socket allow it. */
-  #pump(): void {
-    if (this.#isPumping || this.#over) return;
-    this.#isPumping = true;
-    while (this.#turns.length > 0 && this.sendWindow > 0 && this.#output.room) {
-      const stream = this.#turns.shift()!;
-      stream.queued = false;
-      this.sendWindow -= stream.takeTurn(this.sendWindow);
-    }
-    this.#isPumping = false;
-  }
-
-  onStreamClosed(stream: ServerStream, reset: boolean): void {
+  #onStreamClosed(stream: ServerStream, reset: boolean): void {
     this.#streams.delete(stream.id);
     if (this.#over) return;
     if (this.#streams.size === 0) {
@@ -435,7 +347,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
   /** All is said: closes in good order. */
   #leave(): void {
     this.deadlineAt = performance.now() + LINGER_MS;
-    this.#output.flush();
+    this.#sender.flush();
     this.#socket.end();
   }
 
@@ -443,9 +355,8 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
   #end(error: WeirError): void {
     if (this.#over) return;
     const code = error instanceof Http2CodecError ? error.http2Code : ENHANCE_YOUR_CALM;
-    this.#output.write(goawayFrame(this.#servedStream, code));
-    this.#output.flush();
     this.#over = true;
+    this.#sender.close(goawayFrame(this.#servedStream, code));
     this.#cancelAll(CANCEL);
     this.deadlineAt = performance.now() + LINGER_MS;
     this.#socket.end();
@@ -464,6 +375,7 @@ export class Http2ServerConnection implements ServerConnection, HasDeadline, Fra
 
   #closed(): void {
     this.#over = true;
+    this.#sender.close(null);
     this.#cancelAll(CANCEL);
     this.#options.deadlines.delete(this);
     this.#options.onClose?.();

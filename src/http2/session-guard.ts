@@ -5,7 +5,7 @@
 
 import { HttpError } from '../errors.ts';
 
-export type Nuisance = 'reset' | 'settings' | 'ping' | 'empty' | 'late' | 'ignored';
+export type Nuisance = 'reset' | 'settings' | 'ping' | 'empty' | 'window' | 'late' | 'ignored';
 
 interface Bucket {
   readonly burst: number;
@@ -16,6 +16,7 @@ interface Bucket {
 const PINGS: Bucket = { burst: 1000, rate: 100 }; // gRPC pings for every estimate of its bandwidth
 const SETTINGS: Bucket = { burst: 64, rate: 1 };
 const EMPTY: Bucket = { burst: 256, rate: 16 }; // some programs send one now and then to flush
+const WINDOW: Bucket = { burst: 4096, rate: 256 }; // that open by next to nothing
 const LATE: Bucket = { burst: 4096, rate: 256 }; // for streams that we have ended: they may be on their way
 const IGNORED: Bucket = { burst: 4096, rate: 256 }; // priorities, types of extensions
 const RESETS_PER_SECOND = 32;
@@ -33,12 +34,15 @@ export class SessionGuard {
       burst: Math.max(MIN_RESETS, maxStreams * RESETS_PER_STREAM),
       rate: RESETS_PER_SECOND,
     };
-    this.#buckets = { reset, settings: SETTINGS, ping: PINGS, empty: EMPTY, late: LATE, ignored: IGNORED };
+    this.#buckets = {
+      ...{ reset, settings: SETTINGS, ping: PINGS, empty: EMPTY, window: WINDOW },
+      ...{ late: LATE, ignored: IGNORED },
+    };
     const at = performance.now();
     const full = (kind: Nuisance): { left: number; at: number } => ({ left: this.#buckets[kind].burst, at });
     this.#levels = {
       ...{ reset: full('reset'), settings: full('settings'), ping: full('ping') },
-      ...{ empty: full('empty'), late: full('late'), ignored: full('ignored') },
+      ...{ empty: full('empty'), window: full('window'), late: full('late'), ignored: full('ignored') },
     };
   }
 
@@ -60,6 +64,7 @@ const NAMES: Record<Nuisance, string> = {
   settings: 'SETTINGS frames',
   ping: 'pings',
   empty: 'empty DATA frames',
+  window: 'window updates of a few bytes',
   late: 'frames on ended streams',
   ignored: 'frames without effect',
 };

@@ -130,7 +130,7 @@ test('G-12 S-16 one plugin is exchanged in every worker: others stay, and no ans
     expect(pids()).toEqual(before);
     expect(await istag(port)).not.toBe(tag);
     const lives = async () => (await readFile(folder.join('lives.txt'), 'utf8')).trim().split('\n');
-    while ((await lives()).filter((line) => line.includes('closed 2')).length < 2) {
+    while ((await lives()).filter((line) => /marker closed [12]$/.test(line)).length < 4) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const of = (pid: number, name: string, all: readonly string[]): string[] =>
@@ -138,7 +138,14 @@ test('G-12 S-16 one plugin is exchanged in every worker: others stay, and no ans
     const all = await lives();
     for (const pid of before) {
       expect(of(pid, 'neighbour', all)).toEqual(['set up 1']);
-      expect(of(pid, 'marker', all)).toEqual(['set up 1', 'set up 2', 'closed 1', 'set up 3', 'closed 2']);
+      const marker = of(pid, 'marker', all);
+      expect(marker.filter((line) => line.startsWith('set up'))).toEqual([
+        'set up 1',
+        'set up 2',
+        'set up 3',
+      ]);
+      // Closed when the last message that it judged is done, be the next one at work by then or not.
+      expect(marker.filter((line) => line.startsWith('closed')).sort()).toEqual(['closed 1', 'closed 2']);
     }
   } finally {
     await weir.stop(0);

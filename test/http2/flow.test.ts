@@ -24,6 +24,7 @@ import { answerOf, fetchH2, http2Server, received } from './http2-server.ts';
 
 const FLOW_CONTROL_ERROR = 3;
 const STREAM_CLOSED = 5;
+const ENHANCE_YOUR_CALM = 11;
 const POST = [[':method', 'POST'] as const, ...get('/').slice(1)];
 
 let server: Http2TestServer;
@@ -106,6 +107,19 @@ describe('a frame that the state of its stream forbids', () => {
     client.request(3, get());
     await client.until(() => client.bytes(3) === 4);
     expect(client.frames.some(({ type }) => type === GOAWAY)).toBe(false);
+  });
+
+  test('trailers past the limit reset their stream, and no part of them arrives', async () => {
+    const requests: ServerExchange[] = [];
+    onRequest = (exchange) => void requests.push(exchange);
+    using client = await FrameClient.connect(server.port);
+    client.request(1, POST, true);
+    client.request(
+      1,
+      Array.from({ length: 3000 }, () => ['x', 'y'] as const),
+    );
+    expect(await client.resetCode(1)).toBe(ENHANCE_YOUR_CALM);
+    await expect(collectBody(requests[0]!.body!, 1000)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
 
   test('what is on its way to a stream that we have reset does no harm', async () => {

@@ -250,6 +250,30 @@ describe('floods end the connection', () => {
     expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
   });
 
+  test('windows that open byte by byte', async () => {
+    const { codes, goaway } = await flood((client) => {
+      client.request(1, get('/'));
+      for (let i = 0; i < 5000; i++) client.send(WINDOW_UPDATE, 0, 1, code(1));
+    });
+    expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
+  });
+
+  test('priorities', async () => {
+    const { codes, goaway } = await flood((client) => {
+      for (let i = 0; i < 5000; i++) client.send(2, 0, 1, Buffer.alloc(5));
+    });
+    expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
+  });
+
+  test('frames for a stream that is over', async () => {
+    const { codes, goaway } = await flood((client) => {
+      client.request(1, get('/'));
+      client.send(RST_STREAM, 0, 1, code(CANCEL));
+      for (let i = 0; i < 5000; i++) client.send(RST_STREAM, 0, 1, code(CANCEL));
+    });
+    expect([codes, goaway]).toEqual([['ERR_HTTP2_FLOOD'], ENHANCE_YOUR_CALM]);
+  });
+
   test('empty DATA frames', async () => {
     const { codes, goaway } = await flood((client) => {
       client.request(1, without(':method', [':method', 'POST']), true);

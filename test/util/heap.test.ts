@@ -3,13 +3,11 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 
 const MODULE = new URL('../../src/util/heap.ts', import.meta.url).href;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TIGHT = '--heap-growing-percent=10'; // collect as soon as the heap has grown by a tenth
-/** One thread compiles and collects: when it does so depends on the script alone, not on other processes. */
-const ALONE = ['--no-concurrent-recompilation', '--single-threaded-gc'];
 
 /** Keeps all that `make` returns, so that V8 takes it for long-lived, then none; prints what dies old, in MB. */
 const PRETENURING = `
@@ -47,7 +45,7 @@ const observer = new PerformanceObserver((list) => {
 });
 observer.observe({ entryTypes: ['gc'] });
 const live = [];
-for (let i = 0; i < 3_000_000; i++) {
+for (let i = 0; i < 6_000_000; i++) {
   live[i % 300_000] = { number: i, text: 'item ' + i };
   if (i % 50_000 === 0) await new Promise(setImmediate);
 }
@@ -58,7 +56,6 @@ console.log(majors);
 async function printed(script: string, nodeOptions: readonly string[], ...words: string[]): Promise<number> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const args = [
-    ...ALONE,
     ...nodeOptions,
     '--import',
     'tsx',
@@ -74,6 +71,9 @@ async function printed(script: string, nodeOptions: readonly string[], ...words:
 
 const majorCollections = (nodeOptions: readonly string[], ...words: string[]): Promise<number> =>
   printed(SCRIPT, nodeOptions, ...words);
+
+// How often V8 collects depends on when it compiles, which other processes delay: a fault shows each time.
+jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 describe('tuneHeap', () => {
   test('lets the heap grow further before it is collected', async () => {

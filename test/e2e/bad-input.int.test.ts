@@ -421,7 +421,10 @@ describe('more connections than the limit', () => {
   const many = Math.min(10_000, files - 1000);
 
   test(`${many} idle connections leave room for work, and the next one is turned away`, async () => {
-    await using child = await spawnTestWeir({ proxy: { limits: { connections: many + 1 } } });
+    await using child = await spawnTestWeir({
+      // None of them may grow too old while the others are opened.
+      proxy: { limits: { connections: many + 1, headTimeout: '10m', idleTimeout: '10m' } },
+    });
     const sockets: net.Socket[] = [];
     try {
       for (let opened = 0; opened < many; opened += 500) {

@@ -66,7 +66,7 @@ test('the tutorial leads to a plugin that blocks, with a test that passes', asyn
   await writeFile(asScaffolded, fromHere(written.get('marks/index.mjs')!));
   await folder.write('weir.yaml', written.get('weir.yaml')!);
   expect(await weirCommand(list)).toMatchObject({
-    exitCode: 0,
+    ...{ exitCode: 0, stderr: '' },
     stdout: expect.stringMatching(/^marks 1\.0\.0 .*blades: marks/m),
   });
   const settings = parse(written.get('weir.yaml')!) as WeirSettings & { plugins: { with: object }[] };

@@ -13,8 +13,10 @@ import { runCli } from '../support/runCli.ts';
 import { tempDir } from '../support/tempDir.ts';
 import { startTestWeir, type WeirSettings } from '../support/weir.ts';
 
-// The package is not installed beside a temporary folder.
-const OWN = JSON.stringify(path.resolve('src/index.ts'));
+// The package is not installed beside a temporary folder; and threads run from the build while that is fresh.
+const OWN = JSON.stringify(
+  path.resolve(process.env.WEIR_BUILD_IS_FRESH === '1' ? 'dist/src/index.js' : 'src/index.ts'),
+);
 const fromHere = (text: string): string => text.replace("'weir'", OWN);
 
 /** Blocks of the page that say which file they are, by its path. */

@@ -3,10 +3,10 @@
 // asked of it (undici-engine.ts); what it calls its errors is translated here.
 
 import type { EventEmitter } from 'node:events';
+import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { isIPv6 } from 'node:net';
-import { Client, errors } from 'undici';
-import type { Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import { HttpError, isWeirError, messageOf } from '../../errors.ts';
 import { Body } from '../../http/body.ts';
 import { persists, readHeaderFacts, responseFraming, safeTrailers } from '../../http/framing.ts';
@@ -21,6 +21,10 @@ import { bodyForUndici } from './undici-body.ts';
 
 const BODY_IDLE_MS = 120_000; // silence of an origin in the middle of a body
 const KEEP_ALIVE_MS = 120_000; // longer than our pool keeps an idle connection: the pool decides
+
+const require = createRequire(import.meta.url);
+/** Loaded by the first who has chosen it: a fifth of the time in which every process of Weir starts. */
+const undici = (): typeof import('undici') => require('undici') as typeof import('undici');
 
 export class UndiciConnection implements OriginConnection {
   deadlineAt = Infinity;
@@ -46,6 +50,7 @@ export class UndiciConnection implements OriginConnection {
     let taken = false;
     const host = isIPv6(target.host) ? `[${target.host}]` : target.host;
     // Never https: the handshake is done, and undici would reconnect for another Host.
+    const { Client } = undici();
     this.#client = new Client(`http://${host}:${target.port}`, {
       connect: (_options, callback) => {
         // Wanted a second time: the connection closed before the request could be written.
@@ -294,7 +299,7 @@ function asHttpError(error: NodeJS.ErrnoException, { socket, target }: UndiciCon
   if (error.code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     return new HttpError('ERR_HTTP_FRAMING', 'the body has not the length of its Content-Length', {}, error);
   }
-  const isOfUndici = error instanceof errors.HTTPParserError || error.code?.startsWith('UND_ERR');
+  const isOfUndici = error instanceof undici().errors.HTTPParserError || error.code?.startsWith('UND_ERR');
   if (!isOfUndici) return asOriginError(error, target);
   // The same error stands for an origin that closed too early and for one that sent something illegal.
   if (socket.readableEnded) return closedEarly(target);

@@ -38,8 +38,8 @@ export type { IcapConnectionOptions, IcapPolicyOptions } from './embed/policy.ts
 export type { GatewayRecord, ProxyRecord, ThreatRecord } from './telemetry/records.ts';
 export { startWeir } from './start.ts';
 export type { ReloadResult, RunningWeir } from './app.ts';
-export type { GatewaySupervisor, PoolEvents } from './gateway/workers/supervisor.ts';
-export type { PoolStatus, WorkerStatus } from './gateway/workers/messages.ts';
+export type { GatewaySupervisor } from './gateway/workers/supervisor.ts';
+export type { PoolEvents, PoolStatus, WorkerStatus } from './gateway/workers/messages.ts';
 export { loadConfig } from './config/load.ts';
 export type { ResolvedConfig } from './config/types.ts';
 export { IcapServer } from './icap/server/server.ts';

@@ -3,16 +3,9 @@
 // outcome is that of the worst scope: a page, a document, a file of an archive.
 
 import { createHash } from 'node:crypto';
-import {
-  fileSource,
-  Ledger,
-  memorySource,
-  walk,
-  type ByteSource,
-  type Content,
-  type UnpackBudget,
-} from 'weir/detect';
+import { fileSource, Ledger, memorySource, walk, type ByteSource, type Content } from 'weir/detect';
 import { judgeCommand } from './command-line.ts';
+import type { Analysis, AnalysisJob, FileDrop } from './analysis-job.ts';
 import { contentKind, isPartOf, isProgramName, judgeName } from './content-kind.ts';
 import { readRest, textOf, type ContentKind } from './content-kind.ts';
 import { ENTRIES, judgeBasic } from './documents/basic.ts';
@@ -20,47 +13,12 @@ import { judgeRtf, judgeTable, OfficeDocument } from './documents/office.ts';
 import { PdfDocument } from './documents/pdf.ts';
 import { judgeProgram } from './documents/program.ts';
 import { judgeInternetShortcut, judgeShortcut } from './documents/shortcut.ts';
-import { Recorder, type BehaviourNode, type Reason } from './report.ts';
+import { Recorder, type BehaviourNode } from './report.ts';
 import { readHtml } from './script/html.ts';
-import { decodeScript } from './vbscript/encoded.ts';
+import { judgeOffer, type Findings } from './script/judge-offer.ts';
 import { judgeScript } from './script/judge-script.ts';
-import {
-  runScripts,
-  type HostKind,
-  type ScriptDrop,
-  type ScriptJob,
-  type ScriptLimits,
-} from './script/sandbox.ts';
-
-/** What the worker is sent. Either `bytes` (moved) or the path of a file that outlives the run. */
-export interface AnalysisJob {
-  readonly bytes: Uint8Array | null;
-  readonly file: string | null;
-  readonly contentEncoding: string | undefined;
-  readonly contentType: string | undefined;
-  /** File name by Content-Disposition or URL; may be `''`. */
-  readonly name: string;
-  readonly url: string;
-  readonly budget: UnpackBudget;
-  readonly limits: ScriptLimits;
-}
-
-export interface FileDrop {
-  readonly name: string;
-  readonly type: string;
-  readonly sha256: string;
-  readonly bytes: Uint8Array;
-}
-
-/** What the worker answers; plain data. */
-export interface Analysis {
-  readonly tree: BehaviourNode;
-  readonly score: number;
-  readonly reasons: readonly Reason[];
-  readonly type: string;
-  readonly drops: readonly FileDrop[];
-  readonly limits: readonly string[];
-}
+import { runScripts, type HostKind, type ScriptDrop, type ScriptJob } from './script/sandbox.ts';
+import { decodeScript } from './vbscript/encoded.ts';
 
 const MAX_TEXT = 4 * 2 ** 20; // bytes of a script or page that is run
 const MAX_DOCUMENT = 32 * 2 ** 20; // bytes of a document's part
@@ -99,15 +57,6 @@ interface OpenDocument {
   readonly prefix: string;
   readonly recorder: Recorder;
   readonly document: OfficeDocument | PdfDocument;
-}
-
-/** What a walk found out about a file as a whole. */
-interface Findings {
-  worst: number;
-  program: boolean;
-  archive: boolean;
-  image: boolean;
-  encrypted: boolean;
 }
 
 class Analyser {
@@ -385,30 +334,7 @@ class Analyser {
     const findings = await this.walk(memorySource(bytes), {}, recorder.under(node), name, depth + 1);
     this.#keep(name, bytes);
     if (how === 'offer' && (host === 'browser' || host === 'application')) {
-      const automatic = phase === 'auto';
-      if (findings.image)
-        recorder.score(node, 'smuggles-image', 70, `makes a disk image out of the page's text: ${name}`);
-      else if (findings.archive && findings.program)
-        recorder.score(
-          node,
-          'smuggles-archive',
-          70,
-          `makes an archive with a program out of the page's text: ${name}`,
-        );
-      else if (findings.program)
-        recorder.score(
-          node,
-          'smuggles-program',
-          automatic ? 80 : 70,
-          `makes a program out of the page's text: ${name}`,
-        );
-      else if (findings.archive && findings.encrypted)
-        recorder.score(
-          node,
-          'smuggles-archive',
-          automatic ? 70 : 60,
-          `makes a locked archive out of the page's text: ${name}`,
-        );
+      judgeOffer(recorder, node, name, findings, phase === 'auto');
     }
     if (findings.worst >= 60)
       recorder.score(node, 'writes-malicious', 60, `writes a file that is malicious itself: ${name}`);

@@ -2,7 +2,8 @@
 // a job that does not come back is ended with it.
 
 import { parentPort } from 'node:worker_threads';
-import { analyse, type Analysis, type AnalysisJob } from './analysis.ts';
+import { analyse } from './analysis.ts';
+import type { Analysis, AnalysisJob } from './analysis-job.ts';
 
 export type WorkerReply =
   | { readonly kind: 'ready' }

@@ -15,7 +15,7 @@ import {
   type Verdict,
 } from 'weir';
 import { decodeContent, DEFAULT_BUDGET, Ledger, parseCodings } from 'weir/detect';
-import type { Analysis, AnalysisJob, FileDrop } from './analysis.ts';
+import type { Analysis, AnalysisJob, FileDrop } from './analysis-job.ts';
 import { CapeClient, type CapeResult } from './cape.ts';
 import { optionsSchema, type EmulationOptions } from './options.ts';
 import { shown, verdictOf, type DroppedFile, type EmulationReport } from './report.ts';

@@ -4,7 +4,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { PluginError, workerOptions } from 'weir';
-import type { Analysis, AnalysisJob } from './analysis.ts';
+import type { Analysis, AnalysisJob } from './analysis-job.ts';
 import type { WorkerReply } from './emulation-worker.ts';
 
 export interface PoolOptions {

@@ -154,4 +154,4 @@ test('two thousand mixed transactions leave no descriptor, no spool file and no 
   ).toEqual([]);
   expect(after.memory - before.memory).toBeLessThan(ALLOWED_GROWTH);
   expect(spoolFiles(weir.spoolFolder)).toEqual([]);
-}, 90_000);
+}, 240_000);

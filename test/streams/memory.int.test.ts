@@ -17,7 +17,7 @@ const GIBIBYTE = 1024 * MEBIBYTE;
 const QUARTER = GIBIBYTE / 4;
 const WARM_UP = 16 * MEBIBYTE; // bytes: starts the scanning thread, lets V8 compile what runs most
 const ALLOWED_GROWTH = 64; // MiB
-const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 240_000;
 
 /** Sends `/<bytes>` of the pattern, and takes uploads and says how many bytes of the pattern they were. */
 function patternOrigin(): Promise<OriginServer> {

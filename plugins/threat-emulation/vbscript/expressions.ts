@@ -1,7 +1,7 @@
 // Reads expressions of VBScript and VBA with their precedence and writes them as JavaScript: what is a
 // variable, a call or an index shows only at run time, so the library decides. Keeps the names of a source.
 
-import { UntranslatableError, type Token } from './tokens.ts';
+import { Cursor } from './cursor.ts';
 
 /** What can be called or assigned to; `args` and `of` where they are code already. */
 export type Target =
@@ -44,7 +44,7 @@ const LEVELS: readonly Readonly<Record<string, string>>[] = [
 ];
 const MAX_DEPTH = 150;
 
-export class Expressions {
+export class Expressions extends Cursor {
   /** Names of variables of the procedure. */
   variables = new Set<string>();
   /** The function whose name stands for its result. */
@@ -54,87 +54,7 @@ export class Expressions {
   readonly mentioned = new Set<string>();
   /** By name: which parameters the procedure changes. */
   readonly procedures = new Map<string, readonly boolean[]>();
-  readonly #list: readonly Token[];
-  #at = 0;
   #depth = 0;
-
-  constructor(list: readonly Token[]) {
-    this.#list = list;
-  }
-
-  get token(): Token {
-    return this.#list[this.#at]!;
-  }
-
-  get #ended(): boolean {
-    return this.token.kind === 'end';
-  }
-
-  get position(): number {
-    return this.#at;
-  }
-
-  get atLast(): boolean {
-    return this.#at >= this.#list.length - 1;
-  }
-
-  get startsLine(): boolean {
-    return this.#at === 0 || this.#list[this.#at - 1]!.value === '\n';
-  }
-
-  get length(): number {
-    return this.#list.length;
-  }
-
-  slice(from: number, end: number): readonly Token[] {
-    return this.#list.slice(from, end);
-  }
-
-  peek(count: number): Token {
-    return this.at(this.#at + count);
-  }
-
-  at(index: number): Token {
-    return this.#list[Math.min(Math.max(index, 0), this.#list.length - 1)]!;
-  }
-
-  next(): void {
-    if (!this.atLast) this.#at += 1;
-  }
-
-  rewind(position: number): void {
-    this.#at = position;
-  }
-
-  fail(reason: string): never {
-    throw new UntranslatableError(this.token.line, reason);
-  }
-
-  accept(value: string): boolean {
-    if (this.token.value !== value || this.token.kind === 'string' || this.token.kind === 'number')
-      return false;
-    this.next();
-    return true;
-  }
-
-  expect(value: string): void {
-    if (!this.accept(value))
-      this.fail(`expected ${value}, found ${this.token.value.trim() || 'the end of the line'}`);
-  }
-
-  name(): string {
-    if (this.token.kind !== 'name')
-      this.fail(`expected a name, found ${this.token.value.trim() || 'the end of the line'}`);
-    const { value } = this.token;
-    this.next();
-    return value.replace(/[^\p{L}\p{N}_]/gu, '_');
-  }
-
-  type(): string {
-    let type = this.name();
-    while (this.accept('.')) type += `.${this.name()}`;
-    return type;
-  }
 
   mention(name: string): void {
     if (!this.variables.has(name)) this.mentioned.add(name);
@@ -147,7 +67,7 @@ export class Expressions {
 
   /** Notes which procedures there are and which of their parameters they assign to. */
   scan(): void {
-    const list = this.#list;
+    const list = this.tokens;
     for (let at = 0; at < list.length; at += 1) {
       const word = list[at]!;
       if (word.kind !== 'name' || !/^(?:sub|function)$/.test(word.value)) continue;
@@ -235,7 +155,7 @@ export class Expressions {
       if (this.token.kind === 'name' && /^by(?:val|ref)$/.test(this.token.value)) this.next();
       found.push(this.expression());
       if (!this.accept(',') && !this.accept(';')) break;
-      if (this.#ended || this.token.value === ')') break;
+      if (this.ended || this.token.value === ')') break;
     }
     return found;
   }

@@ -3,7 +3,10 @@
 // JavaScript. What cannot be translated is an error with its line, never a guess; of a procedure it costs that
 // procedure alone.
 
-import { Expressions, type Target } from './expressions.ts';
+import { ControlFlow } from './control-flow.ts';
+import { constStatement, declareStatement, dimStatement, redimStatement } from './declarations.ts';
+import type { Target } from './expressions.ts';
+import { fileStatement } from './file-statements.ts';
 import { Jumps } from './jumps.ts';
 import { tokens, UntranslatableError, type Token } from './tokens.ts';
 
@@ -53,18 +56,10 @@ const SKIPPED = new Set([
 ]);
 const MODIFIERS = new Set(['public', 'private', 'friend', 'global', 'static', 'default']);
 
-class Statements extends Expressions {
-  #unique = 0;
-  #loops: { readonly kind: string; readonly label: string }[] = [];
-  /** Whether errors are passed over from here on. */
-  #resumes = false;
+class Statements extends ControlFlow {
   #depth = 0;
-  /** Of the procedure, where something in it jumps; null outside. */
-  #jumps: Jumps | null = null;
   /** Depth of the block that a procedure's labels stand in. */
   #outermost = 0;
-  /** Label of the handler that errors go to from here on. */
-  #handler: string | null = null;
   readonly faults: string[] = [];
   readonly names: readonly string[];
 
@@ -104,26 +99,9 @@ class Statements extends Expressions {
     );
   }
 
-  #guard(code: string): string {
-    return this.#resumes && code !== ''
-      ? `try { ${code} } catch ($e) { $b.err($e); ${this.#faulted()}}`
-      : code;
-  }
-
-  #faulted(): string {
-    return this.#jumps === null || this.#handler === null ? '' : this.#jumps.fault(this.#handler);
-  }
-
-  #condition(): string {
-    const value = `$b.t(${this.expression()})`;
-    if (!this.#resumes) return value;
-    const faulted = this.#faulted();
-    return faulted === '' ? `$b.ok(() => ${value})` : `$b.ok(() => ${value}, () => { ${faulted} })`;
-  }
-
   #statement(): string {
     const { token } = this;
-    if (token.kind === 'operator' && token.value === '#') return this.#skipLine();
+    if (token.kind === 'operator' && token.value === '#') return this.skipLine();
     if (token.kind === 'number') return (this.next(), this.#label(token.value));
     if (token.kind === 'name') {
       const word = token.value;
@@ -133,10 +111,10 @@ class Statements extends Expressions {
         const module = this.peek(3)
           .value.toLowerCase()
           .replace(/[^\p{L}\p{N}_]/gu, '_');
-        this.#skipLine();
+        this.skipLine();
         return `if (globalThis.v_${module} === undefined) globalThis.v_${module} = $b.module();`;
       }
-      if (SKIPPED.has(word) && !assigned) return this.#skipLine();
+      if (SKIPPED.has(word) && !assigned) return this.skipLine();
       if (
         after.kind === 'end' &&
         after.value === ':' &&
@@ -152,12 +130,12 @@ class Statements extends Expressions {
           !MODIFIERS.has(modified) &&
           !/^(?:sub|function|property|declare|const|dim|type|enum|withevents|class|event)$/.test(modified)
         )
-          return this.#dim();
+          return dimStatement(this);
       }
       const known = this.#known(this.token.value);
       if (known !== null) return known;
     }
-    return this.#guard(this.#callOrAssign());
+    return this.guard(this.#callOrAssign());
   }
 
   #known(word: string): string | null {
@@ -168,17 +146,17 @@ class Statements extends Expressions {
     switch (word) {
       case 'dim':
       case 'withevents':
-        return this.#dim();
+        return dimStatement(this);
       case 'redim':
-        return this.#redim();
+        return this.guard(redimStatement(this));
       case 'const':
-        return this.#const();
+        return constStatement(this);
       case 'sub':
       case 'function':
       case 'property':
         return this.#procedure(word);
       case 'declare':
-        return this.#declare();
+        return declareStatement(this);
       case 'class':
         return this.#class();
       case 'type':
@@ -189,24 +167,24 @@ class Statements extends Expressions {
         return '';
       case 'set':
       case 'let':
-        return this.#guard(this.#callOrAssign());
+        return this.guard(this.#callOrAssign());
       case 'call':
-        return this.#guard(this.#callOrAssign());
+        return this.guard(this.#callOrAssign());
       case 'if':
-        return this.#if();
+        return this.ifStatement();
       case 'for':
-        return this.#for();
+        return this.forStatement();
       case 'do':
-        return this.#do();
+        return this.doStatement();
       case 'while': {
-        const condition = this.#condition();
-        return `while (${condition}) {\n${this.#loopBody('while', ['wend'])}}`;
+        const condition = this.condition();
+        return `while (${condition}) {\n${this.loopBody('while', ['wend'])}}`;
       }
       case 'select':
-        return this.#select();
+        return this.selectStatement();
       case 'with': {
-        const name = `$w${(this.#unique += 1)}`;
-        const code = this.#guard(`var ${name} = ${this.expression()};`);
+        const name = `$w${(this.unique += 1)}`;
+        const code = this.guard(`var ${name} = ${this.expression()};`);
         this.withs.push(name);
         const body = this.block(['end with']);
         this.next();
@@ -215,14 +193,14 @@ class Statements extends Expressions {
         return `${code}\n${body}`;
       }
       case 'on':
-        return this.#onError();
+        return this.onError();
       case 'resume':
-        return this.#resume();
+        return this.resumeStatement();
       case 'exit':
-        return this.#exit();
+        return this.exitStatement();
       case 'goto': {
-        if (this.#jumps === null) return this.fail('goto is not translated');
-        const code = this.#jumps.go(this.token.value);
+        if (this.jumps === null) return this.fail('goto is not translated');
+        const code = this.jumps.go(this.token.value);
         return (this.next(), code);
       }
       case 'gosub':
@@ -235,7 +213,7 @@ class Statements extends Expressions {
           .join(' ');
       case 'execute':
       case 'executeglobal':
-        return this.#guard(
+        return this.guard(
           `$unlayer(${word === 'execute' ? '' : '(0, '}eval${word === 'execute' ? '' : ')'}($b.layer(${this.expression()})));`,
         );
       case 'open':
@@ -244,8 +222,8 @@ class Statements extends Expressions {
       case 'put':
       case 'close':
       case 'name': {
-        const code = this.#fileStatement(word);
-        if (code !== null) return this.#guard(code);
+        const code = fileStatement(this, word);
+        if (code !== null) return this.guard(code);
       }
     }
     this.rewind(start);
@@ -254,71 +232,7 @@ class Statements extends Expressions {
 
   /** Labels deeper than the outermost block are no cases: a jump to one is not translated. */
   #label(name: string): string {
-    return this.#jumps !== null && this.#depth === this.#outermost ? this.#jumps.place(name) : '';
-  }
-
-  /** What came after the error has run already when its handler does. */
-  #resume(): string {
-    if (this.#jumps === null) return this.#skipLine();
-    const { kind, value } = this.token;
-    if (kind === 'end' || value === 'next' || value === '0') return `return $r;${this.#skipStatement()}`;
-    return `${this.#jumps.go(value)}${this.#skipStatement()}`;
-  }
-
-  #skipLine(): string {
-    while (!(this.token.kind === 'end' && this.token.value === '\n')) this.next();
-    return '';
-  }
-
-  #dim(): string {
-    const parts: string[] = [];
-    do {
-      this.accept('withevents');
-      const name = this.name();
-      this.variables.add(name);
-      let value = '';
-      if (this.accept('&') || this.accept('#')) value = '';
-      if (this.accept('(')) value = `$b.array([${this.bounds().join(', ')}])`;
-      if (this.accept('as')) {
-        const isNew = this.accept('new');
-        const type = this.type();
-        if (isNew) value = `$b.make(${JSON.stringify(type)})`;
-        else if (value === '')
-          value = /^(?:string)$/.test(type)
-            ? '""'
-            : /^(?:integer|long|byte|double|single|longptr|currency)$/.test(type)
-              ? '0'
-              : '';
-        if (this.accept('*')) this.expression();
-      }
-      parts.push(value === '' ? `v_${name}` : `v_${name} = ${value}`);
-    } while (this.accept(','));
-    return `var ${parts.join(', ')};`;
-  }
-
-  #redim(): string {
-    const keep = this.accept('preserve');
-    let code = '';
-    do {
-      const name = this.name();
-      this.expect('(');
-      code += `v_${this.own(name)} = $b.redim(v_${this.own(name)}, [${this.bounds().join(', ')}], ${String(keep)});`;
-      this.mention(name);
-      if (this.accept('as')) this.type();
-    } while (this.accept(','));
-    return this.#guard(code.replaceAll('v_$r', '$r'));
-  }
-
-  #const(): string {
-    let code = '';
-    do {
-      const name = this.name();
-      if (this.accept('as')) this.type();
-      this.expect('=');
-      this.variables.add(name);
-      code += `var v_${name} = ${this.expression()}; `;
-    } while (this.accept(','));
-    return code;
+    return this.jumps !== null && this.#depth === this.#outermost ? this.jumps.place(name) : '';
   }
 
   #procedure(word: string): string {
@@ -327,17 +241,17 @@ class Statements extends Expressions {
     const outer = {
       variables: this.variables,
       current: this.current,
-      resumes: this.#resumes,
-      loops: this.#loops,
+      resumes: this.resumes,
+      loops: this.loops,
       depth: this.#depth,
-      jumps: this.#jumps,
+      jumps: this.jumps,
       outermost: this.#outermost,
-      handler: this.#handler,
+      handler: this.handler,
       withs: this.withs.length,
     };
-    this.#resumes = false;
-    this.#loops = [];
-    this.#handler = null;
+    this.resumes = false;
+    this.loops = [];
+    this.handler = null;
     const parameters = this.parameters();
     if (this.accept('as')) this.type();
     if (this.accept('(')) this.expect(')');
@@ -354,12 +268,12 @@ class Statements extends Expressions {
     ({
       variables: this.variables,
       current: this.current,
-      resumes: this.#resumes,
-      loops: this.#loops,
+      resumes: this.resumes,
+      loops: this.loops,
       depth: this.#depth,
-      jumps: this.#jumps,
+      jumps: this.jumps,
       outermost: this.#outermost,
-      handler: this.#handler,
+      handler: this.handler,
     } = outer);
     this.withs.length = outer.withs;
     const list = parameters.map((one) => `${one.rest ? '...' : ''}v_${one.name}`).join(', ');
@@ -371,12 +285,12 @@ class Statements extends Expressions {
     const from = this.position;
     let end = from;
     while (end < this.length && !(this.at(end).value === 'end' && this.at(end + 1).value === word)) end += 1;
-    this.#jumps = Jumps.in(this.slice(from, end));
+    this.jumps = Jumps.in(this.slice(from, end));
     this.#outermost = this.#depth + 1;
     let code = '';
     try {
       code = this.block([`end ${word}`]);
-      const whole = this.#jumps === null ? code : this.#jumps.around(code);
+      const whole = this.jumps === null ? code : this.jumps.around(code);
       if (whole === null) this.fail('a jump to a label that is not in the outermost block');
       code = whole;
     } catch (error) {
@@ -388,20 +302,6 @@ class Statements extends Expressions {
     this.next();
     this.next();
     return code;
-  }
-
-  #declare(): string {
-    this.accept('ptrsafe');
-    this.next();
-    const name = this.name();
-    let real = name;
-    while (this.token.kind !== 'end' && this.token.value !== '(') {
-      if (this.accept('alias')) real = this.token.value;
-      this.next();
-    }
-    while (this.token.kind !== 'end') this.next();
-    this.mention(name);
-    return `G.v_${name} = $b.api(${JSON.stringify(real)});`.replace('G.', 'globalThis.');
   }
 
   #class(): string {
@@ -432,151 +332,6 @@ class Statements extends Expressions {
       ...fields.map((one) => `$b.field($o, "${one}", () => v_${one}, ($v) => { v_${one} = $v; });`),
     ];
     return `$b.class("${name}", function () { var $o = {}, v_me = $o;\n${body}\n${members.join(' ')} return $o; });`;
-  }
-
-  #if(): string {
-    let code = `if (${this.#condition()}) {\n`;
-    this.expect('then');
-    if (this.token.kind !== 'end' || this.token.value === ':') {
-      code += this.block(['else', 'elseif', 'end if'], true);
-      if (this.accept('else')) code += `} else {\n${this.block(['end if'], true)}`;
-      if (this.accept('end')) this.next();
-      return `${code}}`;
-    }
-    code += this.block(['elseif', 'else', 'end if']);
-    for (;;) {
-      if (this.accept('elseif')) {
-        const condition = this.#condition();
-        this.expect('then');
-        code += `} else if (${condition}) {\n${this.block(['elseif', 'else', 'end if'])}`;
-      } else if (this.accept('else')) {
-        if (this.accept('if')) this.fail('Else If');
-        code += `} else {\n${this.block(['end if'])}`;
-      } else break;
-    }
-    this.next();
-    this.next();
-    return `${code}}`;
-  }
-
-  #loopBody(kind: string, until: readonly string[]): string {
-    this.#loops.push({ kind, label: `$l${this.#unique}` });
-    const body = this.block(until);
-    this.next();
-    this.#loops.pop();
-    return body;
-  }
-
-  #for(): string {
-    const id = (this.#unique += 1);
-    if (this.accept('each')) {
-      const name = this.name();
-      this.mention(name);
-      this.expect('in');
-      const head = `$l${id}: for (v_${name} of $b.each(${this.expression()})) {\n`;
-      const body = this.#loopBody('for', ['next']);
-      if (this.token.kind === 'name') this.next();
-      return this.#guard(`${head}${body}}`);
-    }
-    const target = this.target();
-    this.expect('=');
-    const from = this.expression();
-    this.expect('to');
-    const to = this.expression();
-    const step = this.accept('step') ? this.expression() : '1';
-    const value = this.value(target);
-    const head = `var $t${id} = $b.num(${to}), $s${id} = $b.num(${step});\n$l${id}: for (${this.store(target, `$b.num(${from})`)}; $s${id} >= 0 ? ${value} <= $t${id} : ${value} >= $t${id}; ${this.store(target, `$b.add(${value}, $s${id})`)}) {\n`;
-    const body = this.#loopBody('for', ['next']);
-    if (this.token.kind === 'name') this.next();
-    return `${head}${body}}`;
-  }
-
-  #do(): string {
-    const id = (this.#unique += 1);
-    const negated = this.token.value === 'until';
-    const before =
-      this.accept('while') || this.accept('until')
-        ? `if (${negated ? '' : '!'}${this.#condition()}) break;\n`
-        : '';
-    const body = this.#loopBody('do', ['loop']);
-    const until = this.token.value === 'until';
-    const after =
-      this.accept('while') || this.accept('until') ? `${until ? '!' : ''}${this.#condition()}` : 'true';
-    return `$l${id}: do {\n${before}${body}} while (${after});`;
-  }
-
-  #select(): string {
-    this.expect('case');
-    const name = `$c${(this.#unique += 1)}`;
-    let code = `var ${name} = ${this.expression()};\nif (false) {\n`;
-    while (this.token.kind === 'end' && !this.atLast) this.next();
-    while (this.accept('case')) {
-      if (this.accept('else')) code += '} else {\n';
-      else {
-        const tests: string[] = [];
-        do {
-          const is = this.accept('is');
-          const operator =
-            is || (/^[<>]/.test(this.token.value) && this.token.kind === 'operator') ? this.token.value : '';
-          if (operator !== '') this.next();
-          const value = this.expression();
-          if (operator !== '') tests.push(this.compare(operator, name, value));
-          else if (this.accept('to'))
-            tests.push(`$b.ge(${name}, ${value}) && $b.le(${name}, ${this.expression()})`);
-          else tests.push(`$b.eq(${name}, ${value})`);
-        } while (this.accept(','));
-        code += `} else if (${tests.join(' || ')}) {\n`;
-      }
-      code += this.block(['case', 'end select']);
-    }
-    this.expect('end');
-    this.expect('select');
-    return `${code}}`;
-  }
-
-  /** With a handler, too, it goes on after a fault: what comes then shows, and that is what is looked for. */
-  #onError(): string {
-    this.expect('error');
-    this.#resumes = true;
-    this.#handler = null;
-    if (this.accept('goto')) {
-      this.#resumes = this.token.value !== '0' && this.token.value !== '-';
-      if (this.#resumes) this.#handler = this.token.value;
-    }
-    return this.#skipStatement();
-  }
-
-  #skipStatement(): string {
-    while (this.token.kind !== 'end') this.next();
-    return '';
-  }
-
-  #exit(): string {
-    const kind = this.name();
-    if (/^(?:sub|function|property)$/.test(kind)) return this.#jumps?.leave() ?? 'return $r;';
-    const loop = this.#loops.findLast((one) => one.kind === kind);
-    return loop === undefined ? 'throw "exit";' : `break ${loop.label};`;
-  }
-
-  #fileStatement(word: string): string | null {
-    if (word === 'open') {
-      const path = this.expression();
-      if (!this.accept('for')) return null;
-      const mode = this.name();
-      while (this.token.kind === 'name' && this.token.value !== 'as') this.next();
-      this.expect('as');
-      this.accept('#');
-      return `$b.open(${path}, "${mode}", ${this.expression()});${this.#skipStatement()}`;
-    }
-    if (word === 'name') {
-      const from = this.expression();
-      return this.accept('as') ? `$b.rename(${from}, ${this.expression()});` : null;
-    }
-    if (word === 'close' && this.token.kind === 'end') return '$b.close();';
-    if (!this.accept('#')) return null;
-    const items = this.list();
-    if (word === 'close') return `$b.close(${items[0] ?? ''});`;
-    return `$b.put(${items[0]!}, [${items.slice(1).join(', ')}], ${String(word === 'put')});`;
   }
 
   #callOrAssign(): string {

@@ -123,3 +123,12 @@ export interface PoolStatus {
   /** Finished transactions by verdict, also of processes that have ended. */
   readonly counters: Readonly<Record<string, number>>;
 }
+
+/** What happens in the pool, for metrics. The worker is shown as it was then. */
+export interface PoolEvents {
+  started: [worker: WorkerStatus, because: string];
+  /** Ended as it was told. */
+  stopped: [worker: WorkerStatus, because: string];
+  /** Ended by itself; `how` as in `signal SIGKILL`. */
+  lost: [worker: WorkerStatus, how: string];
+}

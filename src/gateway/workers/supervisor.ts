@@ -8,7 +8,7 @@ import type { ResolvedConfig } from '../../config/types.ts';
 import { WeirError } from '../../errors.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { PoolStatus, WorkerFacts, WorkerMetrics, WorkerStatus } from './messages.ts';
+import type { PoolEvents, PoolStatus, WorkerFacts, WorkerMetrics, WorkerStatus } from './messages.ts';
 import { MetricSums } from './metric-sums.ts';
 import { PoolLog, type LostWorker } from './pool-log.ts';
 import { mostHandlers, poolStep, RestartPauses, type PoolRule } from './pool-rule.ts';
@@ -25,15 +25,6 @@ export interface SupervisorOptions {
   readonly stopAfterMs?: number;
   /** Silence after which a worker is killed: its event loop hangs. Default 30 s. */
   readonly silenceMs?: number;
-}
-
-/** What happens in the pool, for metrics. The worker is shown as it was then. */
-export interface PoolEvents {
-  started: [worker: WorkerStatus, because: string];
-  /** Ended as it was told. */
-  stopped: [worker: WorkerStatus, because: string];
-  /** Ended by itself; `how` as in `signal SIGKILL`. */
-  lost: [worker: WorkerStatus, how: string];
 }
 
 const STOP_AFTER_MS = 10_000;
